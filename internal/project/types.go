@@ -1,0 +1,328 @@
+package project
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/models"
+)
+
+// Project is a whole freshet.yaml, decoded, with every default filled in. All named lists (sources,
+// tables, entities, features, derived, models, challengers) are sorted by name whatever their order in
+// the file; only the fields of a source keep the declared order.
+//
+// Tags: key is the name in the file; default is what stands in when the key is absent; enum lists the
+// allowed words; min and max bound numbers; form names a way of writing that the decoder knows.
+type Project struct {
+	Version     int         `key:"version" required:"true" min:"1" max:"1" doc:"Version of this file's shape; 1."`
+	Name        string      `key:"project" required:"true" form:"name" doc:"Name of the project: 1 to 63 of a-z, 0-9, _ and -. The names of all its topics and state begin with it."`
+	Clock       string      `key:"clock" default:"wall" enum:"wall|events" doc:"What moves time. wall: live topics; a source that is silent for idle_after is not waited for, and an all-idle project advances each second. events: only records, time marks and known ends move time (replays, demos, files), so a run is exact at any speed."`
+	MaxSkew     Duration    `key:"max_skew" default:"1m" doc:"An example whose trigger is older than the newest event by more than this is predicted, not learned, since last, decayed and open values cannot look back."`
+	Sources     []Source    `key:"sources" required:"true" doc:"Event topics by name. A project has at least one."`
+	Tables      []Source    `key:"tables" omit:"dedupe|idle_after|max_lateness|skew" doc:"Tables by name: topics whose newest record of a key is the row of that key (null value: row removed). The fields of a row are features, named table.field."`
+	Features    []Entity    `key:"features" doc:"Streaming features by entity type: what is counted, averaged and remembered for each key."`
+	Derived     []Derived   `key:"derived" doc:"Named expressions over features and trigger fields; used as derived.NAME."`
+	Models      []Model     `key:"models" doc:"Models by name: when they answer, from what, and how they learn the truth later."`
+	Kafka       Kafka       `key:"kafka" doc:"The broker. Embedded, in memory, unless brokers are given."`
+	Redis       Redis       `key:"redis" doc:"The store of entity states. Embedded, in memory, unless an address is given."`
+	Checkpoints Checkpoints `key:"checkpoints" doc:"Where models, joiners and scores are saved."`
+	Serving     Serving     `key:"serving" doc:"The servers that answer predictions and lookups."`
+	Archive     Archive     `key:"archive" doc:"A copy of the events log beyond what the broker keeps."`
+
+	file  string         // name used in messages
+	where map[string]Pos // position of every path of the file
+}
+
+// Source is an event topic, or a table (Table true) whose newest record of a key is the row of that key.
+type Source struct {
+	Name           string   `key:"-"`
+	Table          bool     `key:"-"`
+	Topic          string   `key:"topic" doc:"Kafka topic. Default: the name of the source."`
+	Format         string   `key:"format" default:"json" enum:"json|csv" doc:"Format of a record's value: json, an object; csv, one line."`
+	Delimiter      string   `key:"delimiter" default:"," doc:"csv: the character between columns; \"\\t\" for a tab."`
+	Columns        []string `key:"columns" form:"list" doc:"csv: names of the columns in order. Default: the fields as declared."`
+	Time           string   `key:"time" doc:"Field that holds the event time. Need not be declared in fields: then it is a time in RFC 3339 (JSON text) or milliseconds since 1970 (JSON number). Required for sources; a table without it uses the timestamp of the record."`
+	OutOfOrderness Duration `key:"out_of_orderness" default:"0s" doc:"How much older than the newest event an event may be without holding back time: the watermark is the newest event time less the greatest of these."`
+	MaxLateness    Duration `key:"max_lateness" default:"24h" doc:"Events older than the watermark by more than this are refused."`
+	IdleAfter      Duration `key:"idle_after" default:"10s" doc:"clock: wall: a partition that had nothing for so long is no longer waited for."`
+	Skew           Duration `key:"skew" default:"1m" doc:"clock: wall: an event whose time is ahead of its record's own timestamp by more than this is refused."`
+	Fields         []Field  `key:"fields" required:"true" form:"fields" doc:"The typed fields of an event, in order: NAME: TYPE, with ? after the type when it may be null or absent. Types: string, int, double, bool, time. Fields that are not declared are ignored (see strict)."`
+	Expect         []string `key:"expect" form:"list" doc:"Conditions that every event must meet; others are refused and go to the dead-letter topic."`
+	Strict         bool     `key:"strict" default:"false" doc:"Refuse events with fields that are not declared."`
+	Dedupe         *Dedupe  `key:"dedupe" doc:"Refuse events that repeat an id."`
+	Sensitive      []string `key:"sensitive" form:"list" doc:"Fields that are hashed in dead letters and never shown in messages."`
+	Partitions     int      `key:"partitions" default:"1" min:"1" max:"10000" doc:"Partitions of the topic, when Freshet makes it and when files are dealt to partitions; an existing topic must have as many."`
+	Key            []string `key:"key" form:"list" doc:"Sources: fields that freshet produce writes as the Kafka key (default: none). Tables: the fields that name a row; required. Key fields of a table need not be declared: then they are strings."`
+}
+
+// Dedupe refuses events whose By value was seen less than Within of event time ago.
+type Dedupe struct {
+	By     string   `key:"by" required:"true" doc:"Field that holds the id."`
+	Within Duration `key:"within" required:"true" doc:"How long an id is remembered, in event time."`
+}
+
+// Field is one typed field of a source, a table or a request.
+type Field struct {
+	Name     string
+	Kind     features.Kind
+	Nullable bool
+	From     string // name in the record; Name unless the file says otherwise
+	// Format is how a time is written: epoch_s, epoch_ms, epoch_us, rfc3339, or a Go layout such as
+	// "2006-01-02 15:04". Empty: text is RFC 3339, a number milliseconds since 1970.
+	Format string
+	Zone   string // IANA time zone of a Go layout without one; empty: UTC
+}
+
+// Entity is one entity type: features that share a key.
+type Entity struct {
+	Name     string    `key:"-"`
+	Key      []string  `key:"key" required:"true" form:"list" doc:"Field or fields that name the entity; every source that its features use must carry them."`
+	Keep     Duration  `key:"keep" default:"0s" doc:"An entity idle for longer than this is forgotten. 0s: never."`
+	Buckets  int       `key:"buckets" default:"16" min:"1" max:"65536" doc:"Parts that the entities are dealt to: the unit of work and of storage. Aim at 100,000 entities each."`
+	Features []Feature `key:"*" form:"features" doc:"Every other key is a feature: NAME: {AGGREGATION: source.field, over: 1h, ...}."`
+}
+
+// Feature is one aggregation of one source. In the file the aggregation is itself a key:
+// {mean: departed.dep_delay, over: [1h, 6h]}.
+type Feature struct {
+	Name     string          `key:"-"`
+	Agg      string          `key:"-"`
+	Source   string          `key:"-"`
+	Value    string          `key:"value" form:"expr" doc:"Expression that is aggregated, over the fields of the source; instead of source.field."`
+	Where    string          `key:"where" form:"expr" doc:"Condition: other events are left out."`
+	At       string          `key:"at" doc:"Time field at which the event takes effect. Default: its event time."`
+	Per      string          `key:"per" form:"expr" doc:"ratio: expression of the denominator. Default: the number of events."`
+	Over     []time.Duration `key:"over" form:"windows" doc:"Window or list of windows, such as 1h or [1h, 6h]; a list gives columns NAME_1h, NAME_6h. Default, and lifetime: all events so far."`
+	Suffix   bool            `key:"-"` // the file gave a list
+	Exact    bool            `key:"exact" default:"false" doc:"Keep the raw events of the window, up to a cap, instead of tiles."`
+	Lag      Duration        `key:"lag" default:"0s" doc:"Read the window as it was so long ago."`
+	K        int             `key:"k" default:"0" min:"0" max:"1024" doc:"last_k, first_k: how many values; lag: how many events ago."`
+	HalfLife Duration        `key:"half_life" default:"0s" doc:"decayed_*: the time in which a weight halves."`
+	Weight   float64         `key:"weight" default:"0" min:"0" max:"1" doc:"decayed_mean by event instead of by time: the weight of the newest value, between 0 and 1."`
+	Due      string          `key:"due" doc:"open: time field from which a thing counts as open. Default: its event time."`
+	Until    []string        `key:"until" form:"list" doc:"open: sources whose events end a thing."`
+	By       string          `key:"by" doc:"open: field that names a thing, in its source and in all of until."`
+	Keep     Duration        `key:"keep" default:"24h" doc:"open: a thing is forgotten so long after it was due."`
+	Cap      int             `key:"cap" default:"256" min:"1" max:"65536" doc:"distinct: exact up to so many values, then estimated."`
+}
+
+// Derived is a feature computed when it is asked for, from others. Exactly one of Expr and Cross is set.
+type Derived struct {
+	Name        string   `key:"-"`
+	Expr        string   `key:"expr" form:"expr" doc:"Expression over features (origin.mean_delay_1h), table fields (planes.seats) and trigger fields (scheduled.distance). Not over other derived features."`
+	Cross       []string `key:"cross" form:"list" doc:"Instead of expr: categories that are crossed into one, such as [scheduled.origin, scheduled.carrier]."`
+	Categorical bool     `key:"categorical" default:"false" doc:"The result is a category, not a quantity; always so for cross."`
+}
+
+// Model is a champion with its challengers: they share trigger, label and example log.
+type Model struct {
+	Name        string       `key:"-"`
+	Task        models.Task  `key:"task" required:"true" form:"task" doc:"binary, multiclass, regression, forecast or anomaly."`
+	On          string       `key:"on" required:"true" doc:"What asks for an answer: a source (each of its events is an example), or request (a Predict call)."`
+	ID          string       `key:"id" doc:"Field that names an example. Required for a source; for request the default is that the server makes one."`
+	Key         []string     `key:"key" form:"list" doc:"Field or fields of the trigger that name the entity of an example, for models that keep one state for each."`
+	Use         []string     `key:"use" required:"true" form:"list" doc:"Columns: entity.feature, table.field, trigger.field (request.field) or derived.NAME; * matches any rest. Their order does not matter."`
+	Request     []Field      `key:"request" form:"fields" doc:"on: request: the fields that a call brings, as in sources."`
+	Label       *Label       `key:"label" doc:"Where the truth comes from. Required but for anomaly."`
+	Classes     []string     `key:"classes" form:"list" doc:"multiclass: the values of the label, in order."`
+	Pipeline    any          `key:"pipeline" default:"auto" form:"any" doc:"Transformers and a model, such as [standard_scaler, logistic_regression], or one name. auto: Freshet's own choice."`
+	LearnUntil  time.Time    `key:"learn_until" form:"instant" doc:"Learn no examples from this event time on: a date or an RFC 3339 time. Default: always learn."`
+	Seed        uint64       `key:"seed" default:"1" doc:"Seed of models that draw random numbers."`
+	Weights     string       `key:"weights" default:"log" enum:"log|checkpoint" doc:"How servers get the weights. log: they fold the example log, so replicas agree to the bit. checkpoint: they load checkpoints."`
+	Log         string       `key:"log" default:"acked" enum:"acked|async" doc:"on: request: write the served vector before the answer (acked), or after it (async; losses are counted)."`
+	MaxAge      Duration     `key:"max_age" default:"0s" doc:"A served answer whose model has learned nothing for longer than this is marked stale. 0s: never."`
+	Challengers []Challenger `key:"challengers" doc:"Other models by name, run on the same examples and scored beside this one."`
+}
+
+// Challenger differs from its champion in what it names; the rest is the champion's. All fields are
+// filled in: a challenger without use: carries the champion's.
+type Challenger struct {
+	Name       string    `key:"-"`
+	Use        []string  `key:"use" form:"list" doc:"As in the model. Default: the model's."`
+	Pipeline   any       `key:"pipeline" form:"any" doc:"As in the model. Default: the model's."`
+	LearnUntil time.Time `key:"learn_until" form:"instant" doc:"As in the model. Default: the model's."`
+	Seed       uint64    `key:"seed" default:"0" doc:"As in the model. 0: the model's."`
+}
+
+// Label says where the truth about an example comes from.
+type Label struct {
+	From       string   `key:"from" required:"true" doc:"Source whose events carry the label, or feedback (Feedback calls)."`
+	By         string   `key:"by" doc:"Field of that source that equals the example's id; key: the entity's key (with ahead). Default: the name in id."`
+	Value      string   `key:"value" form:"expr" doc:"Expression of the label over the fields of that source: a condition for binary, a text field for multiclass, a number else. Required but for feedback."`
+	Wait       Duration `key:"wait" required:"true" doc:"How long after the trigger a label is waited for, in event time."`
+	Missing    string   `key:"missing" default:"drop" enum:"drop|negative" doc:"No label within wait: drop the example, or learn it as negative (binary)."`
+	Early      Duration `key:"early" default:"1h" doc:"How long a label that comes before its example waits for it."`
+	CorrectFor Duration `key:"correct_for" default:"0s" doc:"How long after its label an example may still be corrected by another one."`
+	Ahead      Duration `key:"ahead" default:"0s" doc:"forecast: the label is the key's value so much later."`
+}
+
+// Kafka says where the broker is. No brokers: the embedded one.
+type Kafka struct {
+	Brokers        []string       `key:"brokers" form:"list" doc:"host:port of brokers. Default: an embedded broker in memory."`
+	TLS            *TLS           `key:"tls" doc:"Encrypt; {} for the system's certificates."`
+	SASL           *SASL          `key:"sasl" doc:"Log in."`
+	SchemaRegistry SchemaRegistry `key:"schema_registry" doc:"Confluent-compatible schema registry."`
+	Replication    int            `key:"replication" default:"1" min:"1" max:"15" doc:"Replicas of the topics that Freshet makes. Use 3 where you can."`
+	Retention      Duration       `key:"retention" default:"7d" doc:"How long the broker keeps Freshet's own logs; a rebuild cannot see farther back. 0s: for ever."`
+}
+
+// SASL is a login to Kafka.
+type SASL struct {
+	Mechanism string `key:"mechanism" default:"scram-sha-512" enum:"plain|scram-sha-256|scram-sha-512" doc:"Way of logging in."`
+	User      string `key:"user" required:"true" doc:"User."`
+	Password  Secret `key:"password" required:"true" doc:"Password; better password_file, the path of a file that holds it."`
+}
+
+// SchemaRegistry is where Avro and Protobuf schemas are.
+type SchemaRegistry struct {
+	URL      string `key:"url" doc:"Address; empty: none."`
+	User     string `key:"user" doc:"User."`
+	Password Secret `key:"password" doc:"Password, or password_file."`
+}
+
+// Redis says where the store is. No address: the embedded one.
+type Redis struct {
+	Addr     []string `key:"addr" form:"list" doc:"host:port; several for a cluster. Default: an embedded store in memory."`
+	Cluster  bool     `key:"cluster" default:"false" doc:"The addresses are seeds of a Redis Cluster."`
+	DB       int      `key:"db" default:"0" min:"0" max:"1023" doc:"Number of the database; 0 in a cluster."`
+	User     string   `key:"user" doc:"User."`
+	Password Secret   `key:"password" doc:"Password, or password_file."`
+	TLS      *TLS     `key:"tls" doc:"Encrypt; {} for the system's certificates."`
+}
+
+// TLS names certificates, as PEM files.
+type TLS struct {
+	CA         string `key:"ca" doc:"File of the certificates that are trusted. Default: the system's; for servers: clients need no certificate."`
+	Cert       string `key:"cert" doc:"File of our certificate."`
+	Key        string `key:"key" doc:"File of its private key."`
+	ServerName string `key:"server_name" doc:"Name that the other side's certificate must carry. Default: the host."`
+}
+
+// Checkpoints says where learners, joiners and scores are saved, and how often.
+type Checkpoints struct {
+	URL   string   `key:"url" default:"file://.freshet/checkpoints" doc:"Folder or bucket: file://, s3://, gs://, azblob://, mem://."`
+	Every Duration `key:"every" default:"1m" min:"1s" doc:"Time between checkpoints."`
+	Keep  int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many good ones are kept."`
+}
+
+// Serving configures the gRPC and HTTP servers.
+type Serving struct {
+	GRPC        string   `key:"grpc" default:"127.0.0.1:7070" doc:"Address of the gRPC server; off: none."`
+	HTTP        string   `key:"http" default:"127.0.0.1:7071" doc:"Address of the HTTP server (page, JSON API, metrics, health); off: none."`
+	TLS         *TLS     `key:"tls" doc:"Serve with TLS: cert and key; with ca, clients must show a certificate."`
+	Tokens      []Secret `key:"tokens" form:"list" doc:"Bearer tokens that clients may show; tokens_file: a file with one a line. Empty: none needed."`
+	Insecure    bool     `key:"insecure" default:"false" doc:"Allow an address beyond this machine without TLS or tokens."`
+	MaxRows     int      `key:"max_rows" default:"1000" min:"1" max:"1000000" doc:"Rows in one call."`
+	MaxMessage  Size     `key:"max_message" default:"4MiB" min:"1KiB" doc:"Size of one message."`
+	MaxInFlight int      `key:"max_in_flight" default:"1024" min:"1" max:"1000000" doc:"Calls at a time; more get RESOURCE_EXHAUSTED."`
+	Timeout     Duration `key:"timeout" default:"1s" doc:"Deadline of calls that bring none."`
+	Drain       Duration `key:"drain" default:"10s" doc:"How long calls may take to end when the server stops."`
+	Reflection  bool     `key:"reflection" default:"true" doc:"Let tools such as grpcurl list the services."`
+	AllowStale  bool     `key:"allow_stale" default:"false" doc:"Answer from features that are being rebuilt, and say so, instead of UNAVAILABLE."`
+}
+
+// Archive keeps a copy of the events log.
+type Archive struct {
+	URL  string   `key:"url" doc:"Folder or bucket, as in checkpoints. Empty: none."`
+	Keep Duration `key:"keep" default:"0s" doc:"How long. 0s: for ever."`
+}
+
+// Duration is a time.Duration that project files write as 500ms, 90s, 1h, 7d, 1w or 1h30m.
+// A day is 24 hours.
+type Duration = time.Duration
+
+// Size is a number of bytes, written as 512, 64KiB, 4MiB, 1GiB or with kB, MB, GB.
+type Size int64
+
+// Secret is text that must not be shown: it formats, logs and marshals as "***".
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "***"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return `"` + s.String() + `"` }
+
+// MarshalText hides the secret from JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the secret from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Pos is a place in the file, both from 1; zero: unknown.
+type Pos struct{ Line, Column int }
+
+// Request is what a model's On says for Predict calls, and the name of its fields in use and derived.
+const Request = "request"
+
+// Feedback is what a label's From says for Feedback calls.
+const Feedback = "feedback"
+
+// At returns where a path such as models.late.label.from stands in the file: the place of its value, or
+// of the nearest enclosing one that is there. Zero when the project was not read from a file.
+func (p *Project) At(path string) Pos {
+	for {
+		if at, ok := p.where[path]; ok {
+			return at
+		}
+		i := len(path) - 1
+		for i >= 0 && path[i] != '.' && path[i] != '[' {
+			i--
+		}
+		if i < 0 {
+			return Pos{}
+		}
+		path = path[:i]
+	}
+}
+
+// Model returns the model of that name, or nil.
+func (p *Project) Model(name string) *Model {
+	for i := range p.Models {
+		if p.Models[i].Name == name {
+			return &p.Models[i]
+		}
+	}
+	return nil
+}
+
+// Entity returns the declared entity type of that name, or nil.
+func (p *Project) Entity(name string) *Entity {
+	for i := range p.Features {
+		if p.Features[i].Name == name {
+			return &p.Features[i]
+		}
+	}
+	return nil
+}
+
+// Input returns the source or table of that name, or nil.
+func (p *Project) Input(name string) *Source {
+	for _, list := range [][]Source{p.Sources, p.Tables} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Field returns the field of that name, or nil.
+func (s *Source) Field(name string) *Field {
+	for i := range s.Fields {
+		if s.Fields[i].Name == name {
+			return &s.Fields[i]
+		}
+	}
+	return nil
+}
