@@ -4,6 +4,8 @@
 package models
 
 import (
+	"slices"
+
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 )
@@ -14,6 +16,21 @@ import (
 type Row struct {
 	Index []uint32
 	Value []float64
+}
+
+// At returns the value of a column: NaN if it is missing, 0 if the row is sparse and does not hold it
+// or if the row is too short. Cost: O(1) dense, O(log entries) sparse.
+func (r *Row) At(column int) float64 {
+	if r.Index == nil {
+		if column < len(r.Value) {
+			return r.Value[column]
+		}
+		return 0
+	}
+	if j, ok := slices.BinarySearch(r.Index, uint32(column)); ok {
+		return r.Value[j]
+	}
+	return 0
 }
 
 // Example is all that a record of the example log fixes about one example. One is reused per
@@ -55,6 +72,8 @@ func ParseTask(name string) (Task, bool) {
 
 // Predictor answers. Predict appends its answer to dst and returns it (1 number, one per class, or one
 // per step of the horizon). It never changes state that an answer or a hash depends on.
+// A model may append more numbers after its answer, for itself: whoever scores or serves takes the
+// first AnswerLen numbers, and whoever keeps the answer until the label comes keeps them all.
 // A Predictor that Publish returned is immutable and safe for any number of goroutines; a Learner belongs to one.
 type Predictor interface {
 	Predict(dst []float64, e *Example) []float64
@@ -66,8 +85,8 @@ type Learner interface {
 	// Observe is called at the predict record, after Predict, also for examples that will not be
 	// learned: scalers and clusters update here. It must not look at e.Y.
 	Observe(e *Example)
-	// Learn is called at the learn record. past is this model's own answer at the predict record, nil
-	// if there is none; borrowed.
+	// Learn is called at the learn record. past is all that this model's Predict appended at the
+	// predict record, nil if there is none; borrowed. An example of weight 0 changes nothing.
 	Learn(e *Example, past []float64)
 	// State visits all that future answers depend on, for saving, loading and hashing.
 	State(s *codec.State)
@@ -100,6 +119,18 @@ type Transformer interface {
 	Schema() *features.Schema
 	// Snapshot returns an immutable copy for readers; its Observe and Learn are never called.
 	Snapshot() Transformer
+}
+
+// AnswerLen is how many numbers of what Predict appends are the answer, 0 for forecasts, whose horizon
+// is their own.
+func AnswerLen(task Task, classes int) int {
+	switch task {
+	case Multiclass:
+		return classes
+	case Forecast:
+		return 0
+	}
+	return 1
 }
 
 // Env is what a model is built for.

@@ -1,0 +1,254 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Kind says what a component is and where a spec may name it.
+type Kind string
+
+// The kinds of components.
+const (
+	ModelKind       Kind = "model"       // the last stage of a pipeline
+	TransformerKind Kind = "transformer" // a stage before it
+	OptimizerKind   Kind = "optimizer"   // a part of a model: how gradients become steps
+	LossKind        Kind = "loss"        // a part of a model: what is minimised
+)
+
+// Component is one entry of the catalogue: what users may name in a spec, with its documentation and
+// its constructor. It is a value; packages export functions or variables that hold one, and
+// models/catalog lists them.
+type Component struct {
+	Name   string // snake case, unique in the catalogue
+	Kind   Kind
+	Tasks  []Task // what it can be used for; empty: all
+	Params []Param
+	Doc    string // one or more sentences; what happens to missing values included
+	Cost   string // per event, such as "O(columns)"
+	Memory string // such as "8 bytes per column"
+	Source string // paper and section, "" if none
+	Fold   int    // fold version, ≥ 1, raised when its arithmetic or its state changes
+
+	// Exactly the constructor of its Kind is set. Args hold every parameter, checked and defaulted.
+	NewModel       func(a Args, env Env) (Learner, error)
+	NewTransformer func(a Args, env Env) (Transformer, error)
+	NewPart        func(a Args, env Env) (any, error) // optimizers and losses
+}
+
+// Param is a parameter of a component. The type of Default is the type of the parameter: float64, int,
+// bool, string, or []string. A parameter with a Part takes a nested spec, and its Default is a Spec.
+type Param struct {
+	Name    string
+	Default any
+	Range   Range    // for float64 and int; the zero Range allows every finite number
+	Choices []string // for string and the elements of []string; empty: any text
+	Part    Kind     // the kind of the nested component, "" for plain values
+	Unit    string   // such as "events"; "" if none
+	Doc     string
+}
+
+// Range is an interval of numbers. The zero Range holds every finite number.
+type Range struct {
+	Min, Max         float64
+	OpenMin, OpenMax bool // the end itself is left out
+}
+
+// AtLeast is the range [x, ∞).
+func AtLeast(x float64) Range { return Range{Min: x, Max: math.Inf(1), OpenMax: true} }
+
+// Above is the range (x, ∞).
+func Above(x float64) Range { return Range{Min: x, Max: math.Inf(1), OpenMin: true, OpenMax: true} }
+
+// Between is the range [lo, hi].
+func Between(lo, hi float64) Range { return Range{Min: lo, Max: hi} }
+
+// AboveTo is the range (lo, hi].
+func AboveTo(lo, hi float64) Range { return Range{Min: lo, Max: hi, OpenMin: true} }
+
+// Inside is the range (lo, hi).
+func Inside(lo, hi float64) Range { return Range{Min: lo, Max: hi, OpenMin: true, OpenMax: true} }
+
+// Contains reports whether x is finite and in the range.
+func (r Range) Contains(x float64) bool {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return false
+	}
+	if r == (Range{}) {
+		return true
+	}
+	return (x > r.Min || x == r.Min && !r.OpenMin) && (x < r.Max || x == r.Max && !r.OpenMax)
+}
+
+// String formats the range for documentation, such as "≥ 0" or "(0, 1]"; "" for the zero Range.
+func (r Range) String() string {
+	num := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	switch {
+	case r == (Range{}):
+		return ""
+	case math.IsInf(r.Max, 1) && r.OpenMin:
+		return "> " + num(r.Min)
+	case math.IsInf(r.Max, 1):
+		return "≥ " + num(r.Min)
+	}
+	left, right := "[", "]"
+	if r.OpenMin {
+		left = "("
+	}
+	if r.OpenMax {
+		right = ")"
+	}
+	return left + num(r.Min) + ", " + num(r.Max) + right
+}
+
+// typeName is what the parameter takes, for messages and documentation.
+func (p *Param) typeName() string {
+	if p.Part != "" {
+		return string(p.Part)
+	}
+	switch p.Default.(type) {
+	case float64:
+		return "number"
+	case int:
+		return "integer"
+	case bool:
+		return "boolean"
+	case string:
+		return "text"
+	case []string:
+		return "list of texts"
+	}
+	panic(fmt.Sprintf("models: parameter %s has a default of type %T", p.Name, p.Default))
+}
+
+// serves reports whether the component can be used for the task.
+func (c *Component) serves(task Task) bool {
+	for _, t := range c.Tasks {
+		if t == task {
+			return true
+		}
+	}
+	return len(c.Tasks) == 0
+}
+
+// param returns the parameter of that name, or nil.
+func (c *Component) param(name string) *Param {
+	for i := range c.Params {
+		if c.Params[i].Name == name {
+			return &c.Params[i]
+		}
+	}
+	return nil
+}
+
+// Args are the parameters of one component in a resolved spec: every declared one, of its declared
+// type and in its range. Asking for an undeclared name or another type panics: that is a mistake in
+// the component.
+type Args struct {
+	component string
+	values    map[string]any
+}
+
+func arg[T any](a Args, name string) T {
+	v, ok := a.values[name].(T)
+	if !ok {
+		panic(fmt.Sprintf("models: %s has no parameter %s of type %T", a.component, name, v))
+	}
+	return v
+}
+
+// Float returns a number parameter.
+func (a Args) Float(name string) float64 { return arg[float64](a, name) }
+
+// Int returns an integer parameter.
+func (a Args) Int(name string) int { return arg[int](a, name) }
+
+// Bool returns a boolean parameter.
+func (a Args) Bool(name string) bool { return arg[bool](a, name) }
+
+// Text returns a text parameter.
+func (a Args) Text(name string) string { return arg[string](a, name) }
+
+// Texts returns a list of texts; the caller must not change it.
+func (a Args) Texts(name string) []string { return arg[[]string](a, name) }
+
+// Part makes a new instance of a nested optimizer or loss.
+func (a Args) Part(name string, env Env) (any, error) {
+	p := arg[*Plan](a, name)
+	return p.stages[0].comp.NewPart(p.stages[0].args, env)
+}
+
+// Model makes a new instance of a nested model, which may be a pipeline.
+func (a Args) Model(name string, env Env) (Learner, error) { return arg[*Plan](a, name).Build(env) }
+
+// Transformer makes a new instance of a nested transformer.
+func (a Args) Transformer(name string, env Env) (Transformer, error) {
+	p := arg[*Plan](a, name)
+	return p.stages[0].comp.NewTransformer(p.stages[0].args, env)
+}
+
+// SelectColumns marks the columns of a schema that a component with a `columns` parameter works on:
+// those named, or every column of the kind if names is empty. A name that is not in the schema is an
+// error that says the nearest one.
+func SelectColumns(env Env, names []string, numeric bool) ([]bool, error) {
+	marks := make([]bool, len(env.Schema.Columns))
+	var errs SpecErrors
+	for _, n := range names {
+		i := env.Schema.Index(n)
+		if i < 0 {
+			all := make([]string, len(env.Schema.Columns))
+			for j := range all {
+				all[j] = env.Schema.Columns[j].Name
+			}
+			errs = append(errs, SpecError{Path: "columns", Reason: "no column " + strconv.Quote(n), Mend: nearest(n, all)})
+			continue
+		}
+		marks[i] = true
+	}
+	if len(names) == 0 {
+		for i, c := range env.Schema.Columns {
+			marks[i] = (c.Kind == 0) == numeric
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return marks, nil
+}
+
+// nearest says which of names is closest to name by edit distance, as a mend; "" if none is near.
+func nearest(name string, names []string) string {
+	best, at := len(name)/2+2, ""
+	for _, n := range names {
+		if d := editDistance(name, n); d < best {
+			best, at = d, n
+		}
+	}
+	if at == "" {
+		return ""
+	}
+	return "did you mean " + at + "?"
+}
+
+// editDistance is Levenshtein's distance in bytes, case ignored.
+func editDistance(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost = 1 + min(diagonal, row[j], row[j-1])
+			}
+			diagonal, row[j] = row[j], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,210 @@
+package models
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+)
+
+// Chain is a sequence of transformers, each fed with the rows of the one before it. It belongs to one
+// goroutine and reuses its rows: what it returns is valid until its next call.
+//
+// At a predict record the example goes through every transformer in the state before it (Rows), then
+// each observes the row as it came in to it (Observe). At the learn record the same raw vector comes
+// again and goes through the transformers as they are then: a scaler that moved on in between scales
+// with what it knows now.
+type Chain struct {
+	stages []Transformer
+	rows   []Row // rows[i] is what stage i made
+	seen   Row   // the raw row that rows was made from
+	fresh  bool  // rows belong to seen and no stage changed since
+}
+
+// NewChain returns the chain of the transformers, which it owns.
+func NewChain(ts []Transformer) *Chain { return &Chain{stages: ts, rows: make([]Row, len(ts))} }
+
+// Apply returns the row that the last transformer makes of e. It changes no state.
+func (c *Chain) Apply(e *Example) Row {
+	if len(c.stages) == 0 {
+		return e.Row
+	}
+	if !c.fresh || !sameBits(c.seen, e.Row) {
+		c.transform(e)
+		c.seen.Index = append(c.seen.Index[:0], e.Index...)
+		if e.Index == nil {
+			c.seen.Index = nil
+		}
+		c.seen.Value = append(c.seen.Value[:0], e.Value...)
+		c.fresh = true
+	}
+	return c.rows[len(c.rows)-1]
+}
+
+func (c *Chain) transform(e *Example) {
+	x := *e
+	for i, t := range c.stages {
+		c.rows[i] = transformInto(t, c.rows[i], &x)
+		x.Row = c.rows[i]
+	}
+}
+
+// transformInto keeps the memory of dst when a transformer hands its input through.
+func transformInto(t Transformer, dst Row, x *Example) Row {
+	r := t.Transform(dst, x)
+	if len(r.Value) == 0 || len(x.Value) > 0 && &r.Value[0] == &x.Value[0] {
+		dst.Value = append(dst.Value[:0], r.Value...)
+		if r.Index == nil {
+			dst.Index = nil
+		} else {
+			dst.Index = append(dst.Index[:0], r.Index...)
+		}
+		return dst
+	}
+	return r
+}
+
+// Observe shows every transformer the row that comes in to it, all of them transformed with the
+// states before, and returns the row for the model. It stays valid until the next call.
+func (c *Chain) Observe(e *Example) Row {
+	out := c.Apply(e)
+	x := *e
+	for i, t := range c.stages {
+		t.Observe(&x)
+		x.Row = c.rows[i]
+	}
+	c.fresh = false
+	return out
+}
+
+// Learn shows every transformer the row that comes in to it and the label. Call it with the example
+// that Apply was called with last, after the model has learned: so no encoder that learns from labels
+// lets the model see its own label.
+func (c *Chain) Learn(e *Example) {
+	c.Apply(e)
+	x := *e
+	for i, t := range c.stages {
+		t.Learn(&x)
+		x.Row = c.rows[i]
+	}
+	c.fresh = false
+}
+
+// State visits the states of the transformers.
+func (c *Chain) State(s *codec.State) {
+	s.Fixed("number of transformers", len(c.stages))
+	for _, t := range c.stages {
+		t.State(s)
+	}
+	c.fresh = false
+}
+
+// Snapshot returns immutable copies of the transformers.
+func (c *Chain) Snapshot() []Transformer {
+	out := make([]Transformer, len(c.stages))
+	for i, t := range c.stages {
+		out[i] = t.Snapshot()
+	}
+	return out
+}
+
+func sameBits(a, b Row) bool {
+	if len(a.Value) != len(b.Value) || (a.Index == nil) != (b.Index == nil) || !slices.Equal(a.Index, b.Index) {
+		return false
+	}
+	for i, v := range a.Value {
+		if math.Float64bits(v) != math.Float64bits(b.Value[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Pipeline is a chain of transformers and a model. See Chain for what each stage sees when.
+type Pipeline struct {
+	chain *Chain
+	model Learner
+}
+
+// NewPipeline returns the pipeline of the transformers and the model, which it owns. It is a Publisher
+// if the model is one.
+func NewPipeline(ts []Transformer, model Learner) Learner {
+	p := &Pipeline{chain: NewChain(ts), model: model}
+	if _, ok := model.(Publisher); ok {
+		return &publishingPipeline{p}
+	}
+	return p
+}
+
+// Predict transforms e and appends the model's answer.
+func (p *Pipeline) Predict(dst []float64, e *Example) []float64 {
+	x := *e
+	x.Row = p.chain.Apply(e)
+	return p.model.Predict(dst, &x)
+}
+
+// Observe lets every stage observe the row that comes in to it.
+func (p *Pipeline) Observe(e *Example) {
+	x := *e
+	x.Row = p.chain.Observe(e)
+	p.model.Observe(&x)
+}
+
+// Learn transforms e with what the transformers know now, lets the model learn, then the transformers
+// that use labels. An example of weight 0 changes nothing.
+func (p *Pipeline) Learn(e *Example, past []float64) {
+	if e.Weight == 0 {
+		return
+	}
+	x := *e
+	x.Row = p.chain.Apply(e)
+	p.model.Learn(&x, past)
+	p.chain.Learn(e)
+}
+
+// State visits the transformers, then the model.
+func (p *Pipeline) State(s *codec.State) {
+	p.chain.State(s)
+	p.model.State(s)
+}
+
+type publishingPipeline struct{ *Pipeline }
+
+// Publish snapshots the transformers and the model. Cost: that of the stages' snapshots.
+func (p *publishingPipeline) Publish() Predictor {
+	return NewPredictor(p.chain.Snapshot(), p.model.(Publisher).Publish())
+}
+
+// NewPredictor returns an immutable predictor of immutable stages, safe for any number of goroutines:
+// scratch rows come from a pool, so that it allocates nothing in the steady state.
+func NewPredictor(ts []Transformer, model Predictor) Predictor {
+	f := &frozenPipeline{stages: ts, model: model}
+	f.pool.New = func() any { return &scratch{rows: make([]Row, len(ts))} }
+	return f
+}
+
+type scratch struct {
+	rows []Row
+	x    Example
+}
+
+type frozenPipeline struct {
+	stages []Transformer
+	model  Predictor
+	pool   sync.Pool
+}
+
+// Predict transforms e and appends the model's answer.
+func (f *frozenPipeline) Predict(dst []float64, e *Example) []float64 {
+	s := f.pool.Get().(*scratch)
+	s.x = *e
+	for i, t := range f.stages {
+		s.rows[i] = transformInto(t, s.rows[i], &s.x)
+		s.x.Row = s.rows[i]
+	}
+	dst = f.model.Predict(dst, &s.x)
+	s.x = Example{}
+	f.pool.Put(s)
+	return dst
+}

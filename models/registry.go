@@ -1,0 +1,334 @@
+package models
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Registry is a catalogue of components: one explicit list, no registration by side effect.
+type Registry []Component
+
+// Find returns the component of that name, or nil.
+func (r Registry) Find(name string) *Component {
+	for i := range r {
+		if r[i].Name == name {
+			return &r[i]
+		}
+	}
+	return nil
+}
+
+// Plan is a spec that was checked against a catalogue: every component is known, every parameter is
+// there, of its type and in its range. It is immutable.
+type Plan struct {
+	task   Task // 0 for parts
+	stages []planStage
+}
+
+type planStage struct {
+	comp *Component
+	args Args
+}
+
+// Resolve checks the spec for the task and fills in the defaults. The error, if any, is SpecErrors
+// with everything that is wrong.
+func (r Registry) Resolve(s Spec, task Task) (*Plan, error) {
+	var errs SpecErrors
+	p := r.resolvePipeline("", s, task, &errs)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return p, nil
+}
+
+func (r Registry) resolvePipeline(path string, s Spec, task Task, errs *SpecErrors) *Plan {
+	p := &Plan{task: task}
+	if len(s.Stages) == 0 {
+		*errs = append(*errs, SpecError{Path: path, Reason: "empty pipeline", Mend: "name a model, such as auto"})
+	}
+	for i, st := range s.Stages {
+		at := path
+		if len(s.Stages) > 1 {
+			at = fmt.Sprintf("%s[%d]", path, i)
+		}
+		want, last := TransformerKind, i == len(s.Stages)-1
+		if last {
+			want = ModelKind
+		}
+		c := r.resolveName(at, st.Name, want, errs)
+		if c == nil {
+			continue
+		}
+		if !c.serves(task) {
+			*errs = append(*errs, SpecError{Path: join(at, c.Name), Reason: fmt.Sprintf("%s cannot be used for the task %s", c.Name, task),
+				Mend: "it serves " + taskList(c.Tasks)})
+		}
+		p.stages = append(p.stages, r.resolveStage(join(at, c.Name), c, st.Params, task, errs))
+	}
+	return p
+}
+
+// resolveName finds a component that may stand where the kind want is wanted.
+func (r Registry) resolveName(path, name string, want Kind, errs *SpecErrors) *Component {
+	c := r.Find(name)
+	if c == nil {
+		*errs = append(*errs, SpecError{Path: path, Reason: fmt.Sprintf("no %s %q", want, name), Mend: nearest(name, r.Names(want))})
+		return nil
+	}
+	if c.Kind == want {
+		return c
+	}
+	e := SpecError{Path: path, Reason: fmt.Sprintf("%s is a %s where a %s is wanted", name, c.Kind, want)}
+	switch {
+	case want == ModelKind && c.Kind == TransformerKind:
+		e.Reason = fmt.Sprintf("the pipeline ends with the transformer %s, not with a model", name)
+		e.Mend = "add a model at the end"
+	case want == TransformerKind && c.Kind == ModelKind:
+		e.Reason = fmt.Sprintf("the model %s is not at the end of the pipeline", name)
+		e.Mend = "a pipeline has one model, its last stage"
+	default:
+		e.Mend = "one of " + strings.Join(r.Names(want), ", ")
+	}
+	*errs = append(*errs, e)
+	return nil
+}
+
+// Names lists the components of a kind, in the order of the catalogue.
+func (r Registry) Names(kind Kind) []string {
+	var names []string
+	for i := range r {
+		if r[i].Kind == kind {
+			names = append(names, r[i].Name)
+		}
+	}
+	return names
+}
+
+func (r Registry) resolveStage(path string, c *Component, params map[string]any, task Task, errs *SpecErrors) planStage {
+	st := planStage{comp: c, args: Args{component: c.Name, values: make(map[string]any, len(c.Params))}}
+	for _, name := range sortedKeys(params) {
+		if c.param(name) == nil {
+			all := make([]string, len(c.Params))
+			for i := range c.Params {
+				all[i] = c.Params[i].Name
+			}
+			mend := nearest(name, all)
+			if mend == "" && len(all) > 0 {
+				mend = "it has " + strings.Join(all, ", ")
+			}
+			*errs = append(*errs, SpecError{Path: path, Reason: fmt.Sprintf("%s has no parameter %q", c.Name, name), Mend: mend})
+		}
+	}
+	for i := range c.Params {
+		p := &c.Params[i]
+		v, given := params[p.Name]
+		if !given {
+			v = p.Default
+		}
+		if p.Part != "" {
+			st.args.values[p.Name] = r.resolvePart(join(path, p.Name), p, v, task, errs)
+			continue
+		}
+		st.args.values[p.Name] = p.check(join(path, p.Name), v, errs)
+	}
+	return st
+}
+
+func (r Registry) resolvePart(path string, p *Param, v any, task Task, errs *SpecErrors) *Plan {
+	s := parseSpec(path, v, errs)
+	if p.Part == ModelKind {
+		return r.resolvePipeline(path, s, task, errs)
+	}
+	if len(s.Stages) != 1 || s.Stages[0].Name == "" {
+		if len(s.Stages) != 1 {
+			*errs = append(*errs, SpecError{Path: path, Reason: fmt.Sprintf("one %s is wanted, not %d", p.Part, len(s.Stages))})
+		}
+		return nil
+	}
+	c := r.resolveName(path, s.Stages[0].Name, p.Part, errs)
+	if c == nil {
+		return nil
+	}
+	if !c.serves(task) {
+		*errs = append(*errs, SpecError{Path: path, Reason: fmt.Sprintf("%s cannot be used for the task %s", c.Name, task),
+			Mend: "it serves " + taskList(c.Tasks)})
+	}
+	return &Plan{stages: []planStage{r.resolveStage(join(path, c.Name), c, s.Stages[0].Params, task, errs)}}
+}
+
+// check returns v as the type of the parameter, or reports why it cannot be.
+func (p *Param) check(path string, v any, errs *SpecErrors) any {
+	fail := func(reason, mend string) any {
+		*errs = append(*errs, SpecError{Path: path, Reason: reason, Mend: mend})
+		return p.Default
+	}
+	wrong := func() any { return fail("a "+p.typeName()+" is wanted, not "+describe(v), "") }
+	switch p.Default.(type) {
+	case float64, int:
+		x, ok := asNumber(v)
+		if !ok {
+			return wrong()
+		}
+		_, whole := p.Default.(int)
+		if whole && (x != math.Trunc(x) || math.Abs(x) > 1<<53) {
+			return wrong()
+		}
+		if !p.Range.Contains(x) {
+			return fail("out of range: "+strconv.FormatFloat(x, 'g', -1, 64), strings.TrimSpace("allowed: "+p.Range.String()+" "+p.Unit))
+		}
+		if whole {
+			return int(x)
+		}
+		return x
+	case bool:
+		if b, ok := v.(bool); ok {
+			return b
+		}
+	case string:
+		if s, ok := v.(string); ok {
+			if len(p.Choices) > 0 && !slices.Contains(p.Choices, s) {
+				return fail(fmt.Sprintf("no such choice %q", s), "one of "+strings.Join(p.Choices, ", "))
+			}
+			return s
+		}
+	case []string:
+		return p.checkTexts(v, wrong, fail)
+	}
+	return wrong()
+}
+
+func (p *Param) checkTexts(v any, wrong func() any, fail func(reason, mend string) any) any {
+	var out []string
+	switch v := v.(type) {
+	case []string:
+		out = v
+	case string:
+		out = []string{v}
+	case []any:
+		for _, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return wrong()
+			}
+			out = append(out, s)
+		}
+	default:
+		return wrong()
+	}
+	for _, s := range out {
+		if len(p.Choices) > 0 && !slices.Contains(p.Choices, s) {
+			return fail(fmt.Sprintf("no such choice %q", s), "some of "+strings.Join(p.Choices, ", "))
+		}
+	}
+	return out
+}
+
+// asNumber returns v as a double if it is a number of any Go type that decoders make.
+func asNumber(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case float32:
+		return float64(v), true
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case int32:
+		return float64(v), true
+	case uint32:
+		return float64(v), true
+	}
+	return 0, false
+}
+
+func taskList(tasks []Task) string {
+	names := make([]string, len(tasks))
+	for i, t := range tasks {
+		names[i] = t.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// Canonical returns the spec with every default written out and the fold version of every component:
+// two specs with one canonical text fold alike.
+func (p *Plan) Canonical() string {
+	var b strings.Builder
+	if p.task != 0 {
+		b.WriteString(p.task.String())
+		b.WriteByte(' ')
+	}
+	p.appendStages(&b)
+	return b.String()
+}
+
+func (p *Plan) appendStages(b *strings.Builder) {
+	b.WriteByte('[')
+	for i, st := range p.stages {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(b, "%s@%d{", st.comp.Name, st.comp.Fold)
+		for j := range st.comp.Params {
+			if j > 0 {
+				b.WriteString(", ")
+			}
+			name := st.comp.Params[j].Name
+			b.WriteString(name + ": ")
+			switch v := st.args.values[name].(type) {
+			case *Plan:
+				v.appendStages(b)
+			case float64:
+				b.WriteString(strconv.FormatFloat(v, 'g', -1, 64))
+			case string:
+				b.WriteString(strconv.Quote(v))
+			case []string:
+				fmt.Fprintf(b, "%q", v)
+			default:
+				fmt.Fprintf(b, "%v", v)
+			}
+		}
+		b.WriteByte('}')
+	}
+	b.WriteByte(']')
+}
+
+// Fingerprint is the SHA-256 of the canonical text.
+func (p *Plan) Fingerprint() [sha256.Size]byte { return sha256.Sum256([]byte(p.Canonical())) }
+
+// Build makes a new learner for env, whose Task must be the one that the spec was resolved for. A spec
+// of one model gives that model, a longer one a Pipeline.
+func (p *Plan) Build(env Env) (Learner, error) {
+	if env.Task != p.task {
+		return nil, fmt.Errorf("build %s: the spec was resolved for the task %s, not %s", p.Canonical(), p.task, env.Task)
+	}
+	if env.Task == Multiclass && env.Classes < 2 {
+		return nil, fmt.Errorf("build %s: %d classes, at least 2 are needed", p.Canonical(), env.Classes)
+	}
+	if env.Task == Binary {
+		env.Classes = 2
+	}
+	last := len(p.stages) - 1
+	ts := make([]Transformer, last)
+	for i, st := range p.stages[:last] {
+		t, err := st.comp.NewTransformer(st.args, env)
+		if err != nil {
+			return nil, fmt.Errorf("stage %d, %s: %w", i, st.comp.Name, err)
+		}
+		ts[i], env.Schema = t, t.Schema()
+	}
+	m, err := p.stages[last].comp.NewModel(p.stages[last].args, env)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", p.stages[last].comp.Name, err)
+	}
+	if last == 0 {
+		return m, nil
+	}
+	return NewPipeline(ts, m), nil
+}
