@@ -1,0 +1,278 @@
+// Package linear holds linear models: any loss with any optimizer, on dense and sparse rows. In the
+// flow it is the last stage of a pipeline, after a scaler.
+//
+// A missing value counts as 0: it adds nothing to the answer and its weight does not move. Behind a
+// scaler that is the column's mean.
+package linear
+
+import (
+	"math"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/loss"
+	"github.com/freshet-ml/freshet/models/optim"
+)
+
+const (
+	maxInput    = 1e100 // greater inputs are taken as this, so that products stay finite
+	maxGradient = 1e12  // greater derivatives of the loss are taken as this
+)
+
+// weights are one linear score: bias + Σ w_i x_i.
+type weights struct {
+	w    []float64 // one per column
+	bias float64
+}
+
+// score returns the linear score of the row. Missing values and columns beyond the weights count as 0.
+func (m *weights) score(r models.Row) float64 {
+	sum := m.bias
+	if r.Index == nil {
+		for i, x := range r.Value[:min(len(r.Value), len(m.w))] {
+			if x == x {
+				sum += float64(m.w[i] * clamp(x))
+			}
+		}
+		return finite(sum, m.bias)
+	}
+	for j, i := range r.Index {
+		if x := r.Value[j]; x == x && int(i) < len(m.w) {
+			sum += float64(m.w[i] * clamp(x))
+		}
+	}
+	return finite(sum, m.bias)
+}
+
+func clamp(x float64) float64 {
+	if x > maxInput {
+		return maxInput
+	}
+	if x < -maxInput {
+		return -maxInput
+	}
+	return x
+}
+
+func finite(x, otherwise float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return otherwise
+	}
+	return x
+}
+
+// scorer learns one linear score by gradient steps.
+//
+// The guard: an update may move the score of its own example by no more than Reach of its loss;
+// otherwise every step of it is shortened by one factor. Unscaled or suddenly large inputs can thereby
+// not make the model diverge, and updates that stay within are not touched. It applies to optimizers
+// whose steps are proportional to the gradient; the others bound their steps themselves. An update that
+// is not finite is left out.
+type scorer struct {
+	weights
+	opt     optim.Optimizer
+	l2      float64
+	bias2   float64 // rate of the intercept; 0: the optimizer learns it as the last column
+	fit     bool    // learn an intercept
+	index   []uint32
+	x, g, d []float64 // scratch: inputs, gradients, steps
+	old     []float64 // scratch: weights before
+}
+
+// settings are what the models of this package share.
+type settings struct {
+	l2        float64
+	intercept bool
+	rate      float64
+}
+
+func newScorer(columns int, opt optim.Optimizer, s settings) scorer {
+	return scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, bias2: s.rate, fit: s.intercept}
+}
+
+// learn takes one step along the derivative of the loss by the score, which is times the weight of the
+// example. reach is how far the score of the row may move.
+func (m *scorer) learn(r models.Row, derivative, reach float64) {
+	derivative = max(-maxGradient, min(maxGradient, derivative))
+	if derivative != derivative {
+		return
+	}
+	n := m.gather(r)
+	byOptimizer := m.fit && m.bias2 == 0
+	if byOptimizer {
+		n++
+		m.index = append(m.index, uint32(len(m.w)))
+		m.x, m.old = append(m.x, 1), append(m.old, m.bias)
+	}
+	m.g, m.d = grow(m.g, n), grow(m.d, n)
+	for j, x := range m.x {
+		m.g[j] = derivative * x
+	}
+	if m.l2 > 0 {
+		for j := range m.g {
+			m.g[j] += float64(m.l2 * m.old[j])
+		}
+	}
+	m.opt.Step(m.d, m.index, m.g, m.old)
+	move := 0.0
+	for j, d := range m.d {
+		move += float64(d * m.x[j])
+	}
+	biasStep := 0.0
+	if m.fit && !byOptimizer {
+		biasStep = -m.bias2 * derivative
+		move += biasStep
+	}
+	m.apply(move, reach, biasStep, byOptimizer)
+}
+
+// gather copies the present entries of the row and their weights into the scratch slices.
+func (m *scorer) gather(r models.Row) int {
+	m.index, m.x, m.old = m.index[:0], m.x[:0], m.old[:0]
+	if r.Index == nil {
+		for i, x := range r.Value[:min(len(r.Value), len(m.w))] {
+			if x == x && x != 0 {
+				m.index, m.x, m.old = append(m.index, uint32(i)), append(m.x, clamp(x)), append(m.old, m.w[i])
+			}
+		}
+		return len(m.x)
+	}
+	for j, i := range r.Index {
+		if x := r.Value[j]; x == x && x != 0 && int(i) < len(m.w) {
+			m.index, m.x, m.old = append(m.index, i), append(m.x, clamp(x)), append(m.old, m.w[i])
+		}
+	}
+	return len(m.x)
+}
+
+// apply adds the steps to the weights, shortened by the guard.
+func (m *scorer) apply(move, reach, biasStep float64, byOptimizer bool) {
+	if math.IsNaN(move) || math.IsInf(move, 0) {
+		return
+	}
+	factor := 1.0
+	if a := math.Abs(move); a > reach && m.opt.Proportional() {
+		factor = reach / a
+	}
+	n := len(m.d)
+	if byOptimizer {
+		n--
+		m.bias += float64(factor * m.d[n])
+	} else {
+		m.bias += float64(factor * biasStep)
+	}
+	for j, d := range m.d[:n] {
+		m.w[m.index[j]] += float64(factor * d)
+	}
+}
+
+func grow(s []float64, n int) []float64 {
+	if cap(s) < n {
+		return make([]float64, n)
+	}
+	return s[:n]
+}
+
+// State visits weights and optimizer.
+func (m *scorer) State(s *codec.State) {
+	s.Fixed("number of columns", len(m.w))
+	for i := range m.w {
+		s.Float64(&m.w[i])
+	}
+	s.Float64(&m.bias)
+	m.opt.State(s)
+}
+
+func (m *weights) clone() weights {
+	return weights{w: append([]float64(nil), m.w...), bias: m.bias}
+}
+
+// Regression is linear regression: its answer is the score.
+type Regression struct {
+	scorer
+	loss loss.Loss
+}
+
+// NewRegression returns a linear regression. opt is for one more column than columns.
+func NewRegression(columns int, l loss.Loss, opt optim.Optimizer, o Options) *Regression {
+	return &Regression{scorer: newScorer(columns, opt, o.settings()), loss: l}
+}
+
+// Options are what all models of this package take.
+type Options struct {
+	L2          float64 // ≥ 0, penalty l2/2·w² on the weights of the columns that an example holds
+	NoIntercept bool
+	// InterceptRate is the learning rate of the intercept; 0: the optimizer learns it like a column of 1.
+	InterceptRate float64
+}
+
+func (o Options) settings() settings {
+	return settings{l2: o.L2, intercept: !o.NoIntercept, rate: o.InterceptRate}
+}
+
+// Predict appends the score.
+func (m *Regression) Predict(dst []float64, e *models.Example) []float64 {
+	return append(dst, m.score(e.Row))
+}
+
+// Observe does nothing.
+func (m *Regression) Observe(*models.Example) {}
+
+// Learn takes one step.
+func (m *Regression) Learn(e *models.Example, _ []float64) {
+	if e.Weight == 0 {
+		return
+	}
+	p := m.score(e.Row)
+	m.learn(e.Row, e.Weight*m.loss.Gradient(p, e.Y), m.loss.Reach(p, e.Y))
+}
+
+// Publish copies the weights.
+func (m *Regression) Publish() models.Predictor { return &regressionSnapshot{m.clone()} }
+
+type regressionSnapshot struct{ weights }
+
+func (m *regressionSnapshot) Predict(dst []float64, e *models.Example) []float64 {
+	return append(dst, m.score(e.Row))
+}
+
+// Logistic is binary logistic regression: its answer is the sigmoid of the score.
+type Logistic struct {
+	scorer
+	loss loss.Loss
+}
+
+// NewLogistic returns a logistic regression with a binary loss. opt is for one more column than columns.
+func NewLogistic(columns int, l loss.Loss, opt optim.Optimizer, o Options) *Logistic {
+	return &Logistic{scorer: newScorer(columns, opt, o.settings()), loss: l}
+}
+
+// Predict appends P(Y = 1).
+func (m *Logistic) Predict(dst []float64, e *models.Example) []float64 {
+	return append(dst, loss.Sigmoid(m.score(e.Row)))
+}
+
+// Observe does nothing.
+func (m *Logistic) Observe(*models.Example) {}
+
+// Learn takes one step. A label above ½ is 1, any other 0.
+func (m *Logistic) Learn(e *models.Example, _ []float64) {
+	if e.Weight == 0 {
+		return
+	}
+	y := 0.0
+	if e.Y > 0.5 {
+		y = 1
+	}
+	p := m.score(e.Row)
+	m.learn(e.Row, e.Weight*m.loss.Gradient(p, y), m.loss.Reach(p, y))
+}
+
+// Publish copies the weights.
+func (m *Logistic) Publish() models.Predictor { return &logisticSnapshot{m.clone()} }
+
+type logisticSnapshot struct{ weights }
+
+func (m *logisticSnapshot) Predict(dst []float64, e *models.Example) []float64 {
+	return append(dst, loss.Sigmoid(m.score(e.Row)))
+}
