@@ -140,6 +140,11 @@ func Hash(s string) uint64 {
 	for i := 0; i < len(s); i++ {
 		h = (h ^ uint64(s[i])) * 1099511628211
 	}
+	return Mix(h)
+}
+
+// Mix is the finaliser of Hash: a bijection of 64 bits in which each bit depends on all.
+func Mix(h uint64) uint64 {
 	h ^= h >> 30
 	h *= 0xbf58476d1ce4e5b9
 	h ^= h >> 27
