@@ -1,0 +1,366 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+)
+
+func stream(t testing.TB, name string) []float64 {
+	t.Helper()
+	b, err := os.ReadFile("testdata/streams.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if digits, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
+			x := make([]float64, len(digits))
+			for i, d := range digits {
+				x[i] = float64(d - '0')
+			}
+			return x
+		}
+	}
+	t.Fatalf("no stream %s", name)
+	return nil
+}
+
+func firstChange(d Detector, x []float64) int {
+	for i, v := range x {
+		if d.Update(v) {
+			return i
+		}
+	}
+	return -1
+}
+
+// The published first detections of River's documentation on the same streams.
+func TestPublishedDetections(t *testing.T) {
+	for _, c := range []struct {
+		name, stream string
+		d            Detector
+		want         int
+	}{
+		{"adwin", "steps", NewADWIN(0), 1023},
+		{"page_hinkley", "steps", NewPageHinkley(PageHinkleyConfig{}), 1006},
+		{"ddm", "errors", NewDDM(), 1334},
+	} {
+		if got := firstChange(c.d, stream(t, c.stream)); got != c.want {
+			t.Errorf("%s: change at %d, want %d", c.name, got, c.want)
+		}
+	}
+	d := NewDDM()
+	for i, v := range stream(t, "errors") {
+		if d.Update(v); d.Warning() {
+			if i != 1084 {
+				t.Errorf("ddm warns at %d, want 1084", i)
+			}
+			break
+		}
+	}
+}
+
+func TestADWINWindowEqualsReference(t *testing.T) {
+	a := NewADWIN(0.002)
+	want := map[int][3]float64{31: {32, 14, 7.875}, 500: {501, 246, 125.20958083832322}, 1022: {1023, 630, 906.0234604105572}, 1023: {32, 144, 172}}
+	for i, v := range stream(t, "steps")[:1024] {
+		a.Update(v)
+		if w, ok := want[i]; ok {
+			got := [3]float64{a.width, a.total, a.variance}
+			for k := range w {
+				if math.Abs(got[k]-w[k]) > 1e-9 {
+					t.Errorf("after %d: width, total, variance %v, want %v", i, got, w)
+				}
+			}
+		}
+	}
+	if !a.Rose() || a.Changes() != 1 {
+		t.Errorf("rose %t, changes %d", a.Rose(), a.Changes())
+	}
+}
+
+// The histogram holds exactly the mean and variance of the last width values.
+func TestADWINAgainstPlainWindow(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	a, all := NewADWIN(0.01), []float64(nil)
+	for i := range 20000 {
+		x := rng.NormFloat64() + float64(i/3000)
+		all = append(all, x)
+		a.Update(x)
+		if i%997 != 0 {
+			continue
+		}
+		window := all[len(all)-a.Width():]
+		mean, squares := 0.0, 0.0
+		for _, v := range window {
+			mean += v / float64(len(window))
+		}
+		for _, v := range window {
+			squares += (v - mean) * (v - mean)
+		}
+		if math.Abs(a.Mean()-mean) > 1e-9 || math.Abs(a.Variance()-squares/float64(len(window))) > 1e-8 {
+			t.Fatalf("after %d: mean %g, want %g; variance %g, want %g", i, a.Mean(), mean, a.Variance(), squares/float64(len(window)))
+		}
+	}
+	if a.Changes() < 5 {
+		t.Errorf("%d changes found of 6", a.Changes())
+	}
+}
+
+func TestADWINFalseAlarms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	a := NewADWIN(0)
+	for range 100000 {
+		a.Update(float64(rng.IntN(2)))
+	}
+	if a.Changes() > 3 {
+		t.Errorf("%d changes of a stream that has none", a.Changes())
+	}
+	a.Update(math.NaN())
+	a.Update(math.Inf(1))
+	if math.IsNaN(a.Mean()) || math.IsInf(a.Mean(), 0) {
+		t.Error("a value that is not finite got in")
+	}
+	if len(a.rows) > 20 {
+		t.Errorf("%d rows for %d values", len(a.rows), a.Width())
+	}
+}
+
+func vectors(n int, seed uint64, shift float64) []models.Row {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	rows := make([]models.Row, n)
+	for i := range rows {
+		city := features.Category([]string{"a", "b", "c"}[rng.IntN(3)])
+		x := rng.NormFloat64() + shift
+		if rng.IntN(20) == 0 {
+			x = math.NaN()
+		}
+		rows[i] = models.Row{Value: []float64{x, rng.ExpFloat64(), city}}
+	}
+	return rows
+}
+
+var schema = &features.Schema{Columns: []features.Column{{Name: "x"}, {Name: "wait"}, {Name: "city", Kind: features.Categorical}}}
+
+func observeAll(p *PSI, rows []models.Row) {
+	for _, r := range rows {
+		p.Observe(r)
+	}
+}
+
+func TestPSIFindsTheShiftedFeatureOnly(t *testing.T) {
+	p := NewPSI(schema, PSIConfig{Reference: 2000, Window: 1000})
+	observeAll(p, vectors(3000, 1, 0))
+	for _, s := range p.Scores(nil) {
+		if s.Drifted || s.PSI < 0 || s.Threshold < 0.1 {
+			t.Errorf("same distribution: %+v", s)
+		}
+	}
+	observeAll(p, vectors(1000, 2, 1))
+	scores := p.Scores(nil)
+	if len(scores) != 3 || !scores[0].Drifted || scores[1].Drifted || scores[2].Drifted {
+		t.Errorf("shifted: %+v", scores)
+	}
+	if scores[0].Missing < 0.02 || scores[0].Missing > 0.09 {
+		t.Errorf("missing share %g, want about 0.05", scores[0].Missing)
+	}
+	rows := vectors(1000, 5, 0)
+	for i := range rows {
+		rows[i].Value[2] = features.Category("new")
+	}
+	observeAll(p, rows)
+	if s := p.Scores(nil)[2]; !s.Drifted || s.Other != 1 {
+		t.Errorf("a category that was never seen: %+v", s)
+	}
+}
+
+// With the size-aware threshold, small windows without drift do not alarm; with 0.1 alone they do.
+func TestThresholdKnowsSizes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	naive, aware, rounds := 0, 0, 400
+	for range rounds {
+		ref, cur := make([]float64, 10), make([]float64, 10)
+		for range 200 {
+			ref[rng.IntN(10)]++
+		}
+		for range 100 {
+			cur[rng.IntN(10)]++
+		}
+		psi := Index(ref, cur)
+		if psi > 0.1 {
+			naive++
+		}
+		if psi > Threshold(10, 200, 100, 0.001) {
+			aware++
+		}
+	}
+	if naive < rounds/5 || aware > 4 {
+		t.Errorf("false alarms: naive %d, size-aware %d of %d", naive, aware, rounds)
+	}
+}
+
+func TestIndexByHand(t *testing.T) {
+	got := Index([]float64{9.5, 29.5, 0}, []float64{29.5, 9.5, 0})
+	want := 2 * (0.75 - 0.25) * math.Log(3)
+	if math.Abs(got-want) > 1e-12 {
+		t.Errorf("index %g, want %g", got, want)
+	}
+	if Index([]float64{5, 5}, []float64{5, 5}) != 0 {
+		t.Error("equal histograms differ")
+	}
+}
+
+func TestBinsPartitionTheLine(t *testing.T) {
+	c := psiColumn{edges: deciles([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})}
+	for _, e := range []struct {
+		x    float64
+		want int
+	}{{0.9, psiOther}, {1, 0}, {2.9, 0}, {3, 1}, {19, 9}, {20, 9}, {20.1, psiOther}, {math.NaN(), psiMissing}} {
+		if got := c.bin(e.x, features.Numeric); got != e.want {
+			t.Errorf("bin of %g is %d, want %d", e.x, got, e.want)
+		}
+	}
+	constant := psiColumn{edges: deciles([]float64{7, 7, 7})}
+	if constant.bin(7, features.Numeric) != 0 || constant.bin(6, features.Numeric) != psiOther {
+		t.Error("constant feature")
+	}
+	empty := psiColumn{edges: deciles(nil)}
+	if empty.bin(7, features.Numeric) != psiOther {
+		t.Error("feature that was always missing")
+	}
+}
+
+func TestSparseRowsAreZeros(t *testing.T) {
+	a, b := NewPSI(schema, PSIConfig{Reference: 100, Window: 100}), NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+	for i := range 250 {
+		x := float64(i % 7)
+		a.Observe(models.Row{Index: []uint32{1}, Value: []float64{x}})
+		b.Observe(models.Row{Value: []float64{0, x, 0}})
+	}
+	if codec.Sum(a) != codec.Sum(b) {
+		t.Error("sparse and dense rows differ")
+	}
+}
+
+func states() map[string]func() codec.Stateful {
+	return map[string]func() codec.Stateful{
+		"adwin":        func() codec.Stateful { return NewADWIN(0) },
+		"page_hinkley": func() codec.Stateful { return NewPageHinkley(PageHinkleyConfig{}) },
+		"ddm":          func() codec.Stateful { return NewDDM() },
+	}
+}
+
+func TestStateContinues(t *testing.T) {
+	for name, make := range states() {
+		x := stream(t, "steps")
+		if name == "ddm" {
+			x = stream(t, "errors")
+		}
+		a, b := make(), make()
+		for i, v := range x {
+			if i%211 == 0 {
+				if err := codec.Load(b, codec.Save(a)); err != nil {
+					t.Fatalf("%s at %d: %v", name, i, err)
+				}
+			}
+			if ca, cb := a.(Detector).Update(v), b.(Detector).Update(v); ca != cb {
+				t.Fatalf("%s at %d: %t, %t after loading", name, i, ca, cb)
+			}
+		}
+		if codec.Sum(a) != codec.Sum(b) {
+			t.Errorf("%s: states differ", name)
+		}
+	}
+	for _, n := range []int{50, 150, 333} {
+		p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+		q := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+		observeAll(p, vectors(n, 1, 0))
+		if err := codec.Load(q, codec.Save(p)); err != nil {
+			t.Fatal(err)
+		}
+		more := vectors(200, 2, 1)
+		observeAll(p, more)
+		observeAll(q, more)
+		if codec.Sum(p) != codec.Sum(q) {
+			t.Errorf("psi after %d: states differ", n)
+		}
+	}
+}
+
+func TestUpdateAllocatesNothing(t *testing.T) {
+	a, i := NewADWIN(0), 0
+	p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+	rows := vectors(300, 1, 0)
+	observeAll(p, rows)
+	if n := testing.AllocsPerRun(20000, func() { a.Update(float64(i % 3)); p.Observe(rows[i%300]); i++ }); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
+func FuzzADWINState(f *testing.F) {
+	a := NewADWIN(0)
+	for i := range 100 {
+		a.Update(float64(i % 3))
+	}
+	f.Add(codec.Save(a))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a := NewADWIN(0)
+		if codec.Load(a, b) == nil {
+			for i := range 64 {
+				a.Update(float64(i))
+			}
+		}
+	})
+}
+
+func FuzzPSIState(f *testing.F) {
+	for _, n := range []int{20, 250} {
+		p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+		observeAll(p, vectors(n, 1, 0))
+		f.Add(codec.Save(p))
+	}
+	rows := vectors(120, 2, 0)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+		if codec.Load(p, b) == nil {
+			observeAll(p, rows)
+			p.Scores(nil)
+		}
+	})
+}
+
+func BenchmarkADWIN(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	x := make([]float64, 4096)
+	for i := range x {
+		x[i] = float64(rng.IntN(2))
+	}
+	a := NewADWIN(0)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		a.Update(x[i&4095])
+	}
+}
+
+func ExampleADWIN() {
+	a := NewADWIN(0.002)
+	for i := range 2000 {
+		loss := 0.2
+		if i >= 1000 {
+			loss = 0.6
+		}
+		if a.Update(loss) {
+			fmt.Printf("changed at %d, worse: %t\n", i, a.Rose())
+			break
+		}
+	}
+	// Output:
+	// changed at 1023, worse: true
+}
