@@ -1,0 +1,196 @@
+package fold
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/drift"
+	"github.com/freshet-ml/freshet/models/metric"
+)
+
+// foldVersion is raised when the fold's arithmetic or order changes.
+const foldVersion = 1
+
+// maxMonths bounds the calendar months that scores are kept for; the oldest go first.
+const maxMonths = 120
+
+type member struct {
+	spec    *Member
+	learner models.Learner
+	frozen  bool
+	pending map[uint64][]float64 // answers by Seq of their predict entry, until learn or close
+	free    [][]float64
+	seq     uint64 // of the newest entry
+	learned uint64
+	until   int64 // newest event time of a learned label
+	scores  *metric.Set
+	months  *metric.Periods
+	loss    *drift.ADWIN
+	drifts  uint64 // changes that the detector on the loss has seen
+	guard   guard
+	good    *Snapshot // the last one that the guard let pass
+	width   int
+}
+
+func newMember(spec *Member, union *features.Schema) (*member, error) {
+	l, err := spec.Build(spec.Schema(union))
+	if err != nil {
+		return nil, err
+	}
+	classes := max(2, len(spec.Classes))
+	width := models.AnswerLen(spec.Task, classes)
+	return &member{spec: spec, learner: l, pending: map[uint64][]float64{}, until: features.NoTime,
+		scores: metric.New(spec.Task, classes), months: metric.NewPeriods(spec.Task, classes, maxMonths),
+		loss: drift.NewADWIN(0), width: width}, nil
+}
+
+func (m *member) stopped(t int64) bool {
+	return m.frozen || m.spec.LearnUntil != 0 && t >= m.spec.LearnUntil
+}
+
+func (m *member) predict(x *models.Example, e *Entry) []float64 {
+	var buf []float64
+	if n := len(m.free); n > 0 {
+		buf, m.free = m.free[n-1], m.free[:n-1]
+	}
+	answer := m.learner.Predict(buf[:0], x)
+	m.guard.answer(answer[:m.width])
+	if !m.stopped(e.Time) {
+		m.learner.Observe(x)
+	}
+	if e.Flags&NotLearned != 0 || e.ID == "" {
+		m.free = append(m.free, answer)
+		return answer[:m.width]
+	}
+	m.pending[e.Seq] = answer
+	return answer[:m.width]
+}
+
+func (m *member) learn(x *models.Example, e *Entry) {
+	past := m.pending[e.Ref]
+	if past != nil && e.Flags&Correction == 0 && finite(past[:m.width]) {
+		m.score(x.Y, past[:m.width], e)
+	}
+	if !m.stopped(e.Time) {
+		m.learner.Learn(x, past)
+		m.learned++
+		m.until = max(m.until, e.Time)
+	}
+	if e.Flags&Final != 0 {
+		m.forget(e.Ref)
+	}
+}
+
+func (m *member) score(y float64, past []float64, e *Entry) {
+	m.scores.Add(y, past, 1)
+	m.months.Add(e.Taken, y, past, 1)
+	l := lossOf(m.spec.Task, y, past)
+	m.guard.loss(l)
+	if m.loss.Update(l) {
+		m.drifts++
+	}
+}
+
+func (m *member) forget(ref uint64) {
+	if a, ok := m.pending[ref]; ok {
+		delete(m.pending, ref)
+		m.free = append(m.free, a)
+	}
+}
+
+func (m *member) control(e *Entry) {
+	if e.ID != "" && e.ID != m.spec.Name {
+		return
+	}
+	switch e.Verb {
+	case "freeze":
+		m.frozen = true
+	case "thaw":
+		m.frozen = false
+	}
+}
+
+func finite(v []float64) bool {
+	for _, x := range v {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *member) state(s *codec.State) {
+	name := m.spec.Name
+	s.Text(&name)
+	print := m.spec.Fingerprint
+	s.Uint64(&print)
+	if s.Loading() && (name != m.spec.Name || print != m.spec.Fingerprint) {
+		s.Fail("state of model %q with another pipeline than %q", name, m.spec.Name)
+		return
+	}
+	m.learner.State(s)
+	m.statePending(s)
+	s.Bool(&m.frozen)
+	s.Uint64(&m.seq)
+	s.Uint64(&m.learned)
+	s.Int64(&m.until)
+	m.guard.state(s)
+	m.stateScores(s)
+}
+
+func (m *member) statePending(s *codec.State) {
+	seqs := slices.Sorted(maps.Keys(m.pending))
+	s.Uint64s(&seqs)
+	if s.Loading() {
+		m.pending = make(map[uint64][]float64, len(seqs))
+	}
+	for _, seq := range seqs {
+		a := m.pending[seq]
+		s.Float64s(&a)
+		if len(a) < m.width {
+			s.Fail("pending answer of %d numbers", len(a))
+		}
+		if s.Err() != nil {
+			return
+		}
+		m.pending[seq] = a
+	}
+}
+
+func (m *member) stateScores(s *codec.State) {
+	m.scores.State(s)
+	m.months.State(s)
+	m.loss.State(s)
+	s.Uint64(&m.drifts)
+}
+
+// Hashes are the SHA-256 sums that attest a member at a place of the log.
+type Hashes struct {
+	Weights string // the learner's state
+	Scores  string // the scores and the answers that wait for a label
+}
+
+// Hashes returns the sums of the named member, and false if there is none. Cost: a pass over its state.
+func (f *Fold) Hashes(name string) (Hashes, bool) {
+	m := f.find(name)
+	if m == nil {
+		return Hashes{}, false
+	}
+	w := codec.Saver(nil)
+	m.learner.State(w)
+	c := codec.Saver(nil)
+	m.statePending(c)
+	m.stateScores(c)
+	return Hashes{Weights: sum(w.Bytes()), Scores: sum(c.Bytes())}, true
+}
+
+func sum(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}

@@ -1,0 +1,93 @@
+package fold
+
+import (
+	"fmt"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/metric"
+)
+
+// Snapshot is one immutable version of a member, safe for any number of goroutines.
+type Snapshot struct {
+	Model     *Member
+	Predictor models.Predictor
+	Seq       uint64 // the version: the newest entry of the example log that it has folded
+	Until     int64  // newest event time of a label that it learned; features.NoTime if none
+	Learned   uint64 // labels learned
+	Frozen    bool
+	Held      bool // the guard refused a newer version
+}
+
+// Project copies the member's columns of a union vector to dst.
+func (s *Snapshot) Project(dst, union []float64) []float64 {
+	for _, c := range s.Model.Columns {
+		dst = append(dst, union[c])
+	}
+	return dst
+}
+
+// Snapshot publishes the named member as it is now, or its last good version while the guard refuses
+// it. A model that can publish costs what changed; any other is copied through its saved state.
+func (f *Fold) Snapshot(name string) (*Snapshot, error) {
+	m := f.find(name)
+	if m == nil {
+		return nil, fmt.Errorf("no model %q in this fold", name)
+	}
+	if !m.guard.holds() && m.good != nil {
+		held := *m.good
+		held.Held = true
+		return &held, nil
+	}
+	p, err := m.publish()
+	if err != nil {
+		return nil, fmt.Errorf("model %s: publish: %w", name, err)
+	}
+	m.good = &Snapshot{Model: m.spec, Predictor: p, Seq: m.seq, Until: m.until, Learned: m.learned, Frozen: m.frozen}
+	return m.good, nil
+}
+
+func (m *member) publish() (models.Predictor, error) {
+	if p, ok := m.learner.(models.Publisher); ok {
+		return p.Publish(), nil
+	}
+	return nil, fmt.Errorf("the pipeline cannot be published")
+}
+
+// Score is how good a member has been.
+type Score struct {
+	Name    string
+	Values  []metric.Named
+	Months  []Month
+	Labels  uint64 // labels that were scored
+	Learned uint64
+	Drifts  uint64
+	Seq     uint64
+	Until   int64
+	Frozen  bool
+	Pending int
+	Bytes   int // of the saved state
+}
+
+// Month is the scores of one calendar month (UTC) of event time.
+type Month struct {
+	Name   string // 2006-01
+	Labels uint64
+	Values []metric.Named
+}
+
+// Score returns the scores of the named member, and false if there is none.
+func (f *Fold) Score(name string) (Score, bool) {
+	m := f.find(name)
+	if m == nil {
+		return Score{}, false
+	}
+	w := codec.Saver(nil)
+	m.learner.State(w)
+	var months []Month
+	for _, p := range m.months.List() {
+		months = append(months, Month{Name: p.Month.String(), Labels: p.Events(), Values: p.Values()})
+	}
+	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
+		Drifts: m.drifts, Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(w.Bytes())}, true
+}
