@@ -1,0 +1,43 @@
+// Package catalog lists every component that a spec can name, in one place. In the flow it stands
+// between the project file and the models: a spec comes in, a learner goes out.
+package catalog
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/baseline"
+	"github.com/freshet-ml/freshet/models/linear"
+	"github.com/freshet-ml/freshet/models/loss"
+	"github.com/freshet-ml/freshet/models/optim"
+	"github.com/freshet-ml/freshet/models/preprocess"
+)
+
+// All is the catalogue. A new component is one more line.
+var All = models.Registry(slices.Concat(
+	preprocess.Components,
+	baseline.Components,
+	linear.Components,
+	optim.Components,
+	loss.Components,
+))
+
+// Resolve checks a spec, fills in the defaults, and gives the plan that builds it and its fingerprint.
+// The error, if any, is models.SpecErrors.
+func Resolve(spec models.Spec, task models.Task) (*models.Plan, error) {
+	return All.Resolve(spec, task)
+}
+
+// Build makes the learner of a spec for env.
+func Build(spec models.Spec, env models.Env) (models.Learner, error) {
+	p, err := Resolve(spec, env.Task)
+	if err != nil {
+		return nil, err
+	}
+	l, err := p.Build(env)
+	if err != nil {
+		return nil, fmt.Errorf("build model: %w", err)
+	}
+	return l, nil
+}
