@@ -42,7 +42,8 @@ type Source struct {
 	Format         string   `key:"format" default:"json" enum:"json|csv" doc:"Format of a record's value: json, an object; csv, one line."`
 	Delimiter      string   `key:"delimiter" default:"," doc:"csv: the character between columns; \"\\t\" for a tab."`
 	Columns        []string `key:"columns" form:"list" doc:"csv: names of the columns in order. Default: the fields as declared."`
-	Time           string   `key:"time" doc:"Field that holds the event time. Need not be declared in fields: then it is a time in RFC 3339 (JSON text) or milliseconds since 1970 (JSON number). Required for sources; a table without it uses the timestamp of the record."`
+	Nulls          []string `key:"nulls" form:"list" doc:"csv: texts that mean null, such as NA. An empty cell always does."`
+	Time           string   `key:"time" doc:"Field that holds the event time. Need not be declared in fields: then it is a time in RFC 3339, as at: time. Required for sources; a table without it uses the timestamp of the record."`
 	OutOfOrderness Duration `key:"out_of_orderness" default:"0s" doc:"How much older than the newest event an event may be without holding back time: the watermark is the newest event time less the greatest of these."`
 	MaxLateness    Duration `key:"max_lateness" default:"24h" doc:"Events older than the watermark by more than this are refused."`
 	IdleAfter      Duration `key:"idle_after" default:"10s" doc:"clock: wall: a partition that had nothing for so long is no longer waited for."`
@@ -68,10 +69,10 @@ type Field struct {
 	Kind     features.Kind
 	Nullable bool
 	From     string // name in the record; Name unless the file says otherwise
-	// Format is how a time is written: epoch_s, epoch_ms, epoch_us, rfc3339, or a Go layout such as
-	// "2006-01-02 15:04". Empty: text is RFC 3339, a number milliseconds since 1970.
+	// Format is how a time is written: epoch_s, epoch_ms, epoch_us, rfc3339 (empty means that), or a
+	// layout in the manner of Go ("2006-01-02 15:04") or strftime ("%Y-%m-%d %H:%M").
 	Format string
-	Zone   string // IANA time zone of a Go layout without one; empty: UTC
+	Zone   string // IANA time zone of a layout without an offset; empty: UTC
 }
 
 // Entity is one entity type: features that share a key.

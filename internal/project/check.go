@@ -1,0 +1,374 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/expr"
+)
+
+// checker compares the sections of a decoded project with each other. It also runs when decoding met
+// problems; names that could not be decoded whole are known to it, so that one mistake gives one problem.
+type checker struct {
+	p *Project
+	d *decoder
+}
+
+// reserved names stand for something else in use, derived and label.
+var reserved = map[string]string{
+	"request": "the fields of a Predict call", "derived": "the derived features", "feedback": "the labels of Feedback calls",
+	"served": "Freshet's log of served answers", "control": "Freshet's control records",
+}
+
+func (c *checker) bad(path, reason, mend, near string) {
+	c.d.add(c.p.At(path), path, reason, mend, near)
+}
+
+// badKey is bad, at the key of path instead of its value.
+func (c *checker) badKey(path, reason, mend, near string) {
+	at, ok := c.d.keys[path]
+	if !ok {
+		at = c.p.At(path)
+	}
+	c.d.add(at, path, reason, mend, near)
+}
+
+func (c *checker) given(path string) bool {
+	_, ok := c.d.keys[path]
+	return ok
+}
+
+func (c *checker) project() {
+	p := c.p
+	if p.Name != "" && !isProjectName(p.Name) {
+		c.bad("project", fmt.Sprintf("%q cannot be the name of a project", p.Name), "use 1 to 63 of a-z, 0-9, _ and -", "")
+	}
+	if c.given("sources") && len(p.Sources) == 0 && len(c.d.problems) == 0 {
+		c.badKey("sources", "no source is declared", "add one", "")
+	}
+	if len(p.Features) == 0 && len(p.Models) == 0 {
+		c.d.add(Pos{1, 1}, "", "neither a feature nor a model is declared", "add one under features: or models:", "")
+	}
+	c.names()
+	for i := range p.Sources {
+		c.source(&p.Sources[i], "sources."+p.Sources[i].Name)
+	}
+	for i := range p.Tables {
+		c.source(&p.Tables[i], "tables."+p.Tables[i].Name)
+	}
+	c.topics()
+	for i := range p.Features {
+		c.entity(&p.Features[i])
+	}
+	c.derived()
+	for i := range p.Models {
+		c.model(&p.Models[i])
+	}
+	c.servers()
+	c.services()
+	c.compiles()
+}
+
+// names checks that sources, tables and entities do not share a name: use: could not tell them apart.
+func (c *checker) names() {
+	first := map[string]string{}
+	check := func(section, name string) {
+		path := section + "." + name
+		if why, ok := reserved[name]; ok {
+			c.badKey(path, fmt.Sprintf("the name %q is reserved for %s", name, why), "choose another", "")
+		}
+		if other, ok := first[name]; ok {
+			c.badKey(path, fmt.Sprintf("the name %q is taken by %s", name, other), "sources, tables and features need different names", "")
+			return
+		}
+		first[name] = path
+	}
+	for i := range c.p.Sources {
+		check("sources", c.p.Sources[i].Name)
+	}
+	for i := range c.p.Tables {
+		check("tables", c.p.Tables[i].Name)
+	}
+	for i := range c.p.Features {
+		check("features", c.p.Features[i].Name)
+	}
+}
+
+// ownTopics ends, after the name of the project and a dot, the names of Freshet's topics.
+var ownTopics = []string{"events", "served", "feedback", "control", "hashes", "dead"}
+
+func (c *checker) topics() {
+	taken := map[string]string{}
+	for _, list := range [][]Source{c.p.Sources, c.p.Tables} {
+		for i := range list {
+			s := &list[i]
+			path := sectionOf(s) + "." + s.Name
+			at := path + ".topic"
+			if !isTopic(s.Topic) {
+				c.bad(at, fmt.Sprintf("%q cannot be the name of a topic", s.Topic), "use 1 to 249 of a-z, A-Z, 0-9, ., _ and -", "")
+			}
+			if other, ok := taken[s.Topic]; ok {
+				c.bad(at, fmt.Sprintf("the topic %q is read by %s too", s.Topic, other), "one topic belongs to one source", "")
+			}
+			taken[s.Topic] = path
+			if rest, ok := strings.CutPrefix(s.Topic, c.p.Name+"."); ok && c.p.Name != "" && isOwnTopic(rest) {
+				c.bad(at, fmt.Sprintf("the topic %q belongs to Freshet", s.Topic), "choose another, or another name for the project", "")
+			}
+		}
+	}
+}
+
+func isOwnTopic(rest string) bool {
+	return contains(ownTopics, rest) || strings.HasPrefix(rest, "parts.") || strings.HasSuffix(rest, ".log") || strings.HasSuffix(rest, ".predictions")
+}
+
+func sectionOf(s *Source) string {
+	if s.Table {
+		return "tables"
+	}
+	return "sources"
+}
+
+func (c *checker) source(s *Source, path string) {
+	if len(s.Fields) == 0 && c.given(path+".fields") {
+		c.badKey(path+".fields", "no field is declared", "add one, such as id: string", "")
+	}
+	from := map[string]string{}
+	for _, f := range s.Fields {
+		if other, ok := from[f.From]; ok {
+			c.bad(path+".fields."+f.Name, fmt.Sprintf("%q of the record is read by %s too", f.From, other), "remove one", "")
+		}
+		from[f.From] = f.Name
+	}
+	c.sourceTime(s, path)
+	c.sourceKey(s, path)
+	for i, e := range s.Expect {
+		c.expression(e, s, fmt.Sprintf("%s.expect[%d]", path, i), features.Bool)
+	}
+	if s.Dedupe != nil && s.Dedupe.By != "" {
+		c.field(s, s.Dedupe.By, path+".dedupe.by")
+		if s.Dedupe.Within == 0 && c.given(path+".dedupe.within") {
+			c.bad(path+".dedupe.within", "ids are remembered for no time", "give a duration such as 1h", "")
+		}
+	}
+	for i, f := range s.Sensitive {
+		c.field(s, f, fmt.Sprintf("%s.sensitive[%d]", path, i))
+	}
+	c.csv(s, path)
+}
+
+func (c *checker) sourceTime(s *Source, path string) {
+	switch f := s.Field(s.Time); {
+	case s.Time == "" && !s.Table && !c.given(path+".time") && c.d.keys[path] != (Pos{}):
+		c.badKey(path, "time is missing", "add time: the field that holds the event time", "")
+	case f == nil || f.Kind == features.Null:
+	case f.Kind != features.Time:
+		c.bad(path+".time", fmt.Sprintf("the field %s is declared as %s", s.Time, f.Kind), "declare it as time", "")
+	case f.Nullable:
+		c.bad(path+".time", fmt.Sprintf("the field %s may be null", s.Time), "an event needs a time: remove the ?", "")
+	}
+}
+
+func (c *checker) sourceKey(s *Source, path string) {
+	if s.Table && len(s.Key) == 0 && !c.given(path+".key") {
+		c.badKey(path, "key is missing", "add key: the field or fields that name a row", "")
+	}
+	for i, k := range s.Key {
+		at := fmt.Sprintf("%s.key[%d]", path, i)
+		if f := c.field(s, k, at); f != nil {
+			c.keyKind(f, at)
+			if s.Table && f.Nullable {
+				c.bad(at, fmt.Sprintf("the key field %s may be null", k), "a row needs a key: remove the ?", "")
+			}
+		}
+		if slices.Index(s.Key, k) < i {
+			c.bad(at, fmt.Sprintf("the field %s stands here twice", k), "remove one", "")
+		}
+	}
+}
+
+// keyKind refuses doubles as keys: 1 and 1.0 would be the same to some programs and not to others.
+func (c *checker) keyKind(f *Field, path string) {
+	if f.Kind == features.Double {
+		c.bad(path, fmt.Sprintf("the field %s is a double, which cannot be a key", f.Name), "declare it as int or string", "")
+	}
+}
+
+func (c *checker) csv(s *Source, path string) {
+	for _, key := range []string{"delimiter", "columns", "nulls"} {
+		if s.Format != "csv" && c.given(path+"."+key) {
+			c.badKey(path+"."+key, key+" is for format: csv", "remove it, or add format: csv", "")
+		}
+	}
+	if s.Format != "csv" {
+		return
+	}
+	if r := []rune(s.Delimiter); len(r) != 1 || r[0] == '"' || r[0] == '\n' || r[0] == '\r' {
+		c.bad(path+".delimiter", fmt.Sprintf("%q cannot be a delimiter", s.Delimiter), `give one character, such as ";"`, "")
+	}
+	for _, f := range s.Fields {
+		if !contains(s.Columns, f.From) {
+			c.bad(path+".columns", fmt.Sprintf("the field %s has no column %q", f.Name, f.From), "name all columns in their order", nearest(f.From, s.Columns))
+		}
+	}
+}
+
+// field returns the field of that name, or reports that there is none.
+func (c *checker) field(s *Source, name, path string) *Field {
+	f := s.Field(name)
+	if f != nil {
+		return f
+	}
+	near, mend := nearest(name, fieldNames(s)), ""
+	if near == "" {
+		mend = "declared: " + strings.Join(fieldNames(s), ", ")
+	}
+	c.bad(path, fmt.Sprintf("%s has no field %q", s.Name, name), mend, near)
+	return nil
+}
+
+func fieldNames(s *Source) []string {
+	names := make([]string, len(s.Fields))
+	for i := range s.Fields {
+		names[i] = s.Fields[i].Name
+	}
+	return names
+}
+
+// whole reports whether all fields of s have a kind: else expressions over it are not judged.
+func whole(fields []Field) bool {
+	for i := range fields {
+		if fields[i].Kind == features.Null {
+			return false
+		}
+	}
+	return len(fields) > 0
+}
+
+// expression compiles src over the fields of s and reports what is wrong. want Null: any kind; Double:
+// any number. It returns the kind, Null when unknown.
+func (c *checker) expression(src string, s *Source, path string, want features.Kind) features.Kind {
+	if !whole(s.Fields) {
+		return features.Null
+	}
+	e, err := expr.Compile(src, expr.FieldsOf(declared(s.Fields)))
+	if err != nil {
+		c.badExpression(err, path)
+		return features.Null
+	}
+	if want == features.Bool && e.Kind() != features.Bool {
+		c.bad(path, fmt.Sprintf("%s is no condition: its result is %s", src, e.Kind()), "compare it with something, such as "+src+" > 0", "")
+	}
+	return e.Kind()
+}
+
+func (c *checker) badExpression(err error, path string) {
+	var e *expr.Error
+	if !errors.As(err, &e) {
+		c.bad(path, err.Error(), "", "")
+		return
+	}
+	reason, near := e.Reason, ""
+	if before, after, ok := strings.Cut(reason, "; did you mean "); ok {
+		reason, near = before, strings.TrimSuffix(after, "?")
+	}
+	if e.Column > 1 {
+		reason += fmt.Sprintf(" (character %d of the expression)", e.Column)
+	}
+	c.bad(path, reason, "", near)
+}
+
+// declared converts fields to what the other packages see.
+func declared(fields []Field) []features.Field {
+	out := make([]features.Field, len(fields))
+	for i, f := range fields {
+		out[i] = features.Field{Name: f.Name, Kind: f.Kind, Nullable: f.Nullable}
+	}
+	return out
+}
+
+// servers checks addresses, and refuses to open a port to others without TLS or tokens.
+func (c *checker) servers() {
+	s := &c.p.Serving
+	for _, a := range []struct{ path, addr string }{{"serving.grpc", s.GRPC}, {"serving.http", s.HTTP}} {
+		if a.addr == "off" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(a.addr)
+		if err != nil || port == "" {
+			c.bad(a.path, fmt.Sprintf("%q is no address", a.addr), "write host:port, such as 127.0.0.1:7070, or off", "")
+			continue
+		}
+		if !isLoopback(host) && s.TLS == nil && len(s.Tokens) == 0 && !s.Insecure {
+			c.bad(a.path, fmt.Sprintf("%s is reachable from other machines, without TLS or tokens", a.addr),
+				"set serving.tls or serving.tokens, or insecure: true if something in front protects it", "")
+		}
+	}
+	if s.GRPC == s.HTTP && s.GRPC != "off" && !strings.HasSuffix(s.GRPC, ":0") {
+		c.bad("serving.http", "the same address as grpc", "give it a port of its own", "")
+	}
+	if s.TLS != nil && (s.TLS.Cert == "" || s.TLS.Key == "") {
+		c.badKey("serving.tls", "a server needs cert and key", "name both files", "")
+	}
+	for i, t := range s.Tokens {
+		if len(t) < 16 {
+			c.bad(fmt.Sprintf("serving.tokens[%d]", i), "the token is shorter than 16 characters", "use a long random one", "")
+		}
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (c *checker) services() {
+	p := c.p
+	for i, b := range p.Kafka.Brokers {
+		c.hostPort(b, fmt.Sprintf("kafka.brokers[%d]", i), "broker:9092")
+	}
+	if len(p.Kafka.Brokers) == 0 && (p.Kafka.SASL != nil || p.Kafka.TLS != nil) {
+		c.badKey("kafka", "a login or TLS without brokers", "add brokers", "")
+	}
+	for i, a := range p.Redis.Addr {
+		c.hostPort(a, fmt.Sprintf("redis.addr[%d]", i), "redis:6379")
+	}
+	if len(p.Redis.Addr) > 1 && !p.Redis.Cluster {
+		c.bad("redis.addr", "several addresses without cluster: true", "add cluster: true, or keep one", "")
+	}
+	if p.Redis.Cluster && p.Redis.DB != 0 {
+		c.bad("redis.db", "a cluster has no numbered databases", "remove db", "")
+	}
+	c.url(p.Checkpoints.URL, "checkpoints.url")
+	if p.Archive.URL != "" {
+		c.url(p.Archive.URL, "archive.url")
+	}
+	for _, t := range []struct {
+		path string
+		tls  *TLS
+	}{{"kafka.tls", p.Kafka.TLS}, {"redis.tls", p.Redis.TLS}} {
+		if t.tls != nil && (t.tls.Cert == "") != (t.tls.Key == "") {
+			c.badKey(t.path, "cert and key belong together", "name both files", "")
+		}
+	}
+}
+
+func (c *checker) hostPort(addr, path, example string) {
+	if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
+		c.bad(path, fmt.Sprintf("%q is no address", addr), "write host:port, such as "+example, "")
+	}
+}
+
+var blobSchemes = []string{"file", "mem", "s3", "gs", "azblob"}
+
+func (c *checker) url(text, path string) {
+	u, err := url.Parse(text)
+	if err != nil || !contains(blobSchemes, u.Scheme) {
+		c.bad(path, fmt.Sprintf("%q is no folder or bucket that Freshet knows", text), "begin with file://, s3://, gs://, azblob:// or mem://", "")
+	}
+}
