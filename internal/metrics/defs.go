@@ -1,0 +1,168 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Buckets of durations: latencies of calls and commits, and of labels that come hours or days later.
+var (
+	fast = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	slow = []float64{1, 10, 60, 300, 900, 3600, 2 * 3600, 6 * 3600, 12 * 3600, 86400, 2 * 86400, 7 * 86400, 30 * 86400}
+	unit = prometheus.LinearBuckets(.05, .05, 20)
+)
+
+// Sequencing is what the sequencer sets.
+type Sequencing struct {
+	Events      *prometheus.CounterVec
+	Refused     *prometheus.CounterVec
+	Late        *prometheus.CounterVec
+	DeadLetters *prometheus.CounterVec
+	SourceLag   *prometheus.GaugeVec
+	Head        *prometheus.GaugeVec
+	Watermark   *prometheus.GaugeVec
+	Skewed      *prometheus.GaugeVec
+}
+
+func (s *Sequencing) define(a *area) {
+	s.Events = a.counter("freshet_events_total", "Records that were accepted as events.", "source")
+	s.Refused = a.counter("freshet_events_refused_total", "Records that were refused; reason is the class of the refusal.", "source", "reason")
+	s.Late = a.counter("freshet_events_late_total", "Accepted events behind the watermark.", "source")
+	s.DeadLetters = a.counter("freshet_dead_letters_total", "Records written to the dead-letter topic.", "source")
+	s.SourceLag = a.gauge("freshet_source_lag_records", "Records of the source topic that are not yet in the order.", "source")
+	s.Head = a.gauge("freshet_head_timestamp_seconds", "Newest event time of the order, seconds since 1970.")
+	s.Watermark = a.gauge("freshet_watermark_timestamp_seconds", "Event time before which events are late, seconds since 1970.")
+	s.Skewed = a.gauge("freshet_skewed_examples_ratio", "Share of the newest examples that came more than max_skew behind the head and are not learned, 0 to 1.", "source")
+}
+
+// Units is what feature units set.
+type Units struct {
+	FeatureLag  *prometheus.GaugeVec
+	Freshness   *prometheus.HistogramVec
+	Commit      *prometheus.HistogramVec
+	CommitSize  *prometheus.HistogramVec
+	NotFinite   *prometheus.CounterVec
+	LeftOut     *prometheus.CounterVec
+	CapHits     *prometheus.CounterVec
+	Parts       *prometheus.CounterVec
+	CacheMisses *prometheus.CounterVec
+}
+
+func (u *Units) define(a *area) {
+	u.FeatureLag = a.gauge("freshet_feature_lag_seconds", "Event time between the head of the order and the newest committed state.", "entity")
+	u.Freshness = a.histogram("freshet_feature_freshness_seconds", "Time from a record on the broker to its effect in a lookup.", fast, "entity")
+	u.Commit = a.histogram("freshet_commit_duration_seconds", "Duration of one commit of states and position.", fast, "entity")
+	u.CommitSize = a.histogram("freshet_commit_entities", "Entities in one commit.", prometheus.ExponentialBuckets(1, 2, 11), "entity")
+	u.NotFinite = a.counter("freshet_feature_not_finite_total", "Results that were not finite and became missing.", "entity")
+	u.LeftOut = a.counter("freshet_feature_left_out_total", "Events that came too late for the windows they belong to.", "entity")
+	u.CapHits = a.counter("freshet_feature_cap_hits_total", "Times that exact raw events, open things or distinct values hit their cap.", "entity")
+	u.Parts = a.counter("freshet_parts_total", "Parts of vectors that were read at triggers.", "entity")
+	u.CacheMisses = a.counter("freshet_state_loads_total", "Entities that were loaded from the store.", "entity")
+}
+
+// Joining is what joiners set.
+type Joining struct {
+	Examples   *prometheus.CounterVec
+	NotLearned *prometheus.CounterVec
+	Pending    *prometheus.GaugeVec
+	Join       *prometheus.CounterVec
+	JoinRate   *prometheus.GaugeVec
+	LabelDelay *prometheus.HistogramVec
+}
+
+func (j *Joining) define(a *area) {
+	j.Examples = a.counter("freshet_examples_total", "Examples, one for each trigger.", "trigger")
+	j.NotLearned = a.counter("freshet_examples_not_learned_total", "Examples that are predicted and not learned, since their trigger came too late.", "trigger")
+	j.Pending = a.gauge("freshet_examples_pending", "Examples that wait for their label.", "trigger")
+	j.Join = a.counter("freshet_label_join_total", "Labels by outcome: joined, missing, corrected, orphan, late, twice, unusable.", "trigger", "outcome")
+	j.JoinRate = a.gauge("freshet_label_join_ratio", "Share of the examples whose wait is over that got a label, 0 to 1.", "trigger")
+	j.LabelDelay = a.histogram("freshet_label_delay_seconds", "Event time from an example to its label.", slow, "trigger")
+}
+
+// Learning is what learners set.
+type Learning struct {
+	Learned          *prometheus.CounterVec
+	Loss             *prometheus.GaugeVec
+	Drift            *prometheus.CounterVec
+	FeatureDrift     *prometheus.GaugeVec
+	FeatureThreshold *prometheus.GaugeVec
+	FeatureMissing   *prometheus.GaugeVec
+	ModelFreshness   *prometheus.HistogramVec
+	PublishRefused   *prometheus.CounterVec
+	StateBytes       *prometheus.GaugeVec
+	Checkpoint       *prometheus.HistogramVec
+	CheckpointAge    *prometheus.GaugeVec
+	CheckpointFails  *prometheus.CounterVec
+}
+
+func (l *Learning) define(a *area) {
+	l.Learned = a.counter("freshet_learn_events_total", "Labels that a model has learned.", "model")
+	l.Loss = a.gauge("freshet_prequential_loss", "Score so far of answers given before their label was learned, by metric.", "model", "metric")
+	l.Drift = a.counter("freshet_drift_events_total", "Changes that a detector has seen; level is warning or drift.", "model", "detector", "level")
+	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by statistic.", "model", "feature", "stat")
+	l.FeatureThreshold = a.gauge("freshet_feature_drift_threshold", "Distance above which a feature counts as drifted, given the sample sizes.", "model", "feature", "stat")
+	l.FeatureMissing = a.gauge("freshet_feature_missing_ratio", "Share of the newest examples in which a feature was missing, 0 to 1.", "model", "feature")
+	l.ModelFreshness = a.histogram("freshet_model_freshness_seconds", "Time from a label on the broker to a published version that has learned it.", fast, "model")
+	l.PublishRefused = a.counter("freshet_publish_refused_total", "Versions that the publish guard refused.", "model")
+	l.StateBytes = a.gauge("freshet_model_state_bytes", "Size of a model's saved state.", "model")
+	l.Checkpoint = a.histogram("freshet_checkpoint_duration_seconds", "Duration of one checkpoint.", fast, "trigger")
+	l.CheckpointAge = a.gauge("freshet_checkpoint_timestamp_seconds", "When the newest good checkpoint was written, seconds since 1970.", "trigger")
+	l.CheckpointFails = a.counter("freshet_checkpoint_failures_total", "Checkpoints that could not be written or read.", "trigger")
+}
+
+// Serving is what servers set.
+type Serving struct {
+	Predictions  *prometheus.CounterVec
+	Duration     *prometheus.HistogramVec
+	Score        *prometheus.HistogramVec
+	NotFound     *prometheus.CounterVec
+	Lookups      *prometheus.CounterVec
+	StoreRead    *prometheus.HistogramVec
+	Feedback     *prometheus.CounterVec
+	LogDropped   *prometheus.CounterVec
+	LogWrite     *prometheus.HistogramVec
+	InFlight     *prometheus.GaugeVec
+	Rejected     *prometheus.CounterVec
+	Panics       *prometheus.CounterVec
+	HTTP         *prometheus.CounterVec
+	SnapshotAge  *prometheus.GaugeVec
+	TrainedUntil *prometheus.GaugeVec
+	Version      *prometheus.GaugeVec
+	Held         *prometheus.GaugeVec
+	Info         *prometheus.GaugeVec
+}
+
+func (s *Serving) define(a *area) {
+	s.Predictions = a.counter("freshet_predictions_total", "Answers by model and gRPC code.", "model", "code")
+	s.Duration = a.histogram("freshet_prediction_duration_seconds", "Duration of one Predict call without transport.", fast, "model")
+	s.Score = a.histogram("freshet_prediction_score", "Answers of binary and anomaly models.", unit, "model")
+	s.NotFound = a.counter("freshet_prediction_entities_not_found_total", "Entities asked for that were never seen or are forgotten.", "entity")
+	s.Lookups = a.counter("freshet_lookups_total", "GetFeatures calls by gRPC code.", "code")
+	s.StoreRead = a.histogram("freshet_state_read_duration_seconds", "Duration of the one round trip that reads the states of a call.", fast)
+	s.Feedback = a.counter("freshet_feedback_total", "Labels that came by Feedback, by gRPC code.", "model", "code")
+	s.LogDropped = a.counter("freshet_prediction_log_dropped_total", "Served vectors that could not be logged (log: async).", "model")
+	s.LogWrite = a.histogram("freshet_prediction_log_duration_seconds", "Duration of writing served vectors to the log.", fast)
+	s.InFlight = a.gauge("freshet_serving_in_flight", "Calls being answered.")
+	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, rows, deadline, unauthenticated, draining.", "reason")
+	s.Panics = a.counter("freshet_serving_panics_total", "Calls that ended in a bug; the log has the stack.")
+	s.HTTP = a.counter("freshet_http_requests_total", "HTTP requests by route and status.", "route", "status")
+	s.SnapshotAge = a.gauge("freshet_model_snapshot_age_seconds", "Time since the server last knew that it had the newest version.", "model")
+	s.TrainedUntil = a.gauge("freshet_model_trained_until_timestamp_seconds", "Newest event time of a label that the served version has learned, seconds since 1970.", "model")
+	s.Version = a.gauge("freshet_model_version", "Version served: ordinal in the example log.", "model")
+	s.Held = a.gauge("freshet_model_held", "1 while the publish guard holds the last good version.", "model")
+	s.Info = a.gauge("freshet_model_info", "1; the labels describe the model.", "model", "of", "task", "pipeline")
+}
+
+// Stages is what the runtime of every stage sets.
+type Stages struct {
+	Lag        *prometheus.GaugeVec
+	Running    *prometheus.GaugeVec
+	Restarts   *prometheus.CounterVec
+	VoidFrames *prometheus.CounterVec
+	Frames     *prometheus.CounterVec
+}
+
+func (s *Stages) define(a *area) {
+	s.Lag = a.gauge("freshet_stage_lag_records", "Records that a stage has still to read.", "stage", "of")
+	s.Running = a.gauge("freshet_stage_running", "1 while the stage runs, 0 while it waits to try again.", "stage", "of")
+	s.Restarts = a.counter("freshet_stage_restarts_total", "Times that a stage was started again, by class of the error.", "stage", "of", "class")
+	s.VoidFrames = a.counter("freshet_frames_void_total", "Frames read that do not count.", "log")
+	s.Frames = a.counter("freshet_frames_written_total", "Frames written that count.", "log")
+}

@@ -1,0 +1,55 @@
+package metrics
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestNamesFollowTheRules(t *testing.T) {
+	name := regexp.MustCompile(`^freshet_[a-z]+(_[a-z]+)*$`)
+	for _, d := range New().Defs() {
+		if !name.MatchString(d.Name) {
+			t.Errorf("%s: not a freshet_ name in snake case", d.Name)
+		}
+		if (d.Type == "counter") != strings.HasSuffix(d.Name, "_total") {
+			t.Errorf("%s: a %s; counters, and only they, end with _total", d.Name, d.Type)
+		}
+		if !strings.HasSuffix(d.Help, ".") {
+			t.Errorf("%s: help is no sentence: %q", d.Name, d.Help)
+		}
+		for _, l := range d.Labels {
+			switch l {
+			case "id", "key", "request", "prediction", "user":
+				t.Errorf("%s: label %s is not bounded", d.Name, l)
+			}
+		}
+	}
+}
+
+func TestMarkdownListsEveryMetric(t *testing.T) {
+	var b strings.Builder
+	if err := Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range New().Defs() {
+		if strings.Count(b.String(), "`"+d.Name+"`") != 1 {
+			t.Errorf("%s is not listed once", d.Name)
+		}
+	}
+}
+
+func TestHooksRunBeforeCollection(t *testing.T) {
+	m := New()
+	m.OnScrape(func() { m.Version.WithLabelValues("late").Set(7) })
+	families, err := m.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "freshet_model_version" && f.GetMetric()[0].GetGauge().GetValue() == 7 {
+			return
+		}
+	}
+	t.Fatal("the hook's value was not collected")
+}
