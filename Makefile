@@ -1,0 +1,46 @@
+# Freshet: `make` lists what there is. Every target says what it does and installs what it needs.
+SHELL := /usr/bin/env bash
+GO ?= go
+BIN := bin/freshet
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help demo build test race lint bench fuzz soak generate check-generated clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
+
+build: ## build bin/freshet
+	@$(GO) build -trimpath -o $(BIN) ./cmd/freshet
+
+demo: build ## replay a year of flights: topics in, features, models that learn per event, predictions out
+	@$(BIN) demo flights --exit
+
+test: ## run all tests; installs redis-server where it may, and lists what it left out
+	@bash .ci/test
+
+race: ## run the tests of everything that has goroutines under the race detector
+	@bash .ci/race
+
+lint: ## gofmt, vet, staticcheck and the directions of imports
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on the files above"; exit 1; }
+	@$(GO) vet ./...
+	@$(GO) run $(STATICCHECK) ./...
+	@$(GO) test ./internal/layers
+
+bench: ## run the benchmarks of the hot paths
+	@$(GO) test -run '^$$' -bench . -benchmem ./features/... ./models/... ./trainer/... ./serving/... ./internal/frame/...
+
+fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
+	@bash .ci/fuzz $${FUZZTIME:-20s}
+
+soak: build ## the June and July flights ten times over; memory must stay flat (takes minutes)
+	@$(GO) test -count=1 -timeout 30m -run TestSoak -v ./cmd/freshet -args -soak
+
+generate: ## write everything that is generated: protobuf code and the reference pages
+	@$(GO) generate ./...
+
+check-generated: generate ## fail when a generated file is not fresh
+	@git diff --exit-code -- proto docs/reference || { echo "generated files are stale: run make generate and commit"; exit 1; }
+
+clean: ## remove what was built
+	@rm -rf bin

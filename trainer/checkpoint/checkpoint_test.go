@@ -1,0 +1,117 @@
+package checkpoint_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/freshet-ml/freshet/trainer/checkpoint"
+)
+
+func open(t *testing.T, keep int) (*checkpoint.Store, string, *bytes.Buffer) {
+	t.Helper()
+	dir, logged := t.TempDir(), &bytes.Buffer{}
+	s, err := checkpoint.Open(t.Context(), "file://"+filepath.Join(dir, "made", "for", "us"), keep, slog.New(slog.NewTextHandler(logged, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s, filepath.Join(dir, "made", "for", "us"), logged
+}
+
+func save(t *testing.T, s *checkpoint.Store, seq uint64, state string) {
+	t.Helper()
+	if err := s.Save(t.Context(), "p/late", seq, []byte(state)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func restore(t *testing.T, s *checkpoint.Store) (seq uint64, state string, ok bool) {
+	t.Helper()
+	ok, err := s.Restore(t.Context(), "p/late", func(at uint64, b []byte) error {
+		seq, state = at, string(b)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq, state, ok
+}
+
+func TestNewestIsRestoredAndOldOnesGo(t *testing.T) {
+	s, dir, _ := open(t, 2)
+	if _, _, ok := restore(t, s); ok {
+		t.Fatal("an empty store had a checkpoint")
+	}
+	for seq := uint64(8); seq <= 11; seq++ {
+		save(t, s, seq, strings.Repeat("x", int(seq)))
+	}
+	if seq, state, ok := restore(t, s); !ok || seq != 11 || len(state) != 11 {
+		t.Errorf("restored %d (%d bytes), %v", seq, len(state), ok)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "p", "late", "*"))
+	if len(files) != 2 {
+		t.Errorf("files: %v, want the newest two", files)
+	}
+}
+
+func TestDamagedOnesArePassedOverWithAWarning(t *testing.T) {
+	damage := map[string]func([]byte) []byte{
+		"bit":   func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+		"torn":  func(b []byte) []byte { return b[:len(b)-3] },
+		"empty": func(b []byte) []byte { return nil },
+		"other": func(b []byte) []byte { return []byte("something else entirely, and long enough to hold a head of its own") },
+	}
+	for name, f := range damage {
+		t.Run(name, func(t *testing.T) {
+			s, dir, logged := open(t, 3)
+			save(t, s, 1, "good")
+			save(t, s, 2, "newer")
+			files, _ := filepath.Glob(filepath.Join(dir, "p", "late", "*2.ckpt"))
+			b, err := os.ReadFile(files[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(files[0], f(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if seq, state, ok := restore(t, s); !ok || seq != 1 || state != "good" {
+				t.Errorf("restored %d %q, %v", seq, state, ok)
+			}
+			if !strings.Contains(logged.String(), "checkpoint passed over") {
+				t.Error("no warning was logged")
+			}
+		})
+	}
+}
+
+func TestOneThatTheOwnerRefusesIsPassedOver(t *testing.T) {
+	s, _, _ := open(t, 3)
+	save(t, s, 1, "old format")
+	save(t, s, 2, "new format")
+	var got string
+	ok, err := s.Restore(t.Context(), "p/late", func(seq uint64, b []byte) error {
+		if got = string(b); seq == 2 {
+			return errors.New("fold version is 2, not 1")
+		}
+		return nil
+	})
+	if err != nil || !ok || got != "old format" {
+		t.Errorf("restored %q, %v, %v", got, ok, err)
+	}
+}
+
+func TestFolderThatCannotBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := checkpoint.Open(t.Context(), "file://"+file+"/sub", 1, slog.Default())
+	if err == nil || !strings.Contains(err.Error(), "checkpoints url") {
+		t.Errorf("got %v", err)
+	}
+}
