@@ -20,7 +20,12 @@ type node struct {
 
 // route returns the branch that an example takes.
 func (n *node) route(lay *layout, e *models.Example) int {
-	x := e.At(n.column)
+	var x float64
+	if e.Index == nil && n.column < len(e.Value) {
+		x = e.Value[n.column]
+	} else {
+		x = e.At(n.column)
+	}
 	if n.nominal < 0 {
 		if x <= n.threshold {
 			return 0
@@ -131,6 +136,11 @@ func softmax(votes []float64) {
 		for c := range votes {
 			votes[c] = 1 / float64(len(votes))
 		}
+		return
+	}
+	if len(votes) == 2 {
+		votes[1] = 1 / (1 + math.Exp(votes[0]-votes[1]))
+		votes[0] = 1 - votes[1]
 		return
 	}
 	total := 0.0
