@@ -47,6 +47,7 @@ func (s *Stream) writeFlight(f *flight, source int, minute int64) {
 		b = appendNumber(b, `,"distance":`, f.distance)
 	case departed:
 		b = appendNumber(b, `,"dep_delay":`, f.depDelay)
+		b = appendTime(append(b, `,"expected":`...), minute+int64(f.block))
 	case arrived:
 		b = appendNumber(b, `,"arr_delay":`, f.arrDelay)
 		b = appendNumber(b, `,"air_time":`, f.airTime)

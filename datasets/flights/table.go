@@ -13,6 +13,12 @@ import (
 //go:embed data/*.csv.gz
 var files embed.FS
 
+//go:embed freshet.yaml
+var project []byte
+
+// Project returns a copy of the demo's project file, freshet.yaml.
+func Project() []byte { return bytes.Clone(project) }
+
 // flightFiles are the lean flights in the order of scheduled departure.
 var flightFiles = []string{"flights-2013-01-02", "flights-2013-03-04", "flights-2013-05-06",
 	"flights-2013-07-08", "flights-2013-09-10", "flights-2013-11-12"}
