@@ -2,8 +2,8 @@ package fold
 
 import (
 	"fmt"
-	"math"
 	"slices"
+	"sync"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -44,8 +44,6 @@ type Answer func(m *Member, e *Entry, answer []float64)
 type Fold struct {
 	members  []*member
 	position uint64 // Seq of the next entry
-	row      []float64
-	example  models.Example
 	answer   Answer
 	psi      *drift.PSI // of the union vector; nil: not watched
 }
@@ -85,58 +83,67 @@ func (f *Fold) Position() uint64 { return f.position }
 // Apply folds one entry. Entries come in the order of their Seq; one that is missing is an error, and
 // one before the position is skipped.
 func (f *Fold) Apply(e *Entry) error {
-	if e.Seq != f.position {
-		if e.Seq < f.position {
-			return nil
-		}
-		return fmt.Errorf("example log entry %d: entry %d is missing", e.Seq, f.position)
+	skip, err := f.advance(e)
+	if skip || err != nil {
+		return err
 	}
-	f.position++
-	if e.Kind == Predict && f.psi != nil {
-		f.psi.Observe(models.Row{Value: e.Vector})
-	}
+	f.watch(e)
 	for _, m := range f.members {
-		switch e.Kind {
-		case Predict:
-			f.load(m, e)
-			f.predict(m, e)
-		case Learn:
-			if m.spec.Label == int(e.Label) {
-				f.load(m, e)
-				m.learn(&f.example, e)
-			}
-		case Close:
-			if m.spec.Label == int(e.Label) {
-				m.forget(e.Ref)
-			}
-		case Control:
-			m.control(e)
-		}
-		m.seq = e.Seq
+		m.apply(e, f.answer)
 	}
 	return nil
 }
 
-// load projects the vector of e on the member's columns.
-func (f *Fold) load(m *member, e *Entry) {
-	f.row = f.row[:0]
-	for _, c := range m.spec.Columns {
-		v := math.NaN()
-		if c < len(e.Vector) {
-			v = e.Vector[c]
+// ApplyAll folds entries like Apply, one after another, with the members spread over up to workers
+// goroutines. Members do not see each other, so their states are the same bits for any number of
+// workers. The function set by OnAnswer is then called from several goroutines, for each member in order.
+func (f *Fold) ApplyAll(entries []Entry, workers int) error {
+	first := 0
+	for i := range entries {
+		skip, err := f.advance(&entries[i])
+		if err != nil {
+			return err
 		}
-		f.row = append(f.row, v)
+		if skip {
+			first = i + 1
+			continue
+		}
+		f.watch(&entries[i])
 	}
-	f.example = models.Example{Row: models.Row{Value: f.row}, Key: e.Key, Time: e.Time, Weight: 1}
-	if e.Kind == Learn {
-		f.example.Y, f.example.Time = e.Y, e.Taken
+	entries = entries[first:]
+	workers = max(1, min(workers, len(f.members)))
+	var wg sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		wg.Go(func() { f.share(w, workers, entries) })
+	}
+	f.share(0, workers, entries)
+	wg.Wait()
+	return nil
+}
+
+// share applies entries to every workers-th member.
+func (f *Fold) share(w, workers int, entries []Entry) {
+	for i := w; i < len(f.members); i += workers {
+		for j := range entries {
+			f.members[i].apply(&entries[j], f.answer)
+		}
 	}
 }
 
-func (f *Fold) predict(m *member, e *Entry) {
-	answer := m.predict(&f.example, e)
-	if f.answer != nil {
-		f.answer(m.spec, e, answer)
+func (f *Fold) advance(e *Entry) (skip bool, err error) {
+	switch {
+	case e.Seq < f.position:
+		return true, nil
+	case e.Seq > f.position:
+		return false, fmt.Errorf("example log entry %d: entry %d is missing", e.Seq, f.position)
+	}
+	f.position++
+	return false, nil
+}
+
+func (f *Fold) watch(e *Entry) {
+	if e.Kind == Predict && f.psi != nil {
+		f.psi.Observe(models.Row{Value: e.Vector})
 	}
 }
 

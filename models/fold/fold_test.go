@@ -215,6 +215,38 @@ func applyAll(t *rapid.T, f *fold.Fold, entries []fold.Entry) {
 	}
 }
 
+func TestAnyNumberOfWorkersGivesTheSameBits(t *testing.T) {
+	var entries []fold.Entry
+	for i := range 60 {
+		e := predict("x")
+		if i%2 == 1 {
+			e = learn(uint64(i-1), float64(i%3%2), fold.Final)
+		}
+		e.Seq = uint64(i)
+		entries = append(entries, e)
+	}
+	var want []fold.Hashes
+	for workers := 1; workers <= 4; workers++ {
+		f := mustFold(t, member("a", &tally{}, 0), member("b", &tally{}, 1), member("c", &tally{}, 0, 2))
+		for at := 0; at < len(entries); at += 7 * workers {
+			if err := f.ApplyAll(entries[at:min(at+7*workers, len(entries))], workers); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []fold.Hashes
+		for _, name := range f.Names() {
+			h, _ := f.Hashes(name)
+			got = append(got, h)
+		}
+		if want == nil {
+			want = got
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d workers: %s", workers, diff)
+		}
+	}
+}
+
 func TestStateOfAnotherPipelineIsRefused(t *testing.T) {
 	a := mustFold(t, member("m", &tally{}, 0))
 	m := member("m", &tally{}, 0)

@@ -36,6 +36,8 @@ type member struct {
 	guard   guard
 	good    *Snapshot // the last one that the guard let pass
 	width   int
+	row     []float64
+	example models.Example
 }
 
 func newMember(spec *Member, union *features.Schema) (*member, error) {
@@ -48,6 +50,45 @@ func newMember(spec *Member, union *features.Schema) (*member, error) {
 	return &member{spec: spec, learner: l, pending: map[uint64][]float64{}, until: features.NoTime,
 		scores: metric.New(spec.Task, classes), months: metric.NewPeriods(spec.Task, classes, maxMonths),
 		loss: drift.NewADWIN(0), width: width}, nil
+}
+
+func (m *member) apply(e *Entry, told Answer) {
+	switch e.Kind {
+	case Predict:
+		m.load(e)
+		answer := m.predict(&m.example, e)
+		if told != nil {
+			told(m.spec, e, answer)
+		}
+	case Learn:
+		if m.spec.Label == int(e.Label) {
+			m.load(e)
+			m.learn(&m.example, e)
+		}
+	case Close:
+		if m.spec.Label == int(e.Label) {
+			m.forget(e.Ref)
+		}
+	case Control:
+		m.control(e)
+	}
+	m.seq = e.Seq
+}
+
+// load projects the vector of e on the member's columns.
+func (m *member) load(e *Entry) {
+	m.row = m.row[:0]
+	for _, c := range m.spec.Columns {
+		v := math.NaN()
+		if c < len(e.Vector) {
+			v = e.Vector[c]
+		}
+		m.row = append(m.row, v)
+	}
+	m.example = models.Example{Row: models.Row{Value: m.row}, Key: e.Key, Time: e.Time, Weight: 1}
+	if e.Kind == Learn {
+		m.example.Y, m.example.Time = e.Y, e.Taken
+	}
 }
 
 func (m *member) stopped(t int64) bool {
