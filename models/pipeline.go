@@ -20,6 +20,7 @@ type Chain struct {
 	rows   []Row // rows[i] is what stage i made
 	seen   Row   // the raw row that rows was made from
 	fresh  bool  // rows belong to seen and no stage changed since
+	x      Example
 }
 
 // NewChain returns the chain of the transformers, which it owns.
@@ -43,10 +44,10 @@ func (c *Chain) Apply(e *Example) Row {
 }
 
 func (c *Chain) transform(e *Example) {
-	x := *e
+	c.x = *e
 	for i, t := range c.stages {
-		c.rows[i] = transformInto(t, c.rows[i], &x)
-		x.Row = c.rows[i]
+		c.rows[i] = transformInto(t, c.rows[i], &c.x)
+		c.x.Row = c.rows[i]
 	}
 }
 
@@ -69,10 +70,10 @@ func transformInto(t Transformer, dst Row, x *Example) Row {
 // states before, and returns the row for the model. It stays valid until the next call.
 func (c *Chain) Observe(e *Example) Row {
 	out := c.Apply(e)
-	x := *e
+	c.x = *e
 	for i, t := range c.stages {
-		t.Observe(&x)
-		x.Row = c.rows[i]
+		t.Observe(&c.x)
+		c.x.Row = c.rows[i]
 	}
 	c.fresh = false
 	return out
@@ -83,10 +84,10 @@ func (c *Chain) Observe(e *Example) Row {
 // lets the model see its own label.
 func (c *Chain) Learn(e *Example) {
 	c.Apply(e)
-	x := *e
+	c.x = *e
 	for i, t := range c.stages {
-		t.Learn(&x)
-		x.Row = c.rows[i]
+		t.Learn(&c.x)
+		c.x.Row = c.rows[i]
 	}
 	c.fresh = false
 }
@@ -125,6 +126,7 @@ func sameBits(a, b Row) bool {
 type Pipeline struct {
 	chain *Chain
 	model Learner
+	x     Example // the example as the model sees it
 }
 
 // NewPipeline returns the pipeline of the transformers and the model, which it owns. It is a Publisher
@@ -139,16 +141,16 @@ func NewPipeline(ts []Transformer, model Learner) Learner {
 
 // Predict transforms e and appends the model's answer.
 func (p *Pipeline) Predict(dst []float64, e *Example) []float64 {
-	x := *e
-	x.Row = p.chain.Apply(e)
-	return p.model.Predict(dst, &x)
+	p.x = *e
+	p.x.Row = p.chain.Apply(e)
+	return p.model.Predict(dst, &p.x)
 }
 
 // Observe lets every stage observe the row that comes in to it.
 func (p *Pipeline) Observe(e *Example) {
-	x := *e
-	x.Row = p.chain.Observe(e)
-	p.model.Observe(&x)
+	p.x = *e
+	p.x.Row = p.chain.Observe(e)
+	p.model.Observe(&p.x)
 }
 
 // Learn transforms e with what the transformers know now, lets the model learn, then the transformers
@@ -157,9 +159,9 @@ func (p *Pipeline) Learn(e *Example, past []float64) {
 	if e.Weight == 0 {
 		return
 	}
-	x := *e
-	x.Row = p.chain.Apply(e)
-	p.model.Learn(&x, past)
+	p.x = *e
+	p.x.Row = p.chain.Apply(e)
+	p.model.Learn(&p.x, past)
 	p.chain.Learn(e)
 }
 

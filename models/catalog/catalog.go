@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/baseline"
+	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
 	"github.com/freshet-ml/freshet/models/optim"
@@ -18,6 +19,7 @@ import (
 var All = models.Registry(slices.Concat(
 	preprocess.Components,
 	baseline.Components,
+	[]models.Component{ensemble.Auto()},
 	linear.Components,
 	optim.Components,
 	loss.Components,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/loss"
 	"github.com/freshet-ml/freshet/models/optim"
 )
 
@@ -66,11 +67,12 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 	}
 	m.p = m.Predict(m.p[:0], e)
 	for k := range m.classes {
-		g := m.p[k]
+		target := 0.0
 		if k == y {
-			g--
+			target = 1
 		}
-		m.classes[k].learn(e.Row, e.Weight*g, 8*math.Abs(g))
+		reach := loss.Logistic{}.Reach(m.classes[k].score(e.Row), target)
+		m.classes[k].learn(e.Row, e.Weight*(m.p[k]-target), reach)
 	}
 }
 

@@ -15,11 +15,10 @@ type Loss interface {
 	Value(p, y float64) float64
 	// Gradient is its derivative by p; where it has a kink, one of the one-sided ones.
 	Gradient(p, y float64) float64
-	// Reach is how far one update may move p towards y on the example itself: beyond it the loss on the
-	// very example could grow. It is the distance to the label for losses that measure one, the distance
-	// to the margin for the hinge, and 8 times the gradient for the logistic loss, whose curvature is at
-	// most 1/4 (a step along the gradient cannot raise a loss with curvature L while it moves p by less
-	// than 2/L times the gradient).
+	// Reach is how far one update may move p on its own example: the distance to the label for losses
+	// that measure one, the distance to the margin for the hinge, and the way to a score of 100 on the
+	// label's side (a probability of 1 − 4e-44), but at least 1, for the logistic loss, whose derivative
+	// is bounded.
 	Reach(p, y float64) float64
 }
 
@@ -101,8 +100,8 @@ func (Logistic) Value(p, y float64) float64 {
 // Gradient returns Sigmoid(p) − y.
 func (Logistic) Gradient(p, y float64) float64 { return Sigmoid(p) - y }
 
-// Reach returns 8 |Gradient|.
-func (l Logistic) Reach(p, y float64) float64 { return 8 * math.Abs(l.Gradient(p, y)) }
+// Reach returns max(1, 100 − s·p) with s = ±1 for y = 1, 0.
+func (Logistic) Reach(p, y float64) float64 { return max(1, 100-float64(side(y)*p)) }
 
 // Hinge is max(0, 1 − s·p) with s = ±1 for y = 1, 0.
 type Hinge struct{}

@@ -1,0 +1,264 @@
+// Package ensemble holds models made of models. In the flow they are the last stage of a pipeline, or,
+// like auto, a whole pipeline with encoders of their own.
+package ensemble
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/baseline"
+	"github.com/freshet-ml/freshet/models/linear"
+	"github.com/freshet-ml/freshet/models/loss"
+	"github.com/freshet-ml/freshet/models/optim"
+	"github.com/freshet-ml/freshet/models/preprocess"
+)
+
+// Expert is one of the models that auto mixes. Experts made outside this package see the raw rows, with
+// categories as numbers, and the raw labels.
+type Expert struct {
+	Name string
+	// New makes the model, or returns nil where it does not serve the task.
+	New func(env models.Env) (models.Learner, error)
+}
+
+// encoder sizes of auto.
+const (
+	autoSlots     = 32    // categories with a column of their own
+	autoOverflow  = 64    // hashed columns for the others
+	autoSmoothing = 20    // examples that the mean of all counts for
+	autoBits      = 12    // cells of a target encoder
+	autoClip      = 5     // standard deviations
+	autoWinsorise = 8     // standard deviations
+	autoHalfLife  = 20000 // values
+)
+
+// Auto returns the catalogue entry of the model that a project gets when it names none. extra are
+// experts beside the linear ones.
+func Auto(extra ...Expert) models.Component {
+	names := []string{"prior", "steady", "quick", "coin"}
+	for _, x := range extra {
+		names = append(names, x.Name)
+	}
+	return models.Component{
+		Name: "auto", Kind: models.ModelKind, Fold: 1,
+		Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
+		Params: []models.Param{
+			{Name: "experts", Default: names, Choices: names, Doc: "the models that are mixed"},
+			{Name: "learning_rate", Default: 0.03, Range: models.Above(0), Doc: "step length of steady; quick takes three times as much"},
+			{Name: "discount", Default: 0.9999, Range: models.AboveTo(0, 1), Doc: "how fast steady forgets squared gradients"},
+			{Name: "share", Default: 0.0005, Range: models.Range{Min: 0, Max: 1, OpenMax: true}, Doc: "part of every expert's weight that is dealt out evenly at each label, so that a better one is found soon after a change"},
+			{Name: "calibrate", Default: true, Doc: "binary only: bend the mixture's probability online so that it is true on average"},
+		},
+		Cost:   "O(experts × entries)",
+		Memory: "about 100 bytes per encoded column; up to 64 KB per categorical column",
+		Source: "mixture: Herbster and Warmuth 1998 (fixed share); calibration: Platt 1999, by gradient steps",
+		Doc: "What a project gets when it names no model. Numbers: signed_log bent at each column's mean magnitude, ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
+			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. Then a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own), of the prior or mean, " +
+			"two linear models with discounted adagrad (steady, quick), a parameter-free one (coin) and a tree where there is one; then online calibration. Labels of a regression are standardised for the linear experts. " +
+			"Each expert is weighed by the answer it gave at the predict record: Predict appends the mixture before calibration and the experts' answers after its own.",
+		NewModel: func(a models.Args, env models.Env) (models.Learner, error) { return newAuto(a, env, extra) },
+	}
+}
+
+// auto is a learner. See Auto.
+type auto struct {
+	mixture
+	chain *models.Chain
+	x     models.Example // the example as encoded
+	past  []float64      // scratch: answers of now, where none were kept
+}
+
+func newAuto(a models.Args, env models.Env, extra []Expert) (models.Learner, error) {
+	stages := encoders(env)
+	in := env
+	if len(stages) > 0 {
+		in.Schema = stages[len(stages)-1].Schema()
+	}
+	m := &auto{chain: models.NewChain(stages)}
+	m.task, m.k, m.share = env.Task, models.AnswerLen(env.Task, env.Classes), a.Float("share")
+	m.calibrate = a.Bool("calibrate") && env.Task == models.Binary
+	m.platt.slope = 1
+	for _, name := range a.Texts("experts") {
+		l, err := newExpert(name, a, in)
+		encoded := l != nil && name != "prior"
+		if l == nil && err == nil {
+			for _, x := range extra {
+				if x.Name == name {
+					l, err = x.New(env)
+				}
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			m.experts = append(m.experts, expert{learner: l, predictor: l, encoded: encoded})
+		}
+	}
+	if len(m.experts) == 0 {
+		return nil, models.SpecErrors{{Path: "experts", Reason: "none of the experts serves the task " + env.Task.String(), Mend: "add prior"}}
+	}
+	m.weights = make([]float64, len(m.experts))
+	for i := range m.weights {
+		m.weights[i] = 1 / float64(len(m.weights))
+	}
+	for i := range m.experts {
+		if _, ok := m.experts[i].learner.(models.Publisher); !ok {
+			return m, nil
+		}
+	}
+	return &publishingAuto{m}, nil
+}
+
+// encoders are the transformers before the linear experts.
+func encoders(env models.Env) []models.Transformer {
+	var ts []models.Transformer
+	schema := env.Schema
+	var numeric, categorical []int
+	for i, c := range schema.Columns {
+		if c.Kind == features.Categorical {
+			categorical = append(categorical, i)
+		} else {
+			numeric = append(numeric, i)
+		}
+	}
+	add := func(t models.Transformer) {
+		ts, schema = append(ts, t), t.Schema()
+	}
+	if len(categorical) > 0 && env.Task != models.Multiclass {
+		for j := range categorical {
+			numeric = append(numeric, len(env.Schema.Columns)+j)
+		}
+		add(preprocess.NewTargetEncoder(schema, categorical, autoSmoothing, autoBits, true))
+	}
+	if len(numeric) > 0 {
+		add(preprocess.NewSignedLog(schema, numeric, 0))
+		add(preprocess.NewEWScaler(schema, numeric, autoHalfLife, autoWinsorise, autoClip))
+		add(preprocess.NewMissingIndicator(schema, numeric))
+	}
+	if len(categorical) > 0 {
+		add(preprocess.NewOneHot(schema, categorical, autoSlots, autoOverflow))
+	}
+	return ts
+}
+
+// newExpert makes one of the experts of this package; nil if the name is another's.
+func newExpert(name string, a models.Args, env models.Env) (models.Learner, error) {
+	n := optim.Columns(env)
+	var opt func() optim.Optimizer
+	switch name {
+	case "prior":
+		if env.Task == models.Regression {
+			return baseline.NewMean(0.9995), nil
+		}
+		return baseline.NewPrior(env, 0.9995), nil
+	case "steady":
+		opt = func() optim.Optimizer {
+			return optim.NewAdaGrad(n, a.Float("learning_rate"), a.Float("discount"), 1e-8)
+		}
+	case "quick":
+		opt = func() optim.Optimizer { return optim.NewAdaGrad(n, 3*a.Float("learning_rate"), 0.999, 1e-8) }
+	case "coin":
+		opt = func() optim.Optimizer { return optim.NewCoin(n, 100) }
+	default:
+		return nil, nil
+	}
+	columns := len(env.Schema.Columns)
+	switch env.Task {
+	case models.Binary:
+		return linear.NewLogistic(columns, loss.Logistic{}, opt(), linear.Options{}), nil
+	case models.Multiclass:
+		return linear.NewSoftmax(columns, env.Classes, func() (optim.Optimizer, error) { return opt(), nil }, linear.Options{})
+	}
+	return linear.NewRegression(columns, loss.Huber{Delta: 3}, opt(), linear.Options{}), nil
+}
+
+// Predict appends the answer, the mixture before calibration, and the answers of the experts, each of
+// the length of an answer.
+func (m *auto) Predict(dst []float64, e *models.Example) []float64 {
+	m.x = *e
+	m.x.Row = m.chain.Apply(e)
+	return m.predict(dst, e, &m.x)
+}
+
+// Observe lets encoders and experts observe.
+func (m *auto) Observe(e *models.Example) {
+	m.x = *e
+	m.x.Row = m.chain.Observe(e)
+	for i := range m.experts {
+		m.experts[i].learner.Observe(m.pick(i, e, &m.x))
+	}
+}
+
+// Learn weighs the experts by the answers they gave, learns the calibration, then lets each learn.
+func (m *auto) Learn(e *models.Example, past []float64) {
+	if !(e.Weight > 0) || e.Y != e.Y {
+		return
+	}
+	if len(past) != (2+len(m.experts))*m.k {
+		m.past = m.Predict(m.past[:0], e)
+		past = m.past
+	}
+	m.weigh(e.Y, e.Weight, past)
+	m.x = *e
+	m.x.Row = m.chain.Apply(e)
+	if m.task == models.Regression {
+		m.labels.add(e.Y)
+		m.x.Y = m.labels.standard(e.Y)
+	}
+	for i := range m.experts {
+		own := past[(2+i)*m.k : (3+i)*m.k]
+		m.experts[i].learner.Learn(m.pick(i, e, &m.x), own)
+	}
+	m.chain.Learn(e)
+}
+
+// State visits encoders, experts and the mixture.
+func (m *auto) State(s *codec.State) {
+	m.chain.State(s)
+	m.mixture.state(s)
+}
+
+type publishingAuto struct{ *auto }
+
+// Publish snapshots encoders and experts.
+func (m *publishingAuto) Publish() models.Predictor {
+	f := &frozenAuto{mixture: m.mixture, stages: m.chain.Snapshot()}
+	f.weights = slices.Clone(m.weights)
+	f.experts = slices.Clone(m.experts)
+	for i := range f.experts {
+		f.experts[i].predictor = m.experts[i].learner.(models.Publisher).Publish()
+		f.experts[i].learner = nil
+	}
+	f.pool.New = func() any { return &frozenScratch{rows: make([]models.Row, len(f.stages))} }
+	return f
+}
+
+// frozenAuto is an immutable auto for any number of goroutines.
+type frozenAuto struct {
+	mixture
+	stages []models.Transformer
+	pool   sync.Pool
+}
+
+type frozenScratch struct {
+	rows   []models.Row
+	raw, x models.Example
+}
+
+// Predict answers as the learner did when it was published.
+func (f *frozenAuto) Predict(dst []float64, e *models.Example) []float64 {
+	s := f.pool.Get().(*frozenScratch)
+	s.raw, s.x = *e, *e
+	for i, t := range f.stages {
+		s.rows[i] = t.Transform(s.rows[i], &s.x)
+		s.x.Row = s.rows[i]
+	}
+	dst = f.predict(dst, &s.raw, &s.x)
+	s.raw, s.x = models.Example{}, models.Example{}
+	f.pool.Put(s)
+	return dst
+}
