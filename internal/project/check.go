@@ -51,7 +51,7 @@ func (c *checker) project() {
 	if c.given("sources") && len(p.Sources) == 0 && len(c.d.problems) == 0 {
 		c.badKey("sources", "no source is declared", "add one", "")
 	}
-	if len(p.Features) == 0 && len(p.Models) == 0 {
+	if len(p.Features) == 0 && len(p.Models) == 0 && !c.d.broken[""] {
 		c.d.add(Pos{1, 1}, "", "neither a feature nor a model is declared", "add one under features: or models:", "")
 	}
 	c.names()
@@ -164,7 +164,7 @@ func (c *checker) source(s *Source, path string) {
 
 func (c *checker) sourceTime(s *Source, path string) {
 	switch f := s.Field(s.Time); {
-	case s.Time == "" && !s.Table && !c.given(path+".time") && c.d.keys[path] != (Pos{}):
+	case s.Time == "" && !s.Table && !c.given(path+".time") && !c.d.broken[path]:
 		c.badKey(path, "time is missing", "add time: the field that holds the event time", "")
 	case f == nil || f.Kind == features.Null:
 	case f.Kind != features.Time:
@@ -175,7 +175,7 @@ func (c *checker) sourceTime(s *Source, path string) {
 }
 
 func (c *checker) sourceKey(s *Source, path string) {
-	if s.Table && len(s.Key) == 0 && !c.given(path+".key") {
+	if s.Table && len(s.Key) == 0 && !c.given(path+".key") && !c.d.broken[path] {
 		c.badKey(path, "key is missing", "add key: the field or fields that name a row", "")
 	}
 	for i, k := range s.Key {
@@ -262,7 +262,7 @@ func (c *checker) expression(src string, s *Source, path string, want features.K
 		return features.Null
 	}
 	if want == features.Bool && e.Kind() != features.Bool {
-		c.bad(path, fmt.Sprintf("%s is no condition: its result is %s", src, e.Kind()), "compare it with something, such as "+src+" > 0", "")
+		c.bad(path, fmt.Sprintf("%s is no condition: its result is %s", src, e.Kind()), "compare it with something, such as "+conditionOf(src, e.Kind()), "")
 	}
 	return e.Kind()
 }

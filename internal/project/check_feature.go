@@ -12,7 +12,7 @@ import (
 
 func (c *checker) entity(e *Entity) {
 	path := "features." + e.Name
-	if len(e.Features) == 0 {
+	if len(e.Features) == 0 && !c.d.broken[path] {
 		c.badKey(path, "no feature is declared", "add one, such as recent: {count: source, over: 1h}", "")
 	}
 	for i, k := range e.Key {

@@ -45,6 +45,9 @@ func (c *checker) labelBy(m *Model, s *Source, fields []Field, path string) {
 		c.labelByKey(m, s, path)
 		return
 	}
+	if l.By == "" && m.On != Request {
+		return // the id is missing, which is reported
+	}
 	if l.By == "" {
 		c.badKey(path, "by is missing", "name the field of "+l.From+" that equals the example's id", "")
 		return

@@ -175,7 +175,7 @@ func (c *checker) model(m *Model) {
 	c.challengerNames(m, path)
 	c.classes(m, path)
 	if m.Label == nil {
-		if m.Task != models.Anomaly && m.Task != 0 && !c.given(path+".label") {
+		if m.Task != models.Anomaly && m.Task != 0 && !c.given(path+".label") && !c.d.broken[path] {
 			c.badKey(path, "label is missing", "add label: where the truth comes from; only anomaly can do without", "")
 		}
 		return
@@ -344,21 +344,32 @@ func (c *checker) vain(m *Model, pattern string, columns []Column, path string) 
 	case s != nil && !s.Table && group != m.On:
 		c.bad(path, fmt.Sprintf("%s is not the trigger of this model", group), fmt.Sprintf("its fields come in through features, such as {last: %s.%s}", group, strings.Trim(member, "*")), "")
 	default:
-		c.bad(path, fmt.Sprintf("%q takes no column", pattern), mendOf(pattern, columns), nearest(pattern, columnNames(columns)))
+		near, mend := nearestColumn(group, member, columns)
+		c.bad(path, fmt.Sprintf("%q takes no column", pattern), mend, near)
 	}
 }
 
-func mendOf(pattern string, columns []Column) string {
-	if nearest(pattern, columnNames(columns)) != "" {
-		return ""
-	}
-	var groups []string
+// nearestColumn looks for a group like the given one, then for a member of it like the given one.
+func nearestColumn(group, member string, columns []Column) (near, mend string) {
+	var groups, members []string
 	for _, col := range columns {
 		if !contains(groups, col.Group) {
 			groups = append(groups, col.Group)
 		}
+		if col.Group == group && !contains(members, col.Member) {
+			members = append(members, col.Member)
+		}
 	}
-	return "there are columns of " + strings.Join(groups, ", ")
+	if len(members) > 0 {
+		if near = nearest(member, members); near != "" {
+			return group + "." + near, ""
+		}
+		return "", group + " has " + strings.Join(members, ", ")
+	}
+	if near = nearest(group, groups); near != "" {
+		return near + "." + member, ""
+	}
+	return "", "there are columns of " + strings.Join(groups, ", ")
 }
 
 func example(columns []Column) string {

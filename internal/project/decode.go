@@ -33,7 +33,7 @@ func Load(path string, env func(string) (string, bool)) (*Project, error) {
 // Parse reads a project file from memory. file is its path: messages begin with its last part, and the
 // names of secret files count from its folder. Errors are as in Load.
 func Parse(file string, data []byte, env func(string) (string, bool)) (*Project, error) {
-	d := &decoder{env: env, file: file, where: map[string]Pos{}, keys: map[string]Pos{}}
+	d := &decoder{env: env, file: file, where: map[string]Pos{}, keys: map[string]Pos{}, broken: map[string]bool{}}
 	p := &Project{file: filepath.Base(file), where: d.where}
 	if root := d.parse(data); root != nil {
 		d.structure(root, reflect.ValueOf(p).Elem(), "", "")
@@ -53,6 +53,8 @@ type decoder struct {
 	file  string
 	where map[string]Pos // value of each path
 	keys  map[string]Pos // key of each path
+	// broken holds the paths of mappings that could not be read whole: what they lack is not reported.
+	broken map[string]bool
 }
 
 // option is a key of a struct, from its tags.
@@ -115,6 +117,11 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path, omit string) {
 		}
 	}
 	d.defaults(v, opts)
+	if !isMapping(n) {
+		d.wrong(n, path, "a mapping")
+		d.broken[path] = true
+		return
+	}
 	given := map[string]bool{}
 	var others []pair
 	for _, p := range d.pairs(n, path, "a mapping") {
@@ -135,7 +142,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path, omit string) {
 		d.features(others, v.Field(rest), path)
 	}
 	for _, o := range opts {
-		if o.required && !given[o.key] {
+		if o.required && !given[o.key] && !d.broken[path] {
 			d.missing(n, path, &o)
 		}
 	}
@@ -155,7 +162,8 @@ func (d *decoder) missing(n ast.Node, path string, o *option) {
 		at = posOf(n)
 	}
 	doc, _, _ := strings.Cut(o.doc, ". ")
-	d.add(at, path, fmt.Sprintf("%s is missing", o.key), "add "+o.key+": "+strings.TrimSuffix(doc, "."), "")
+	doc = strings.ToLower(doc[:1]) + strings.TrimSuffix(doc[1:], ".")
+	d.add(at, path, fmt.Sprintf("%s is missing", o.key), "add "+o.key+": "+doc, "")
 }
 
 // defaults fills in what stands in for absent keys, also in nested sections.
@@ -263,6 +271,7 @@ func (d *decoder) named(n ast.Node, f reflect.Value, path, omit string) {
 		at := join(path, p.key)
 		if !isName(p.key) {
 			d.badName(p, at)
+			d.broken[at] = true
 		}
 		e := reflect.New(f.Type().Elem()).Elem()
 		e.FieldByName("Name").SetString(p.key)

@@ -46,11 +46,15 @@ func (d *decoder) feature(p pair, path string) Feature {
 		return f
 	}
 	agg := d.aggregationKey(pairs, byKey, path)
+	if agg != nil { // first, so that value: beside it is judged after it
+		d.aggregation(&f, *agg, join(path, agg.key))
+	}
 	for _, q := range pairs {
 		at := join(path, q.key)
 		switch o := byKey[q.key]; {
 		case agg != nil && q.key == agg.key:
-			d.aggregation(&f, q, at)
+		case q.key == "value" && f.Value != "":
+			d.add(q.at, at, "a value here and a field in "+agg.key, "keep one of them", "")
 		case o != nil && o.form == "windows":
 			d.windows(&f, q, at)
 		case o != nil:
@@ -111,9 +115,6 @@ func (d *decoder) aggregation(f *Feature, p pair, path string) {
 		return
 	}
 	f.Agg, f.Source = p.key, source
-	if f.Value != "" && dotted {
-		d.add(posOf(p.value), path, "a field here and value: beside it", "keep one of them", "")
-	}
 	if dotted {
 		f.Value = field
 	}

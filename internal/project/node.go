@@ -137,6 +137,7 @@ func (d *decoder) pairs(n ast.Node, path, want string) []pair {
 func (d *decoder) keyOf(k ast.MapKeyNode, path string) (string, bool) {
 	switch k := k.(type) {
 	case *ast.MergeKeyNode:
+		d.broken[path] = true
 		d.add(position(k.Token), path, "merge keys (<<) are not supported", "write the keys out", "")
 	case *ast.StringNode:
 		return k.Value, true
@@ -206,6 +207,14 @@ func scalarText(n ast.Node) string {
 	return ""
 }
 
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
+}
+
 func isScalar(n ast.Node) bool {
 	switch n.(type) {
 	case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
@@ -217,11 +226,33 @@ func isScalar(n ast.Node) bool {
 // text returns the text of a scalar with ${NAME} and ${NAME:-default} replaced. want says what belongs
 // here when the node is none.
 func (d *decoder) text(n ast.Node, path, want string) (string, bool) {
+	if joined, ok := adjacent(n); ok {
+		return d.expand(joined, posOf(n), path)
+	}
 	if !isScalar(n) {
 		d.wrong(n, path, want)
 		return "", false
 	}
 	return d.expand(scalarText(n), posOf(n), path)
+}
+
+// adjacent joins host:9092 again, which the parser takes for a mapping when it stands in a list within
+// braces. By YAML's rules a colon without a space after it belongs to the text.
+func adjacent(n ast.Node) (string, bool) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok || m.IsFlowStyle || len(m.Values) != 1 {
+		return "", false
+	}
+	v := m.Values[0]
+	colon, value := v.Start, v.Value.GetToken()
+	if colon == nil || value == nil || !isScalar(v.Value) || position(value).Line != position(colon).Line || position(value).Column != position(colon).Column+1 {
+		return "", false
+	}
+	key, ok := v.Key.(ast.ScalarNode)
+	if !ok {
+		return "", false
+	}
+	return scalarText(key) + ":" + scalarText(v.Value), true
 }
 
 // expand replaces ${NAME} by the variable, by the contents of the file that NAME_FILE names, or by the
