@@ -1,0 +1,56 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshet-ml/freshet/internal/frame"
+)
+
+// Errors of the package. They are wrapped with topic, partition, offset and cause.
+var (
+	// ErrSessionEnded is the end of a producing session: a produce error, or a frame that does not
+	// count. Drop the cache, close the writer, load the committed state, open a new writer.
+	ErrSessionEnded = errors.New("producing session ended")
+	// ErrFenced comes with ErrSessionEnded when another writer's frame counts instead.
+	ErrFenced = frame.ErrFenced
+	// ErrItemTooBig is an item that fits into no frame; it is poison.
+	ErrItemTooBig = frame.ErrTooBig
+	// ErrPassed is a position that retention has removed. The output must be rebuilt.
+	ErrPassed = errors.New("retention has passed the stored position")
+	// ErrReplaced is a topic that was deleted, made anew or has other partitions than before.
+	ErrReplaced = errors.New("topic is missing, was recreated or has other partitions")
+	// ErrSettings is a topic whose settings would lose data.
+	ErrSettings = errors.New("unfit topic")
+)
+
+// Final reports whether an error stays whatever is tried again: stop loudly. All other errors are
+// retriable by opening the reader or the session anew.
+func Final(err error) bool {
+	for _, final := range []error{
+		ErrPassed, ErrReplaced, ErrSettings,
+		frame.ErrDamaged, frame.ErrDiverged, frame.ErrCut, frame.ErrTooBig,
+	} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+// explain gives the errors of the protocol that end a stage their class.
+func explain(err error) error {
+	var lost *kgo.ErrDataLoss
+	switch {
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return fmt.Errorf("%w: %w", ErrPassed, err)
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("%w: %w", ErrReplaced, err)
+	case errors.As(err, &lost):
+		return fmt.Errorf("%w: %w", frame.ErrDiverged, err)
+	}
+	return err
+}
