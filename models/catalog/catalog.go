@@ -13,17 +13,31 @@ import (
 	"github.com/freshet-ml/freshet/models/loss"
 	"github.com/freshet-ml/freshet/models/optim"
 	"github.com/freshet-ml/freshet/models/preprocess"
+	"github.com/freshet-ml/freshet/models/tree"
 )
 
 // All is the catalogue. A new component is one more line.
 var All = models.Registry(slices.Concat(
 	preprocess.Components,
 	baseline.Components,
-	[]models.Component{ensemble.Auto()},
+	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
+	tree.Components,
 	optim.Components,
 	loss.Components,
 ))
+
+// treeExpert is the tree among the experts of auto; it answers with classes only.
+var treeExpert = ensemble.Expert{Name: "tree", New: func(env models.Env) (models.Learner, error) {
+	if env.Task == models.Regression {
+		return nil, nil
+	}
+	p, err := models.Registry(tree.Components).Resolve(models.Named(tree.HoeffdingTree.Name), env.Task)
+	if err != nil {
+		return nil, err
+	}
+	return p.Build(env)
+}}
 
 // Resolve checks a spec, fills in the defaults, and gives the plan that builds it and its fingerprint.
 // The error, if any, is models.SpecErrors.

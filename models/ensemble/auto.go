@@ -55,7 +55,7 @@ func Auto(extra ...Expert) models.Component {
 		Cost:   "O(experts × entries)",
 		Memory: "about 100 bytes per encoded column; up to 64 KB per categorical column",
 		Source: "mixture: Herbster and Warmuth 1998 (fixed share); calibration: Platt 1999, by gradient steps",
-		Doc: "What a project gets when it names no model. Numbers: signed_log bent at each column's mean magnitude, ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
+		Doc: "What a project gets when it names no model. Numbers: signed_log bent where each column's tail asks for it, ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
 			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. Then a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own), of the prior or mean, " +
 			"two linear models with discounted adagrad (steady, quick), a parameter-free one (coin) and a tree where there is one; then online calibration. Labels of a regression are standardised for the linear experts. " +
 			"Each expert is weighed by the answer it gave at the predict record: Predict appends the mixture before calibration and the experts' answers after its own.",
