@@ -1,0 +1,81 @@
+package agg
+
+import "math"
+
+var varianceSpec = Spec{
+	Name: "variance", Doc: "Sample variance of the values (divisor n − 1). Missing with fewer than two.",
+	Value: MustValue, Windows: true, Always: true, Version: 1,
+	Cost: "6 ns to add (one division)", Memory: "24 bytes a tile",
+	Source: "Welford, Technometrics 4(3), 1962; merge by Chan, Golub and LeVeque, 1979",
+	New:    plain(moments{}, func(c []byte, _ Span) float64 { return sampleVariance(c) }),
+}
+
+// moments is n u64, mean f64, sum of squared deviations from the mean f64.
+type moments struct{}
+
+func (moments) Name() string { return "moments" }
+func (moments) Width() int   { return 24 }
+func (moments) Init(c []byte) []byte {
+	clear(c[:24])
+	return c
+}
+
+func (moments) Add(c []byte, r Row) []byte {
+	n, mean, m2 := welford(u64(c, 0), f64(c, 8), f64(c, 16), r.X)
+	putMoments(c, n, mean, m2)
+	return c
+}
+
+func welford(n uint64, mean, m2, x float64) (uint64, float64, float64) {
+	n++
+	d := x - mean
+	mean += d / float64(n)
+	m2 += float64(d * (x - mean))
+	return n, mean, m2
+}
+
+func putMoments(c []byte, n uint64, mean, m2 float64) {
+	putU64(c, 0, n)
+	putF64(c, 8, mean)
+	putF64(c, 16, m2)
+}
+
+func (moments) Merge(c, o []byte) []byte {
+	n, m := u64(c, 0), u64(o, 0)
+	if m == 0 {
+		return c
+	}
+	if n == 0 {
+		copy(c, o[:24])
+		return c
+	}
+	a, b := float64(n), float64(m)
+	d := f64(o, 8) - f64(c, 8)
+	share := b / (a + b)
+	putMoments(c, n+m, f64(c, 8)+float64(d*share), f64(c, 16)+f64(o, 16)+float64(float64(d*d)*float64(a*share)))
+	return c
+}
+
+func (moments) Check([]byte) error { return nil }
+
+func (moments) AddRun(c []byte, rows Rows) {
+	n, mean, m2 := u64(c, 0), f64(c, 8), f64(c, 16)
+	for at := len(rows.B) - rows.Stride; at >= 0; at -= rows.Stride {
+		x := 1.0
+		if rows.X > 0 {
+			x = f64(rows.B, at+rows.X)
+		}
+		if x == x {
+			n, mean, m2 = welford(n, mean, m2, x)
+		}
+	}
+	putMoments(c, n, mean, m2)
+}
+
+func sampleVariance(c []byte) float64 {
+	n := u64(c, 0)
+	if n < 2 {
+		return math.NaN()
+	}
+	return math.Max(f64(c, 16), 0) / float64(n-1)
+}
