@@ -1,0 +1,72 @@
+package catalog_test
+
+import (
+	"testing"
+
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/catalog"
+	"github.com/freshet-ml/freshet/models/modeltest"
+)
+
+// grows lists the models whose state grows with the data; the others must not allocate per event.
+var grows = map[string]bool{"hoeffding_tree": true, "auto": true}
+
+// seasonal models need a time series and are checked in their own package.
+var otherTasks = map[models.Task]bool{models.Forecast: true, models.Anomaly: true}
+
+// TestConformance runs the suite on every model of the catalogue, for each of its tasks, and on every
+// transformer in front of a model.
+func TestConformance(t *testing.T) {
+	for _, c := range catalog.All {
+		tasks := c.Tasks
+		if len(tasks) == 0 {
+			tasks = []models.Task{models.Binary, models.Multiclass, models.Regression}
+		}
+		for _, task := range tasks {
+			if otherTasks[task] {
+				continue
+			}
+			switch c.Kind {
+			case models.ModelKind:
+				run(t, c.Name, task, models.Named(c.Name))
+			case models.TransformerKind:
+				run(t, c.Name, task, models.Spec{Stages: []models.Stage{{Name: c.Name}, {Name: behind(task)}}})
+			case models.OptimizerKind, models.LossKind:
+				if task == models.Multiclass {
+					continue
+				}
+				params := map[string]any{string(c.Kind): c.Name}
+				run(t, c.Name, task, models.Spec{Stages: []models.Stage{{Name: "standard_scaler"}, {Name: behind(task), Params: params}}})
+			}
+		}
+	}
+}
+
+func behind(task models.Task) string {
+	switch task {
+	case models.Multiclass:
+		return "softmax_regression"
+	case models.Regression:
+		return "linear_regression"
+	}
+	return "logistic_regression"
+}
+
+func run(t *testing.T, name string, task models.Task, spec models.Spec) {
+	t.Run(name+"/"+task.String(), func(t *testing.T) {
+		modeltest.Run(t, modeltest.Case{
+			Name:  name,
+			Env:   models.Env{Task: task, Classes: 3, Seed: 1},
+			Grows: grows[name],
+			New:   func(env models.Env) (models.Learner, error) { return catalog.Build(spec, env) },
+		})
+	})
+}
+
+// TestAutoSteadyState: auto without the tree allocates nothing per event.
+func TestAutoSteadyState(t *testing.T) {
+	spec := models.Spec{Stages: []models.Stage{{Name: "auto", Params: map[string]any{"experts": []any{"prior", "steady", "quick", "coin"}}}}}
+	for _, task := range []models.Task{models.Binary, models.Multiclass, models.Regression} {
+		run(t, "linear auto", task, spec)
+	}
+}
