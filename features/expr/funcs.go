@@ -150,7 +150,8 @@ func clip(at ast.Node, nodes []node) (node, error) {
 	return numNode(func(in input) float64 { return math.Min(math.Max(x(in), lo(in)), hi(in)) }), nil
 }
 
-// timePart compiles hour(t), weekday(t) and month(t), with a zone as the optional second argument.
+// timePart compiles hour(t), weekday(t) and month(t), with a zone as the optional second argument. A column of a vector is
+// taken as seconds since the epoch.
 func timePart(at ast.Node, name string, f func(time.Time) int, args []ast.Node, nodes []node) (node, error) {
 	if len(nodes) < 1 || len(nodes) > 2 {
 		return node{}, wrong(at, "%s takes a time and, if wanted, a time zone", name)

@@ -139,7 +139,18 @@ func columnNode(slot int, kind features.ColumnKind) node {
 		return finite(in.vec[slot])
 	})
 	n.category = kind == features.Categorical
+	if num := n.num; !n.category {
+		n.time = func(in input) (int64, bool) { return microsOf(num(in)) }
+	}
 	return n
+}
+
+// microsOf reads a column of a vector as a time: seconds since the epoch, as features.Value.Float gives it.
+func microsOf(seconds float64) (int64, bool) {
+	if math.IsNaN(seconds) || math.Abs(seconds) > 9e12 {
+		return 0, false
+	}
+	return int64(math.Round(seconds * 1e6)), true
 }
 
 func isNumber(n node) bool {

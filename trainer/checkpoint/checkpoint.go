@@ -2,7 +2,7 @@
 // any store that gocloud.dev/blob knows. A checkpoint is a state at a place of a log; recovery loads the
 // newest good one and folds the log from there, so an old or missing checkpoint costs time, never truth.
 //
-// It stands beside the flow, at the rim: trainer/stage saves, trainer/stage and servers load.
+// It stands beside the flow, at the rim: trainer/run saves, trainer/stage and servers load.
 package checkpoint
 
 import (

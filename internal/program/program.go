@@ -1,0 +1,275 @@
+// Package program compiles a project file into what the stages run: sources, entity programs, triggers
+// with their union vectors and labels, and the models that learn from them. It is wiring: everything it
+// makes belongs to the packages along the flow.
+package program
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/expr"
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/features/vector"
+	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/trainer"
+)
+
+// Program is a compiled project.
+type Program struct {
+	*trainer.Program
+	Project *project.Project
+	// Generation is the fingerprint of everything that entity states, vectors and models follow from.
+	// It names state hashes, parts, example logs and checkpoints.
+	Generation uint64
+}
+
+// Compile compiles a valid project with the models of a catalogue. Errors name what cannot be
+// compiled; a project that Load accepted gives none but for pipelines.
+func Compile(p *project.Project, reg models.Registry) (*Program, error) {
+	c := &compiler{project: p, registry: reg, out: &trainer.Program{}}
+	c.sources()
+	if err := c.entities(); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, group := range c.groups() {
+		t, err := c.trigger(group)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.out.Triggers = append(c.out.Triggers, t)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return &Program{Program: c.out, Project: p, Generation: c.fingerprint()}, nil
+}
+
+type compiler struct {
+	project  *project.Project
+	registry models.Registry
+	out      *trainer.Program
+}
+
+// sources lists the project's sources and tables by name, then Freshet's own.
+func (c *compiler) sources() {
+	inputs := append(slices.Clone(c.project.Sources), c.project.Tables...)
+	slices.SortFunc(inputs, func(a, b project.Source) int { return cmp.Compare(a.Name, b.Name) })
+	for _, in := range inputs {
+		c.out.Sources = append(c.out.Sources, features.Source{Name: in.Name, Fields: fieldsOf(in.Fields), Table: in.Table,
+			OutOfOrder: in.OutOfOrderness.Microseconds()})
+	}
+	c.out.Sources = append(c.out.Sources, features.PlainSources()...)
+}
+
+func fieldsOf(list []project.Field) []features.Field {
+	out := make([]features.Field, len(list))
+	for i, f := range list {
+		out[i] = features.Field{Name: f.Name, Kind: f.Kind, Nullable: f.Nullable}
+	}
+	return out
+}
+
+func (c *compiler) source(name string) int {
+	return slices.IndexFunc(c.out.Sources, func(s features.Source) bool { return s.Name == name })
+}
+
+func (c *compiler) entities() error {
+	var errs []error
+	for _, e := range c.project.Entities() {
+		u, err := unit.Compile(e, c.out.Sources, unit.Options{MaxSkew: c.project.MaxSkew})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.out.Entities = append(c.out.Entities, u)
+	}
+	return errors.Join(errs...)
+}
+
+// groups puts the models of one source together: they share a trigger. A request model is its own.
+func (c *compiler) groups() [][]*project.Model {
+	var out [][]*project.Model
+	at := map[string]int{}
+	for i := range c.project.Models {
+		m := &c.project.Models[i]
+		g, ok := at[m.On]
+		if !ok || m.On == project.Request {
+			at[m.On] = len(out)
+			out = append(out, nil)
+			g = len(out) - 1
+		}
+		out[g] = append(out[g], m)
+	}
+	return out
+}
+
+func (c *compiler) trigger(group []*project.Model) (*trainer.Trigger, error) {
+	first := group[0]
+	src := &features.Source{Name: first.On, Fields: fieldsOf(first.Request)}
+	t := &trainer.Trigger{Name: first.On, Source: c.source(first.On)}
+	if first.On == project.Request {
+		t.Name, t.Request, t.Source = first.Name, true, c.source(features.ServedSource)
+		t.ID, t.Packed, t.Model = features.ServedID, features.ServedVector, features.ServedModel
+	} else {
+		src = &c.out.Sources[t.Source]
+		t.ID = src.FieldIndex(first.ID)
+	}
+	if err := c.vector(t, src, group); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, m := range group {
+		label, err := c.label(t, m)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("models.%s.label: %w", m.Name, err))
+			continue
+		}
+		errs = append(errs, c.members(t, m, label)...)
+	}
+	return t, errors.Join(errs...)
+}
+
+// vector lays out the union of what the models of a trigger use.
+func (c *compiler) vector(t *trainer.Trigger, src *features.Source, group []*project.Model) error {
+	var patterns []string
+	for _, m := range group {
+		patterns = append(patterns, m.Use...)
+		for _, ch := range m.Challengers {
+			patterns = append(patterns, ch.Use...)
+		}
+	}
+	var derived []vector.Derived
+	for _, d := range c.project.Derived {
+		if name := "derived." + d.Name; matches(name, patterns) {
+			derived = append(derived, vector.Derived{Name: name, Expr: d.Expr, Cross: d.Cross, Categorical: d.Categorical})
+			patterns = append(append(patterns, d.Cross...), dotted(d.Expr)...)
+		}
+	}
+	var entities, fields []int
+	for i, u := range c.out.Entities {
+		if slices.ContainsFunc(u.Columns(), func(col features.Column) bool { return matches(col.Name, patterns) }) {
+			entities = append(entities, i)
+		}
+	}
+	for i, f := range src.Fields {
+		if matches(src.Name+"."+f.Name, patterns) {
+			fields = append(fields, i)
+		}
+	}
+	v, err := vector.New(src, entities, func(e int) []features.Column { return c.out.Entities[e].Columns() }, fields, derived)
+	if err != nil {
+		return fmt.Errorf("trigger %s: %w", t.Name, err)
+	}
+	t.Vector = v
+	return nil
+}
+
+// dotted returns the names with a dot in an expression.
+func dotted(src string) []string {
+	var names []string
+	isName := func(r rune) bool {
+		return r == '.' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	for _, word := range strings.FieldsFunc(src, func(r rune) bool { return !isName(r) }) {
+		if i := strings.IndexByte(word, '.'); i > 0 && (word[0] < '0' || word[0] > '9') {
+			names = append(names, word)
+		}
+	}
+	return names
+}
+
+// matches reports whether a column is named by one of the patterns, in which * stands for any rest.
+func matches(column string, patterns []string) bool {
+	for _, p := range patterns {
+		if before, after, star := strings.Cut(p, "*"); star {
+			if strings.HasPrefix(column, before) && strings.HasSuffix(column, after) && len(column) >= len(p)-1 {
+				return true
+			}
+		} else if p == column {
+			return true
+		}
+	}
+	return false
+}
+
+// label adds the label of a model to its trigger, or finds the same one, and returns its index.
+func (c *compiler) label(t *trainer.Trigger, m *project.Model) (int, error) {
+	spec := m.Label
+	if spec == nil {
+		return len(t.Labels), nil
+	}
+	l := trainer.Label{Model: -1, Wait: spec.Wait.Microseconds(), Early: spec.Early.Microseconds(), CorrectFor: spec.CorrectFor.Microseconds()}
+	if spec.Missing == "negative" {
+		l.Missing = trainer.Negative
+	}
+	value := spec.Value
+	if spec.From == project.Feedback {
+		l.Source, l.ID, l.Model = c.source(features.FeedbackSource), features.FeedbackID, features.FeedbackModel
+		value = "value"
+		if len(m.Classes) > 0 {
+			value = "class"
+		}
+	} else {
+		l.Source = c.source(spec.From)
+		l.ID = c.out.Sources[l.Source].FieldIndex(spec.By)
+	}
+	x, err := expr.Compile(value, expr.FieldsOf(c.out.Sources[l.Source].Fields))
+	if err != nil {
+		return 0, err
+	}
+	l.Value, l.Text = x, value
+	if len(m.Classes) > 0 {
+		l.Classes = map[string]int{}
+		for i, name := range m.Classes {
+			l.Classes[name] = i
+		}
+	}
+	if i := slices.IndexFunc(t.Labels, l.Same); i >= 0 {
+		return i, nil
+	}
+	t.Labels = append(t.Labels, l)
+	return len(t.Labels) - 1, nil
+}
+
+func (c *compiler) fingerprint() uint64 {
+	var b []byte
+	for _, s := range c.out.Sources {
+		b = features.AppendKey(b, s.Name)
+		for _, f := range s.Fields {
+			b = append(features.AppendKey(b, f.Name), byte(f.Kind))
+		}
+	}
+	for i, u := range c.out.Entities {
+		b = binary.LittleEndian.AppendUint64(b, u.Fingerprint())
+		b = binary.AppendUvarint(b, uint64(c.project.Entities()[i].Buckets))
+	}
+	for _, t := range c.out.Triggers {
+		b = binary.LittleEndian.AppendUint64(features.AppendKey(b, t.Name), t.Vector.Schema.ID())
+		for _, l := range t.Labels {
+			b = features.AppendKey(b, l.Text, fmt.Sprint(l.Source, l.ID, l.Wait, l.Early, l.CorrectFor, l.Missing))
+		}
+		for _, m := range t.Members {
+			b = binary.LittleEndian.AppendUint64(features.AppendKey(b, m.Name), m.Fingerprint)
+		}
+	}
+	for _, d := range c.project.Derived {
+		b = features.AppendKey(b, d.Name, d.Expr, strings.Join(d.Cross, ","))
+	}
+	return features.Hash(string(b) + c.project.MaxSkew.String())
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}

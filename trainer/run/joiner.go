@@ -1,0 +1,316 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/trainer"
+	"github.com/freshet-ml/freshet/trainer/checkpoint"
+)
+
+// eventsInput is the name of the events log among the inputs of a frame.
+const eventsInput = "events"
+
+func partsInput(p int) string { return "parts/" + strconv.Itoa(p) }
+
+// JoinerOptions describe the joiner of one trigger.
+type JoinerOptions struct {
+	Transport  stage.Transport
+	Program    *trainer.Program
+	Trigger    *trainer.Trigger
+	Generation uint64
+	Events     string // topic of the events log, one partition
+	Parts      string // topic of the parts
+	Partitions int    // of Parts
+	Log        string // topic of the example log, one partition
+	// Checkpoints keeps the joiner's state under Name every Every; nil: never, recovery folds the whole
+	// events log.
+	Checkpoints *checkpoint.Store
+	Name        string
+	Every       time.Duration
+	Logger      *slog.Logger
+	// Progress is told after each frame of events how far the joiner is, and what it counted; nil: nobody.
+	Progress func(JoinerProgress)
+}
+
+// JoinerProgress is how far a joiner is.
+type JoinerProgress struct {
+	Items           uint64 // items of the events log that were folded
+	Entries         uint64 // entries of the example log so far
+	Pending         int    // examples that wait
+	Head, Watermark int64  // µs
+	Stats           trainer.JoinStats
+}
+
+// Joiner runs one session of the joiner of one trigger until ctx ends or something fails.
+func Joiner(ctx context.Context, o JoinerOptions) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(nil)
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Log, Generation: o.Generation})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	j := &joining{o: o, w: w, known: tail.NextSeq, last: time.Now(), at: make([]frame.Input, 0, o.Partitions+1)}
+	j.joiner = trainer.NewJoiner(o.Trigger, o.Program.Sources, j.emit)
+	if err := j.restore(ctx); err != nil {
+		return err
+	}
+	for p := range o.Partitions {
+		q, err := openParts(ctx, &wg, o.Transport, o.Parts, int32(p), j.start(partsInput(p)), func(err error) { cancel(err) })
+		if err != nil {
+			return err
+		}
+		j.parts = append(j.parts, q)
+	}
+	j.events = j.start(eventsInput)
+	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, j.events)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return j.run(ctx, r)
+}
+
+// joining is a session.
+type joining struct {
+	o      JoinerOptions
+	w      *stage.Writer
+	joiner *trainer.Joiner
+	known  uint64 // entries below are in the log already and are not emitted again
+	parts  []*partQueue
+	from   []frame.Input  // positions of the checkpoint
+	events frame.Position // before the current item
+	at     []frame.Input
+	pack   frame.Pack
+	entry  []byte
+	queue  [][]byte // entries of the current item that did not fit in the pack
+	vec    []float64
+	key    []byte
+	last   time.Time // of the last checkpoint
+	err    error
+}
+
+func (j *joining) start(input string) frame.Position {
+	for _, in := range j.from {
+		if in.Name == input {
+			return in.Pos
+		}
+	}
+	return frame.Position{}
+}
+
+func (j *joining) run(ctx context.Context, r *stage.Reader) error {
+	var it features.Item
+	for {
+		c, err := r.TryNext()
+		if err == nil && c == nil {
+			if err = j.flush(ctx); err == nil {
+				c, err = r.Next(ctx)
+			}
+		}
+		if err != nil {
+			return cause(ctx, err)
+		}
+		items := c.Each()
+		items.Skip(c.Skip)
+		for i := c.Skip; items.Next(); i++ {
+			j.events = c.At(i)
+			if _, err := features.DecodeItem(items.Item(), &it); err != nil {
+				return fmt.Errorf("events offset %d, item %d: %w", c.Offset, i, err)
+			}
+			it.Seq = c.FirstSeq + uint64(i)
+			if err := j.item(ctx, &it); err != nil {
+				return cause(ctx, err)
+			}
+		}
+		j.events = c.At(c.Count)
+		j.report(c.NextSeq())
+		if err := j.checkpoint(ctx); err != nil {
+			return cause(ctx, err)
+		}
+	}
+}
+
+// cause prefers why a context ended over the error that its end gave.
+func cause(ctx context.Context, err error) error {
+	if why := context.Cause(ctx); why != nil {
+		return why
+	}
+	return err
+}
+
+func (j *joining) item(ctx context.Context, it *features.Item) error {
+	var newest int64 = features.NoTime
+	if t := j.o.Trigger; !t.Request && t.Expects(it) {
+		var err error
+		if newest, err = j.gather(ctx, it); err != nil {
+			return err
+		}
+	}
+	j.joiner.Apply(it, j.vec, newest)
+	return j.pour(ctx)
+}
+
+// gather awaits the parts of the trigger at this item.
+func (j *joining) gather(ctx context.Context, it *features.Item) (int64, error) {
+	t := j.o.Trigger
+	j.vec = t.Vector.Begin(j.vec)
+	var newest int64 = features.NoTime
+	for i, p := range t.Vector.Parts {
+		prog := j.o.Program.Entities[p.Entity]
+		key, ok := prog.AppendKey(j.key[:0], it)
+		j.key = key
+		if !ok {
+			continue
+		}
+		at := unit.PartitionOf(prog.Name(), prog.Bucket(key), j.o.Partitions)
+		q := j.parts[at]
+		if err := q.await(ctx, it.Seq, p.Entity, func() error { return j.flush(ctx) }); err != nil {
+			return 0, err
+		}
+		if len(q.part.Values) != p.Width {
+			return 0, fmt.Errorf("part of item %d, entity %s: %d values, not %d: the parts are of another generation", it.Seq, prog.Name(), len(q.part.Values), p.Width)
+		}
+		copy(t.Vector.Part(j.vec, i)[:p.Width], q.part.Values)
+		newest = max(newest, q.part.Newest)
+		q.take()
+	}
+	return newest, nil
+}
+
+// emit takes an entry from the joiner.
+func (j *joining) emit(e *fold.Entry) {
+	if e.Seq < j.known || j.err != nil {
+		return
+	}
+	j.entry = fold.AppendEntry(j.entry[:0], e)
+	if len(j.queue) == 0 {
+		ok, err := j.pack.Add(j.entry)
+		if err != nil {
+			j.err = fmt.Errorf("example %q: %w", e.ID, err)
+		}
+		if ok || err != nil {
+			return
+		}
+	}
+	j.queue = append(j.queue, append([]byte(nil), j.entry...))
+}
+
+// pour sends full frames until all entries of the current item are in the pack.
+func (j *joining) pour(ctx context.Context) error {
+	for len(j.queue) > 0 && j.err == nil {
+		if err := j.flush(ctx); err != nil {
+			return err
+		}
+		for len(j.queue) > 0 {
+			ok, err := j.pack.Add(j.queue[0])
+			if err != nil || !ok {
+				j.err = err
+				break
+			}
+			j.queue = j.queue[1:]
+		}
+	}
+	return j.err
+}
+
+// positions returns how far all inputs were read, before the current item.
+func (j *joining) positions() []frame.Input {
+	j.at = append(j.at[:0], frame.Input{Name: eventsInput, Pos: j.events})
+	for p, q := range j.parts {
+		j.at = append(j.at, frame.Input{Name: partsInput(p), Pos: q.pos})
+	}
+	return j.at
+}
+
+func (j *joining) flush(ctx context.Context) error {
+	if j.pack.Len() == 0 {
+		return nil
+	}
+	_, err := j.w.Append(ctx, &j.pack, j.positions())
+	j.pack.Reset()
+	return err
+}
+
+func (j *joining) report(items uint64) {
+	if j.o.Progress == nil {
+		return
+	}
+	head, mark := j.joiner.Clock()
+	j.o.Progress(JoinerProgress{Items: items, Entries: j.joiner.Next(), Pending: j.joiner.Pending(), Head: head, Watermark: mark, Stats: j.joiner.Stats()})
+}
+
+// checkpoint saves the state, between two frames of events, when it is time. The log must be known to
+// hold all that the state has emitted.
+func (j *joining) checkpoint(ctx context.Context) error {
+	if j.o.Checkpoints == nil || time.Since(j.last) < j.o.Every || j.joiner.Next() < j.known {
+		return nil
+	}
+	if err := j.flush(ctx); err != nil {
+		return err
+	}
+	if err := j.w.Drain(ctx); err != nil {
+		return err
+	}
+	s := codec.Saver(nil)
+	j.from = append(j.from[:0], j.positions()...)
+	statePositions(s, &j.from)
+	j.joiner.State(s)
+	if err := j.o.Checkpoints.Save(ctx, j.o.Name, j.joiner.Next(), s.Bytes()); err != nil {
+		j.o.Logger.Error("joiner checkpoint not saved; recovery will fold more of the log", "trigger", j.o.Trigger.Name, "error", err)
+	}
+	j.last = time.Now()
+	return nil
+}
+
+// restore loads the newest checkpoint that the log bears out.
+func (j *joining) restore(ctx context.Context) error {
+	if j.o.Checkpoints == nil {
+		return nil
+	}
+	_, err := j.o.Checkpoints.Restore(ctx, j.o.Name, func(seq uint64, state []byte) error {
+		if seq > j.known {
+			return fmt.Errorf("it is at entry %d, the log ends at %d", seq, j.known)
+		}
+		s := codec.Loader(state)
+		var from []frame.Input
+		statePositions(s, &from)
+		fresh := trainer.NewJoiner(j.o.Trigger, j.o.Program.Sources, j.emit)
+		fresh.State(s)
+		if err := s.Close(); err != nil {
+			return err
+		}
+		j.joiner, j.from = fresh, from
+		return nil
+	})
+	return err
+}
+
+func statePositions(s *codec.State, list *[]frame.Input) {
+	codec.Slice(s, list, 29, 1<<16, func(s *codec.State, in *frame.Input) {
+		s.Text(&in.Name)
+		statePosition(s, &in.Pos)
+	})
+}
+
+func statePosition(s *codec.State, p *frame.Position) {
+	s.Int64(&p.Offset)
+	index := uint32(p.Index)
+	s.Uint32(&index)
+	p.Index = int32(index)
+	s.Uint64(&p.Last.Writer)
+	s.Uint64(&p.Last.Number)
+}

@@ -1,0 +1,204 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/trainer"
+	"github.com/freshet-ml/freshet/trainer/checkpoint"
+)
+
+// AttestEvery is the number of entries between two attestations of the state hashes.
+const AttestEvery = 1 << 16
+
+// LearnerOptions describe the learners, or the servers' followers, of one trigger.
+type LearnerOptions struct {
+	Transport stage.Transport
+	Trigger   *trainer.Trigger
+	Members   []fold.Member // of the trigger, all or some
+	Log       string        // topic of the example log, one partition
+	Workers   int           // goroutines that fold; the members are spread over them
+	Watch     bool          // compare feature distributions
+	// Checkpoints keeps the state under Name every Every; nil: never.
+	Checkpoints *checkpoint.Store
+	Name        string
+	Every       time.Duration
+	// PublishEvery is the least time between two publications while the log has more, 5 ms when 0. At
+	// the end of the log every frame is published at once.
+	PublishEvery time.Duration
+	Publish      func(f *fold.Fold) error // after entries were folded; must not keep f
+	Attest       func(f *fold.Fold, model string, seq uint64)
+	Answer       fold.Answer // see Fold.OnAnswer: may be called from several goroutines
+	// After is called behind each batch of entries, before any checkpoint: flush side effects here.
+	After  func(ctx context.Context, position uint64) error
+	Logger *slog.Logger
+}
+
+// Learner folds one example log until ctx ends or something fails: restore, fold, publish, attest,
+// checkpoint.
+func Learner(ctx context.Context, o LearnerOptions) error {
+	l := &learning{o: o, saved: time.Now()}
+	if o.PublishEvery <= 0 {
+		l.o.PublishEvery = 5 * time.Millisecond
+	}
+	if err := l.restore(ctx); err != nil {
+		return err
+	}
+	r, err := stage.OpenReader(ctx, o.Transport, o.Log, 0, l.pos)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	l.fold.OnAnswer(o.Answer)
+	if err := l.publish(); err != nil {
+		return err
+	}
+	return l.run(ctx, r)
+}
+
+type learning struct {
+	o         LearnerOptions
+	fold      *fold.Fold
+	pos       frame.Position
+	entries   []fold.Entry // reused
+	saved     time.Time
+	published time.Time
+	dirty     bool
+}
+
+func (l *learning) fresh() (*fold.Fold, error) {
+	union := l.o.Trigger.Vector.Schema
+	f, err := fold.New(union, l.o.Members)
+	if err == nil && l.o.Watch {
+		f.Watch(union)
+	}
+	return f, err
+}
+
+func (l *learning) run(ctx context.Context, r *stage.Reader) error {
+	for {
+		c, err := r.TryNext()
+		if err == nil && c == nil {
+			if err = l.publish(); err == nil {
+				c, err = r.Next(ctx)
+			}
+		}
+		if err != nil {
+			return cause(ctx, err)
+		}
+		if err := l.frame(c); err != nil {
+			return err
+		}
+		l.pos = c.At(c.Count)
+		if l.o.After != nil {
+			if err := l.o.After(ctx, l.fold.Position()); err != nil {
+				return cause(ctx, err)
+			}
+		}
+		if time.Since(l.published) >= l.o.PublishEvery {
+			if err := l.publish(); err != nil {
+				return err
+			}
+		}
+		if err := l.checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// frame folds the entries of a frame, in batches that end where the hashes are attested.
+func (l *learning) frame(c *stage.Counted) error {
+	items := c.Each()
+	items.Skip(c.Skip)
+	n := 0
+	for i := c.Skip; items.Next(); i++ {
+		if n == len(l.entries) {
+			l.entries = append(l.entries, fold.Entry{})
+		}
+		e := &l.entries[n]
+		if err := fold.DecodeEntry(items.Item(), e); err != nil {
+			return fmt.Errorf("example log offset %d, item %d: %w", c.Offset, i, err)
+		}
+		e.Seq = c.FirstSeq + uint64(i)
+		n++
+		if (e.Seq+1)%AttestEvery == 0 {
+			if err := l.apply(l.entries[:n]); err != nil {
+				return err
+			}
+			l.attest()
+			n = 0
+		}
+	}
+	return l.apply(l.entries[:n])
+}
+
+func (l *learning) apply(entries []fold.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	l.dirty = true
+	return l.fold.ApplyAll(entries, l.o.Workers)
+}
+
+func (l *learning) attest() {
+	if l.o.Attest == nil {
+		return
+	}
+	for _, name := range l.fold.Names() {
+		l.o.Attest(l.fold, name, l.fold.Position())
+	}
+}
+
+func (l *learning) publish() error {
+	if !l.dirty && !l.published.IsZero() || l.o.Publish == nil {
+		return nil
+	}
+	l.dirty, l.published = false, time.Now()
+	return l.o.Publish(l.fold)
+}
+
+func (l *learning) checkpoint(ctx context.Context) error {
+	if l.o.Checkpoints == nil || time.Since(l.saved) < l.o.Every {
+		return nil
+	}
+	s := codec.Saver(nil)
+	statePosition(s, &l.pos)
+	l.fold.State(s)
+	if err := l.o.Checkpoints.Save(ctx, l.o.Name, l.fold.Position(), s.Bytes()); err != nil {
+		l.o.Logger.Error("model checkpoint not saved; recovery will fold more of the log", "trigger", l.o.Trigger.Name, "error", err)
+	} else {
+		l.attest()
+	}
+	l.saved = time.Now()
+	return nil
+}
+
+// restore loads the newest good checkpoint, or begins at the beginning.
+func (l *learning) restore(ctx context.Context) error {
+	var err error
+	if l.fold, err = l.fresh(); err != nil || l.o.Checkpoints == nil {
+		return err
+	}
+	_, err = l.o.Checkpoints.Restore(ctx, l.o.Name, func(seq uint64, state []byte) error {
+		f, err := l.fresh()
+		if err != nil {
+			return err
+		}
+		s := codec.Loader(state)
+		var pos frame.Position
+		statePosition(s, &pos)
+		f.State(s)
+		if err := s.Close(); err != nil {
+			return err
+		}
+		l.fold, l.pos = f, pos
+		return nil
+	})
+	return err
+}

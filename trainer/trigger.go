@@ -1,0 +1,75 @@
+package trainer
+
+import (
+	"maps"
+	"math"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/expr"
+	"github.com/freshet-ml/freshet/features/vector"
+	"github.com/freshet-ml/freshet/models/fold"
+)
+
+// Missing says what becomes of an example whose label does not come in time.
+type Missing uint8
+
+// What can become of it.
+const (
+	Drop     Missing = iota // it is closed without being learned
+	Negative                // it is learned with label 0, marked as assumed
+)
+
+// Label says where the label of an example comes from. Durations are µs of event time.
+type Label struct {
+	Source     int            // index of the source whose events carry it
+	ID         int            // field of that source that names the example
+	Value      *expr.Expr     // over the fields of that source; missing: no label yet
+	Text       string         // of Value, for comparison and display
+	Classes    map[string]int // of a multiclass label: text to class index; nil: the value is a number
+	Model      int            // feedback: field that names the trigger, else -1
+	Wait       int64          // how long after its trigger a label still counts
+	Early      int64          // how long a label that comes before its example is kept
+	CorrectFor int64          // how long after a label a second one still corrects it
+	Missing    Missing
+}
+
+// Trigger is what examples are made of: an event of a source, or a served request.
+type Trigger struct {
+	Name   string // of the source, or of the request model
+	Source int    // index of the source whose events are the examples
+	ID     int    // field that names the example, -1 if none
+	// Vector lays out the union vector. Of a served request the event carries the vector itself.
+	Vector *vector.Spec
+	Labels []Label
+	// Request marks examples that a server took; Packed is then the field with the vector and Model the
+	// one that names the trigger.
+	Request       bool
+	Packed, Model int
+	// Members are the models that learn from these examples.
+	Members []fold.Member
+	// MaxPending bounds the examples that wait for a label; above it the oldest is closed. 0: 10 million.
+	MaxPending int
+}
+
+// Expects reports whether the trigger makes an example of this item.
+func (t *Trigger) Expects(it *features.Item) bool {
+	if it.Kind != features.EventItem || it.Source != t.Source || it.Flags&features.Tombstone != 0 {
+		return false
+	}
+	return !t.Request || it.Fields[t.Model].Str() == t.Name
+}
+
+func (l *Label) value(fields []features.Value) (float64, bool) {
+	if l.Classes != nil {
+		c, ok := l.Classes[l.Value.Value(fields).String()]
+		return float64(c), ok
+	}
+	y := l.Value.Number(fields)
+	return y, !math.IsNaN(y) && !math.IsInf(y, 0)
+}
+
+// Same reports whether two labels give the same label to every example.
+func (l *Label) Same(o Label) bool {
+	return l.Source == o.Source && l.ID == o.ID && l.Text == o.Text && maps.Equal(l.Classes, o.Classes) && l.Model == o.Model &&
+		l.Wait == o.Wait && l.Early == o.Early && l.CorrectFor == o.CorrectFor && l.Missing == o.Missing
+}
