@@ -123,7 +123,7 @@ func (r *runner) damagedState(t *testing.T) {
 }
 
 func (r *runner) noAllocation(t *testing.T) {
-	if r.c.Grows {
+	if r.c.Grows || raceEnabled {
 		return
 	}
 	l := r.learner(t)

@@ -1,0 +1,90 @@
+package models
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Markdown renders components as the reference page of the catalogue: one section per kind, one table
+// of parameters per component, in the order given. The text is a function of the components alone.
+func Markdown(components []Component) string {
+	var b strings.Builder
+	b.WriteString("# Models\n\nGenerated from the catalogue. A spec is a name, `{name: {parameter: value}}`, or a list of those: transformers, then one model.\n")
+	for _, kind := range []struct {
+		kind  Kind
+		title string
+	}{{ModelKind, "Models"}, {TransformerKind, "Transformers"}, {OptimizerKind, "Optimizers"}, {LossKind, "Losses"}} {
+		var of []*Component
+		for i := range components {
+			if components[i].Kind == kind.kind {
+				of = append(of, &components[i])
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n", kind.title)
+		for _, c := range of {
+			c.markdown(&b)
+		}
+	}
+	return b.String()
+}
+
+func (c *Component) markdown(b *strings.Builder) {
+	fmt.Fprintf(b, "\n### %s\n\n%s\n\n", c.Name, c.Doc)
+	var facts []string
+	if len(c.Tasks) > 0 {
+		facts = append(facts, "Tasks: "+taskList(c.Tasks))
+	}
+	for _, f := range []struct{ name, text string }{{"Cost per event", c.Cost}, {"Memory", c.Memory}, {"Source", c.Source}} {
+		if f.text != "" {
+			facts = append(facts, f.name+": "+f.text)
+		}
+	}
+	facts = append(facts, "Fold version: "+strconv.Itoa(c.Fold))
+	b.WriteString(strings.Join(facts, ". ") + ".\n")
+	if len(c.Params) == 0 {
+		return
+	}
+	b.WriteString("\n| parameter | type | default | allowed | meaning |\n|---|---|---|---|---|\n")
+	for i := range c.Params {
+		p := &c.Params[i]
+		allowed := p.Range.String()
+		if len(p.Choices) > 0 {
+			allowed = strings.Join(p.Choices, ", ")
+		}
+		doc := p.Doc
+		if p.Unit != "" {
+			doc += " (" + p.Unit + ")"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", p.Name, p.typeName(), cell(p.defaultText()), cell(allowed), cell(doc))
+	}
+}
+
+// defaultText is the default as a spec writes it.
+func (p *Param) defaultText() string {
+	switch v := p.Default.(type) {
+	case float64:
+		return "`" + strconv.FormatFloat(v, 'g', -1, 64) + "`"
+	case []string:
+		return "`[" + strings.Join(v, ", ") + "]`"
+	case string:
+		if p.Part == "" && v == "" {
+			return ""
+		}
+		return "`" + v + "`"
+	case Spec:
+		names := make([]string, len(v.Stages))
+		for i, s := range v.Stages {
+			names[i] = s.Name
+		}
+		return "`" + strings.Join(names, ", ") + "`"
+	default:
+		return fmt.Sprintf("`%v`", v)
+	}
+}
+
+// cell makes a text fit for one cell of a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
