@@ -200,19 +200,14 @@ func (c *checker) keyKind(f *Field, path string) {
 }
 
 func (c *checker) csv(s *Source, path string) {
-	for _, key := range []string{"delimiter", "columns", "nulls"} {
-		if s.Format != "csv" && c.given(path+"."+key) {
-			c.badKey(path+"."+key, key+" is for format: csv", "remove it, or add format: csv", "")
-		}
-	}
-	if s.Format != "csv" {
-		return
+	if s.Format != "csv" && c.given(path+".columns") {
+		c.badKey(path+".columns", "columns is for format: csv", "remove it, or add format: csv", "")
 	}
 	if r := []rune(s.Delimiter); len(r) != 1 || r[0] == '"' || r[0] == '\n' || r[0] == '\r' {
 		c.bad(path+".delimiter", fmt.Sprintf("%q cannot be a delimiter", s.Delimiter), `give one character, such as ";"`, "")
 	}
 	for _, f := range s.Fields {
-		if !contains(s.Columns, f.From) {
+		if s.Format == "csv" && !contains(s.Columns, f.From) {
 			c.bad(path+".columns", fmt.Sprintf("the field %s has no column %q", f.Name, f.From), "name all columns in their order", nearest(f.From, s.Columns))
 		}
 	}

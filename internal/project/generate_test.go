@@ -27,7 +27,7 @@ func fresh(t *testing.T, file string, want []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is stale; run go test ./internal/project -update\nwant:\n%s", file, want)
+		t.Errorf("%s is stale; run go test ./internal/project -update\nit should begin with:\n%.3000s", file, want)
 	}
 }
 

@@ -153,7 +153,7 @@ its label is made of; name times where you want them.
 Operators: ` + "`+ - * / % **`, `== != < <= > >=`, `&& || !`, `in`, `not in`, `contains`, `startsWith`, `endsWith`, `??`, `condition ? a : b`" + `.
 Functions: ` + "`" + strings.Join(expr.Functions(), "`, `") + "`" + `.
 The difference of two times is a number of seconds. Missing values make a number missing and a condition neither true nor false; ` + "`where`" + `
-leaves such events out, ` + "`expect`" + ` refuses them.
+leaves such events out, ` + "`expect`" + ` lets them pass.
 
 ## Names that are taken
 

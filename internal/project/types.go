@@ -40,16 +40,16 @@ type Source struct {
 	Table          bool     `key:"-"`
 	Topic          string   `key:"topic" doc:"Kafka topic. Default: the name of the source."`
 	Format         string   `key:"format" default:"json" enum:"json|csv" doc:"Format of a record's value: json, an object; csv, one line."`
-	Delimiter      string   `key:"delimiter" default:"," doc:"csv: the character between columns; \"\\t\" for a tab."`
+	Delimiter      string   `key:"delimiter" default:"," doc:"csv, and CSV files that freshet produce reads: the character between columns; \"\\t\" for a tab."`
 	Columns        []string `key:"columns" form:"list" doc:"csv: names of the columns in order. Default: the fields as declared."`
-	Nulls          []string `key:"nulls" form:"list" doc:"csv: texts that mean null, such as NA. An empty cell always does."`
+	Nulls          []string `key:"nulls" form:"list" doc:"csv, and CSV files: texts that mean null, such as NA. An empty cell always does."`
 	Time           string   `key:"time" doc:"Field that holds the event time. Need not be declared in fields: then it is a time in RFC 3339, as at: time. Required for sources; a table without it uses the timestamp of the record."`
 	OutOfOrderness Duration `key:"out_of_orderness" default:"0s" doc:"How much older than the newest event an event may be without holding back time: the watermark is the newest event time less the greatest of these."`
 	MaxLateness    Duration `key:"max_lateness" default:"24h" doc:"Events older than the watermark by more than this are refused."`
 	IdleAfter      Duration `key:"idle_after" default:"10s" doc:"clock: wall: a partition that had nothing for so long is no longer waited for."`
 	Skew           Duration `key:"skew" default:"1m" doc:"clock: wall: an event whose time is ahead of its record's own timestamp by more than this is refused."`
 	Fields         []Field  `key:"fields" required:"true" form:"fields" doc:"The typed fields of an event, in order: NAME: TYPE, with ? after the type when it may be null or absent. Types: string, int, double, bool, time. Fields that are not declared are ignored (see strict)."`
-	Expect         []string `key:"expect" form:"list" doc:"Conditions that every event must meet; others are refused and go to the dead-letter topic."`
+	Expect         []string `key:"expect" form:"list" doc:"Conditions on every event; one for which a condition is false is refused and goes to the dead-letter topic."`
 	Strict         bool     `key:"strict" default:"false" doc:"Refuse events with fields that are not declared."`
 	Dedupe         *Dedupe  `key:"dedupe" doc:"Refuse events that repeat an id."`
 	Sensitive      []string `key:"sensitive" form:"list" doc:"Fields that are hashed in dead letters and never shown in messages."`

@@ -1,0 +1,59 @@
+package project
+
+import (
+	"strings"
+
+	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/catalog"
+)
+
+// resolve checks a pipeline against the catalogue of models.
+func resolve(spec models.Spec, task models.Task) error {
+	_, err := catalog.Resolve(spec, task)
+	return err
+}
+
+// compiles lets the compilers of sources and features judge a project in which nothing else was found,
+// so that a project that validates also runs.
+func (c *checker) compiles() {
+	if len(c.d.problems) > 0 {
+		return
+	}
+	specs, err := c.p.SourceSpecs()
+	if err != nil {
+		c.d.add(Pos{}, "sources", err.Error(), "", "")
+		return
+	}
+	inputs := c.p.Inputs()
+	for i := range specs {
+		if _, err := ingest.NewDecoder(&specs[i]); err != nil {
+			path := sectionOf(inputs[i]) + "." + inputs[i].Name
+			c.each(err, path, "source "+inputs[i].Name+": ")
+		}
+	}
+	sources := c.p.FeatureSources()
+	for _, e := range c.p.Entities() {
+		if _, err := unit.Compile(e, sources, unit.Options{MaxSkew: c.p.MaxSkew}); err != nil {
+			section := "features."
+			if s := c.p.Input(e.Name); s != nil {
+				section = "tables."
+			}
+			c.each(err, section+e.Name, "feature "+e.Name)
+		}
+	}
+}
+
+// each reports every line of a joined error at path, or at the feature that it names.
+func (c *checker) each(err error, path, prefix string) {
+	for line := range strings.Lines(err.Error()) {
+		reason := strings.TrimSpace(strings.TrimPrefix(line, prefix))
+		at := path
+		if rest, ok := strings.CutPrefix(reason, "."); ok {
+			name, after, _ := strings.Cut(rest, ": ")
+			at, reason = path+"."+name, after
+		}
+		c.bad(at, strings.TrimPrefix(reason, ": "), "", "")
+	}
+}
