@@ -64,7 +64,7 @@ func finite(x, otherwise float64) float64 {
 // scorer learns one linear score by gradient steps.
 //
 // The guard: an update may move the score of its own example by no more than Reach of its loss;
-// otherwise every step of it is shortened by one factor. Unscaled or suddenly large inputs can thereby
+// and what the penalty asks for; otherwise every step of it is shortened by one factor. Unscaled or suddenly large inputs can thereby
 // not make the model diverge, and updates that stay within are not touched. It applies to optimizers
 // whose steps are proportional to the gradient; the others bound their steps themselves. An update that
 // is not finite is left out.
@@ -109,9 +109,12 @@ func (m *scorer) learn(r models.Row, derivative, reach float64) {
 		m.g[j] = derivative * x
 	}
 	if m.l2 > 0 {
+		shrink := 0.0
 		for j := range m.g {
 			m.g[j] += float64(m.l2 * m.old[j])
+			shrink += float64(m.l2 * float64(m.old[j]*m.x[j]))
 		}
+		reach += math.Abs(shrink)
 	}
 	m.opt.Step(m.d, m.index, m.g, m.old)
 	move := 0.0
