@@ -25,6 +25,7 @@ type Decoder struct {
 	spec    *SourceSpec
 	layouts []timeLayout
 	byName  map[string]int // name in the record → field
+	order   []int          // the field that stood at each place of the last JSON object: a guess
 	time    int            // index of the event-time field, -1: the record's timestamp
 	key     []int
 	seen    []uint64 // bit per field
@@ -46,6 +47,7 @@ func NewDecoder(spec *SourceSpec) (*Decoder, error) {
 	}
 	d := &Decoder{
 		spec: spec, byName: map[string]int{}, time: spec.Index(spec.Time), seen: make([]uint64, (len(spec.Fields)+63)/64),
+		order: make([]int, len(spec.Fields)+16),
 		nulls: spec.CSV.Null, maxRec: orDefault(spec.MaxRecord, DefaultMaxRecord), maxItem: orDefault(spec.MaxItem, DefaultMaxItem),
 	}
 	for i := range spec.Fields {

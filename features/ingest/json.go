@@ -34,13 +34,12 @@ func (d *Decoder) object(fields []features.Value, value []byte) *Refusal {
 	if _, err := d.json.ReadToken(); err != nil {
 		return d.syntax(err, value)
 	}
-	next := 0
-	for d.json.PeekKind() == '"' {
+	for k := 0; d.json.PeekKind() == '"'; k++ {
 		name, err := d.json.ReadValue()
 		if err != nil {
 			return d.syntax(err, value)
 		}
-		i, plain := d.field(name, next)
+		i, plain := d.field(name, k)
 		v, err := d.json.ReadValue()
 		if err != nil {
 			return d.syntax(err, value)
@@ -52,7 +51,6 @@ func (d *Decoder) object(fields []features.Value, value []byte) *Refusal {
 			}
 			continue
 		}
-		next = i + 1
 		if refusal := d.member(fields, i, v); refusal != nil {
 			return refusal
 		}
@@ -67,21 +65,27 @@ func (d *Decoder) object(fields []features.Value, value []byte) *Refusal {
 	return nil
 }
 
-// field finds the declared field of a quoted name; guess is the one after the last, which nearly always
-// is it. The name comes back for messages.
-func (d *Decoder) field(quoted []byte, guess int) (int, string) {
+// field finds the declared field of the quoted name of member k. Producers nearly always send their
+// fields in one order, so it first tries the field that stood there last. The name comes back for messages.
+func (d *Decoder) field(quoted []byte, k int) (int, string) {
 	name := borrow(quoted[1 : len(quoted)-1])
+	if k < len(d.order) {
+		if i := d.order[k]; d.spec.Fields[i].from() == name {
+			return i, name
+		}
+	}
 	if strings.IndexByte(name, '\\') >= 0 {
 		b, _ := jsontext.AppendUnquote(nil, quoted)
 		name = string(b)
 	}
-	if guess < len(d.spec.Fields) && d.spec.Fields[guess].from() == name {
-		return guess, name
+	i, ok := d.byName[name]
+	if !ok {
+		return -1, name
 	}
-	if i, ok := d.byName[name]; ok {
-		return i, name
+	if k < len(d.order) {
+		d.order[k] = i
 	}
-	return -1, name
+	return i, name
 }
 
 func (d *Decoder) syntax(err error, value []byte) *Refusal {

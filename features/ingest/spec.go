@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
@@ -167,6 +168,9 @@ func (s *SourceSpec) validateFields(bad func(string, ...any)) {
 		f := &s.Fields[i]
 		if f.Name == "" || f.Kind < features.String || f.Kind > features.Time {
 			bad("field %d (%q) needs a name and a kind", i+1, f.Name)
+		}
+		if strings.ContainsAny(f.from(), "\"\\") {
+			bad("field %s: the name %q in the record holds a quote or a backslash", f.Name, f.from())
 		}
 		if names[f.Name] {
 			bad("field %s is declared twice", f.Name)
