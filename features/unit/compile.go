@@ -46,6 +46,7 @@ func Compile(e Entity, sources []features.Source, opt Options) (*Program, error)
 	}
 	c.p.scratch.New = newScratch
 	c.p.keys = make([][]int, len(sources))
+	c.p.taken = make([]bool, len(sources))
 	c.p.bySource = make([][]int, len(sources))
 	c.entity(&e)
 	seen := map[string]bool{}
@@ -58,6 +59,7 @@ func Compile(e Entity, sources []features.Source, opt Options) (*Program, error)
 		seen[f.Name] = true
 		c.feature(f)
 	}
+	c.readable()
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
@@ -133,8 +135,27 @@ func (c *compiling) takes(f *Feature, source int) bool {
 		}
 		key = append(key, i)
 	}
-	c.p.keys[source] = key
+	c.p.keys[source], c.p.taken[source] = key, true
 	return true
+}
+
+// readable finds the key in the sources that no feature takes: their events can be triggers that read
+// the entity.
+func (c *compiling) readable() {
+	for i := range c.sources {
+		if c.p.keys[i] != nil || c.sources[i].Plain {
+			continue
+		}
+		var key []int
+		for _, name := range c.p.entity.Key {
+			if at := c.sources[i].FieldIndex(name); at >= 0 {
+				key = append(key, at)
+			}
+		}
+		if len(key) == len(c.p.entity.Key) {
+			c.p.keys[i] = key
+		}
+	}
 }
 
 func fieldNames(s *features.Source) []string {

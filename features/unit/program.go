@@ -17,7 +17,8 @@ type Program struct {
 	entity      Entity
 	columns     []features.Column
 	windows     []columnWindow
-	keys        [][]int // by source: positions of the key fields; nil where the source is not taken
+	keys        [][]int // by source: positions of the key fields; nil where the source lacks one
+	taken       []bool  // by source: its items change states
 	streams     []*stream
 	bySource    [][]int // by source: its streams
 	sets        []*openSet
@@ -140,13 +141,13 @@ func (p *Program) Window(column int) (window, hop, lag time.Duration) {
 
 // Takes reports whether items of that source change states of this entity type.
 func (p *Program) Takes(source int) bool {
-	return source >= 0 && source < len(p.keys) && p.keys[source] != nil
+	return source >= 0 && source < len(p.taken) && p.taken[source]
 }
 
-// AppendKey appends the key of the entity that it belongs to. ok is false, and dst unchanged, if a field of the
-// key is null or the source is not taken.
+// AppendKey appends the key of the entity that it belongs to, or that a trigger reads. ok is false, and dst
+// unchanged, if a field of the key is null or its source has no such field.
 func (p *Program) AppendKey(dst []byte, it *features.Item) (key []byte, ok bool) {
-	if !p.Takes(it.Source) {
+	if it.Source < 0 || it.Source >= len(p.keys) || p.keys[it.Source] == nil {
 		return dst, false
 	}
 	for _, i := range p.keys[it.Source] {
