@@ -1,0 +1,106 @@
+package serving
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/models/fold"
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
+)
+
+// Models is where answers come from; *Board is one. It is safe for concurrent use.
+type Models interface {
+	// Snapshot returns the newest version of a model, and false if there is none.
+	Snapshot(model string) (*fold.Snapshot, bool)
+	// Confirmed returns when the version was last known to be the newest.
+	Confirmed(model string) time.Time
+	// Scored returns what was last measured about the model; nil if nothing was.
+	Scored(model string) *Scored
+}
+
+// EntityKey names an entity: the index of its type in the catalog, and its key as
+// features.AppendKey makes it. Key is borrowed for the duration of a call.
+type EntityKey struct {
+	Entity int
+	Key    string
+}
+
+// EntityState is the state of one entity as committed. Its buffers belong to the caller of
+// States.Read, who hands the same structs in again: implementations append to State's slices from
+// length 0.
+type EntityState struct {
+	State     unit.State
+	Found     bool
+	Head      int64 // newest event time that the entity's bucket has folded, µs; features.NoTime if none
+	Watermark int64 // of the bucket, µs; features.NoTime if none
+	// Rebuilding marks a bucket that is too far behind the order to be relied on.
+	Rebuilding bool
+}
+
+// States reads entity states. It is safe for concurrent use.
+type States interface {
+	// Read fills out[i] with the state of keys[i], len(out) = len(keys), in one round trip for each
+	// node of the store. An entity that is not there is not an error. keys are borrowed.
+	Read(ctx context.Context, keys []EntityKey, out []EntityState) error
+}
+
+// Served is an answer as it was served, for the log. Slices and texts are borrowed.
+type Served struct {
+	Model   string
+	ID      string
+	At      int64     // the time at which features were read, µs
+	Vector  []float64 // the union vector
+	Answer  []float64
+	Version uint64 // Seq of the version that answered
+}
+
+// Fields returns the record's fields in the order of the $served source, appended to dst.
+func (s *Served) Fields(dst []features.Value) []features.Value {
+	return append(dst, features.StringValue(s.Model), features.StringValue(s.ID), features.StringValue(pack(s.Vector)),
+		features.StringValue(pack(s.Answer)), features.IntValue(int64(s.Version)))
+}
+
+func pack(v []float64) string {
+	b := make([]byte, 0, 8*len(v))
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+	}
+	return string(b)
+}
+
+// Truth is a label that came by Feedback: a number, or a class if Class is not empty.
+type Truth struct {
+	Model string
+	ID    string
+	Value float64
+	Class string
+	At    int64 // µs
+}
+
+// Fields returns the record's fields in the order of the $feedback source, appended to dst.
+func (t *Truth) Fields(dst []features.Value) []features.Value {
+	dst = append(dst, features.StringValue(t.Model), features.StringValue(t.ID))
+	if t.Class != "" {
+		return append(dst, features.Value{}, features.StringValue(t.Class))
+	}
+	return append(dst, features.DoubleValue(t.Value), features.Value{})
+}
+
+// Log writes to Freshet's own plain topics. Both methods return when everything was acknowledged, and
+// borrow the records for the duration of the call. They are safe for concurrent use.
+type Log interface {
+	Served(ctx context.Context, records []Served) error
+	Feedback(ctx context.Context, records []Truth) error
+}
+
+// Reporter tells what a server itself cannot know.
+type Reporter interface {
+	// Report fills in head, watermark, stages, sources, triggers, waiting_for and warnings.
+	Report(ctx context.Context, to *freshetv1.StatusResponse)
+	// Waiting names what must happen before features can be served; empty: nothing.
+	Waiting() string
+}

@@ -1,0 +1,160 @@
+package serving
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
+)
+
+// httpServer returns the HTTP server: JSON API, metrics, probes, and the page.
+func (s *Server) httpServer(page http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(page),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.deps.Logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// Handler returns what the HTTP port serves. The API has the messages of gRPC as JSON and passes the
+// same limits. page gets every other path; nil: they are not found. Metrics, probes and page need no token.
+func (s *Server) Handler(page http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	handle(mux, s, "POST /v1/predict", "Predict", s.Predict, nil)
+	handle(mux, s, "POST /v1/features", "GetFeatures", s.GetFeatures, nil)
+	handle(mux, s, "POST /v1/feedback", "Feedback", s.Feedback, nil)
+	handle(mux, s, "GET /v1/models", "ListModels", s.ListModels, nil)
+	handle(mux, s, "GET /v1/models/{name...}", "GetModel", s.GetModel, func(r *http.Request, req *freshetv1.GetModelRequest) {
+		req.Name = r.PathValue("name")
+	})
+	handle(mux, s, "GET /v1/status", "Status", s.Status, nil)
+	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		s.reply(w, r, "/v1/", nil, apiPath(r))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	if page != nil {
+		mux.Handle("/", page)
+	}
+	return mux
+}
+
+// apiPath says what is wrong with a path under /v1/ that no method has.
+func apiPath(r *http.Request) error {
+	want, ok := map[string]string{"/v1/predict": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET"}[r.URL.Path]
+	if ok {
+		return status.Error(codes.Unimplemented, r.Method+" "+r.URL.Path+"; use "+want)
+	}
+	return toStatus(notFound("UNKNOWN_PATH", "no "+clip(r.URL.Path)+" in the API",
+		"it has POST /v1/predict, /v1/features, /v1/feedback and GET /v1/models, /v1/models/NAME, /v1/status"))
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if why := s.waiting(); len(why) > 0 {
+		plain(w, http.StatusServiceUnavailable, "not ready: "+strings.Join(why, "; ")+"\n")
+		return
+	}
+	plain(w, http.StatusOK, "ready\n")
+}
+
+func plain(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	io.WriteString(w, text)
+}
+
+// message is a pointer to a request.
+type message[T any] interface {
+	*T
+	proto.Message
+}
+
+// handle serves a unary method at a route. fill takes what the path says.
+func handle[T any, Req message[T], Resp proto.Message](mux *http.ServeMux, s *Server, route, method string,
+	call func(context.Context, Req) (Resp, error), fill func(*http.Request, Req)) {
+	info := &grpc.UnaryServerInfo{Server: s, FullMethod: "/freshet.v1.Freshet/" + method}
+	mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+		req := Req(new(T))
+		ctx := metadata.NewIncomingContext(r.Context(), metadata.Pairs("authorization", r.Header.Get("Authorization")))
+		out, err := s.unary(ctx, req, info, func(ctx context.Context, _ any) (any, error) {
+			if r.Method == http.MethodPost {
+				if err := s.body(w, r, req); err != nil {
+					return nil, toStatus(err)
+				}
+			}
+			if fill != nil {
+				fill(r, req)
+			}
+			return call(ctx, req)
+		})
+		resp, _ := out.(proto.Message)
+		s.reply(w, r, route, resp, err)
+	})
+}
+
+// body reads a request of at most the size of a gRPC message.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, req proto.Message) error {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.config.MaxMessage)))
+	var big *http.MaxBytesError
+	if errors.As(err, &big) {
+		return exhausted("MESSAGE_TOO_BIG", "the body has more than "+strconv.FormatInt(big.Limit, 10)+" bytes", "send several calls, or raise serving.max_message", 0)
+	}
+	if err != nil {
+		return invalid("BODY", "the body cannot be read", "send it whole")
+	}
+	return unmarshal(b, req)
+}
+
+var httpCodes = map[codes.Code]int{codes.OK: 200, codes.InvalidArgument: 400, codes.Unauthenticated: 401, codes.PermissionDenied: 403,
+	codes.NotFound: 404, codes.Unimplemented: 405, codes.FailedPrecondition: 409, codes.ResourceExhausted: 429, codes.Canceled: 499,
+	codes.Unavailable: 503, codes.DeadlineExceeded: 504}
+
+// reply writes the response, or the error as {"error": {"code", "message", "hint"}}.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, route string, resp proto.Message, err error) {
+	code, known := httpCodes[status.Code(err)]
+	if !known {
+		code = http.StatusInternalServerError
+	}
+	var body []byte
+	if err == nil {
+		body, err = marshal(resp)
+	}
+	if err != nil {
+		if code == http.StatusOK {
+			code = http.StatusInternalServerError
+		}
+		e := wireError(err)
+		body, _ = json.Marshal(map[string]any{"error": map[string]string{"code": e.Code, "message": e.Message, "hint": e.Hint}})
+	}
+	switch code {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	w.Write(append(body, '\n'))
+	s.deps.Metrics.HTTP.WithLabelValues(route, strconv.Itoa(code)).Inc()
+}

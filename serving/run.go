@@ -1,0 +1,157 @@
+package serving
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
+)
+
+// grpcServer returns a gRPC server with every service registered.
+func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
+	calls := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
+	if err := s.deps.Metrics.Registry().Register(calls); err != nil {
+		return nil, fmt.Errorf("serving: metrics of gRPC calls: %w", err)
+	}
+	opts := []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(calls.UnaryServerInterceptor(), s.unary),
+		grpc.ChainStreamInterceptor(calls.StreamServerInterceptor(), s.stream),
+		grpc.MaxRecvMsgSize(s.config.MaxMessage),
+		grpc.MaxSendMsgSize(64 << 20),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.WaitForHandlers(true),
+	}
+	if secure != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(secure)))
+	}
+	g := grpc.NewServer(opts...)
+	freshetv1.RegisterFreshetServer(g, s)
+	healthpb.RegisterHealthServer(g, s.health)
+	if s.config.Reflection {
+		reflection.Register(g)
+	}
+	calls.InitializeMetrics(g)
+	return g, nil
+}
+
+// Run serves on the listeners, which it closes, until ctx ends and calls have drained. Either listener
+// may be nil. page serves every path of the HTTP port that the API does not have; nil: none.
+//
+// The end, in this order: health says NOT_SERVING and new calls are refused, so that load balancers
+// turn away; calls in flight end, for at most Drain; what is left is cut off; the queue of served vectors is
+// written, again for at most Drain.
+func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http.Handler) error {
+	var secure *tls.Config
+	if s.config.TLS != nil {
+		var err error
+		if secure, err = s.config.TLS.config(); err != nil {
+			return errors.Join(err, closeAll(onGRPC, onHTTP))
+		}
+	}
+	g, err := s.grpcServer(secure)
+	if err != nil {
+		return errors.Join(err, closeAll(onGRPC, onHTTP))
+	}
+	web := s.httpServer(page)
+	logged := s.startLog()
+	group, ctx := errgroup.WithContext(ctx)
+	if onGRPC != nil {
+		group.Go(func() error { return g.Serve(onGRPC) })
+	}
+	if onHTTP != nil {
+		if secure != nil {
+			onHTTP = tls.NewListener(onHTTP, secure)
+		}
+		group.Go(func() error {
+			if err := web.Serve(onHTTP); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { s.watchHealth(ctx); return nil })
+	group.Go(func() error {
+		<-ctx.Done()
+		s.drain(g, web)
+		return nil
+	})
+	err = group.Wait()
+	logged()
+	return err
+}
+
+func closeAll(listeners ...net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// startLog starts the writer of the queue; the function it returns ends it.
+func (s *Server) startLog() (stop func()) {
+	if s.async == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.async.run(ctx, quit)
+	}()
+	return func() {
+		close(quit)
+		late := time.AfterFunc(s.config.Drain, cancel)
+		<-done
+		late.Stop()
+		cancel()
+	}
+}
+
+// drain ends both servers within the time allowed.
+func (s *Server) drain(g *grpc.Server, web *http.Server) {
+	s.health.Shutdown()
+	s.draining.Store(true)
+	close(s.stopping)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() {
+		ended := make(chan struct{})
+		go func() {
+			g.GracefulStop()
+			close(ended)
+		}()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			s.deps.Logger.Warn("calls cut off", "after", s.config.Drain)
+			g.Stop()
+			<-ended
+		}
+	})
+	both.Go(func() {
+		if web.Shutdown(ctx) != nil {
+			web.Close()
+		}
+	})
+	both.Wait()
+}

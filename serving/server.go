@@ -1,0 +1,159 @@
+package serving
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/health"
+
+	"github.com/freshet-ml/freshet/internal/metrics"
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
+)
+
+// Config are the limits and manners of a server. The zero value of a field means its default.
+type Config struct {
+	MaxRows     int           // rows in one call; 1000
+	MaxMessage  int           // bytes of one message; 4 MiB
+	MaxInFlight int           // calls at a time; 1024
+	Timeout     time.Duration // deadline of calls that bring none; 1s
+	Drain       time.Duration // how long calls may take to end when the server stops; 10s
+	AllowStale  bool          // answer from features that are being rebuilt without being asked to
+	Reflection  bool
+	Tokens      []string // bearer tokens that clients may show; empty: none needed
+	TLS         *TLS     // nil: plain text
+	LogQueue    int      // log: async: served vectors that wait to be logged; 8192
+}
+
+func (c Config) withDefaults() Config {
+	c.MaxRows = or(c.MaxRows, 1000)
+	c.MaxMessage = or(c.MaxMessage, 4<<20)
+	c.MaxInFlight = or(c.MaxInFlight, 1024)
+	c.Timeout = or(c.Timeout, time.Second)
+	c.Drain = or(c.Drain, 10*time.Second)
+	c.LogQueue = or(c.LogQueue, 8192)
+	return c
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Deps is what a server works with. Catalog, Models and States are required.
+type Deps struct {
+	Catalog *Catalog
+	Models  Models
+	States  States
+	Log     Log      // nil: request models and Feedback are refused
+	Report  Reporter // nil: Status tells what the server itself knows
+	Metrics *metrics.Metrics
+	Logger  *slog.Logger
+	// Now is the wall clock; nil: time.Now.
+	Now func() time.Time
+	// Changed receives when the readiness of a model changed; Board.Changed is one. nil: readiness is
+	// looked at once a second.
+	Changed <-chan struct{}
+}
+
+// Server answers the methods of freshet.v1. Make it with New; Run serves.
+type Server struct {
+	freshetv1.UnimplementedFreshetServer
+
+	config    Config
+	deps      Deps
+	catalog   *Catalog
+	index     *index
+	predictor predictor
+	calls     sync.Pool
+	slots     chan struct{} // one for each call in flight
+	async     *asyncLog
+	health    *health.Server
+	draining  atomic.Bool
+	stopping  chan struct{} // closed when draining begins
+	started   time.Time
+	tokens    [][32]byte
+}
+
+// New returns a server. It starts nothing. Errors say what of the catalog cannot be served.
+func New(config Config, deps Deps) (*Server, error) {
+	if deps.Catalog == nil || deps.Models == nil || deps.States == nil {
+		return nil, errors.New("serving: Catalog, Models and States are required")
+	}
+	x, err := newIndex(deps.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
+	if deps.Metrics == nil {
+		deps.Metrics = metrics.New()
+	}
+	s := &Server{config: config.withDefaults(), deps: deps, catalog: deps.Catalog, index: x, health: health.NewServer(),
+		started: deps.Now(), stopping: make(chan struct{})}
+	s.predictor = predictor{catalog: s.catalog, states: timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()}, now: deps.Now, newID: idMaker()}
+	s.calls.New = newCall
+	s.slots = make(chan struct{}, s.config.MaxInFlight)
+	s.tokens = hashTokens(config.Tokens)
+	for _, m := range x.models {
+		m.metrics = newModelMetrics(deps.Metrics, m.Name)
+		if m.Request && deps.Log == nil {
+			return nil, fmt.Errorf("serving: model %s learns from the calls that it answers, and there is no log", m.Name)
+		}
+	}
+	if deps.Log != nil {
+		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
+	}
+	deps.Metrics.OnScrape(s.scrape)
+	s.refreshHealth()
+	return s, nil
+}
+
+// idMaker returns a function that makes prediction ids: 16 random hex digits of this process, a dash
+// and a counter.
+func idMaker() func() string {
+	var b [8]byte
+	rand.Read(b[:])
+	prefix := hex.EncodeToString(b[:]) + "-"
+	var n atomic.Uint64
+	return func() string {
+		var buf [40]byte
+		return string(strconv.AppendUint(append(buf[:0], prefix...), n.Add(1), 10))
+	}
+}
+
+// enter takes one of the slots for calls in flight; leave gives it back.
+func (s *Server) enter(ctx context.Context) error {
+	if s.draining.Load() {
+		s.deps.Metrics.Rejected.WithLabelValues("draining").Inc()
+		return unavailable("DRAINING", "the server is stopping", "ask another one")
+	}
+	if err := ctx.Err(); err != nil {
+		s.deps.Metrics.Rejected.WithLabelValues("deadline").Inc()
+		return err
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	default:
+		s.deps.Metrics.Rejected.WithLabelValues("in_flight").Inc()
+		return exhausted("TOO_MANY_CALLS", fmt.Sprintf("%d calls are in flight", s.config.MaxInFlight),
+			"try again, send several rows in one call, or raise serving.max_in_flight", 50*time.Millisecond)
+	}
+}
+
+func (s *Server) leave() { <-s.slots }
