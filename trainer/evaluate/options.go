@@ -1,0 +1,93 @@
+// Package evaluate runs any model of the catalogue over any CSV file, test-then-train: each row is predicted, scored when its label
+// comes, and then learned. It is what `freshet evaluate` calls.
+//
+// It stands beside the flow: no topics, no state store, the same models, the same order of calls and the same metrics as
+// the live learner (models/fold), so that what is found here holds there.
+package evaluate
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// Options say what to evaluate on what.
+type Options struct {
+	// Model is the spec as it was written, for the report; see ParseModel.
+	Model string
+	Spec  models.Spec
+
+	Path   string    // the CSV file: plain, gzip or zstandard, told apart by its first bytes
+	Reader io.Reader // instead of Path: read into memory whole
+	Target string    // the column to predict
+
+	// Task is binary, multiclass, regression or anomaly; 0: regression for a column of numbers with more than two values,
+	// else binary for two values and multiclass for more. A binary target's positive class is the
+	// greater of its two values: by number if both are numbers (1 over 0), else by text (UP over DOWN, yes over no).
+	Task        models.Task
+	Drop        []string // columns that the model does not see
+	Categorical []string // columns of numbers that are names
+	Time        string   // the column of event times, which the model does not see; "" if there is none
+	Key         string   // the column of entity keys, which the model does not see; "" if there is none
+
+	Delay       Delay
+	Seed        uint64 // for models that draw random numbers
+	Limit       int64  // rows to read, 0: all
+	Predictions string // file to write every scored answer to, as CSV; "" for none
+}
+
+// Delay is how long a label takes. The zero Delay is none: the label of a row is learned before the next row is predicted.
+type Delay struct {
+	Events   int64         // rows that are predicted after this one before its label comes
+	Duration time.Duration // or event time until it comes; needs a column of times
+}
+
+// ParseDelay reads the value of --label-delay: a number of events, or a duration such as 36h or 7d.
+func ParseDelay(text string) (Delay, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		return Delay{Events: n}, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= 0 && n < 1e5 {
+			return Delay{Duration: time.Duration(n * 24 * float64(time.Hour))}, nil
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return Delay{Duration: d}, nil
+	}
+	return Delay{}, fmt.Errorf("label delay %q: give a number of events (100) or a duration (90s, 36h, 7d)", text)
+}
+
+// ParseModel reads the value of --model: a spec as YAML, such as auto or [standard_scaler, logistic_regression], or @file for a file that holds
+// one. Errors say what is wrong with the text; whether the names exist is checked by Run, for the task.
+func ParseModel(text string) (models.Spec, error) {
+	if path, ok := strings.CutPrefix(text, "@"); ok {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return models.Spec{}, fmt.Errorf("model spec: %w", err)
+		}
+		text = string(b)
+	}
+	if strings.TrimSpace(text) == "" {
+		return models.Spec{}, fmt.Errorf("model spec: nothing there: name a model, such as auto")
+	}
+	var v any
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		return models.Spec{}, fmt.Errorf("model spec: not YAML: %w", err)
+	}
+	s, err := models.ParseSpec(v)
+	if err != nil {
+		return models.Spec{}, fmt.Errorf("model spec: %w", err)
+	}
+	return s, nil
+}
+
+// Progress is told how far a run is: rows evaluated of all.
+type Progress func(rows, all int64)

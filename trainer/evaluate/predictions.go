@@ -1,0 +1,85 @@
+package evaluate
+
+import (
+	"bufio"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// predictions writes every scored answer: line of the row, label, answer. nil writes nothing.
+type predictions struct {
+	path   string
+	file   *os.File
+	buffer *bufio.Writer
+	csv    *csv.Writer
+	record []string
+	table  *table
+}
+
+func newPredictions(path string, t *table) (*predictions, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("predictions file: %w", err)
+	}
+	p := &predictions{path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<16), table: t}
+	p.csv = csv.NewWriter(p.buffer)
+	head := []string{"line", "label"}
+	switch t.task {
+	case models.Multiclass:
+		for _, l := range t.labels {
+			head = append(head, "p_"+l)
+		}
+	case models.Binary:
+		head = append(head, "p_"+t.labels[1])
+	case models.Anomaly:
+		head = append(head, "score")
+	default:
+		head = append(head, "answer")
+	}
+	return p, p.csv.Write(head)
+}
+
+func (p *predictions) write(row *pending, width int) error {
+	if p == nil {
+		return nil
+	}
+	label := strconv.FormatFloat(row.example.Y, 'g', -1, 64)
+	if p.table.labels != nil {
+		label = p.table.labels[int(row.example.Y)]
+	}
+	p.record = append(p.record[:0], strconv.Itoa(row.line), label)
+	for _, a := range row.answers[0][:width] {
+		p.record = append(p.record, strconv.FormatFloat(a, 'g', -1, 64))
+	}
+	return p.failure(p.csv.Write(p.record))
+}
+
+func (p *predictions) failure(err error) error {
+	if err != nil {
+		return fmt.Errorf("write predictions to %s: %w", p.path, err)
+	}
+	return nil
+}
+
+// close writes what is left.
+func (p *predictions) close() error {
+	if p == nil {
+		return nil
+	}
+	p.csv.Flush()
+	err := p.csv.Error()
+	if e := p.buffer.Flush(); err == nil {
+		err = e
+	}
+	if e := p.file.Close(); err == nil {
+		err = e
+	}
+	return p.failure(err)
+}
