@@ -34,10 +34,12 @@ type Partial interface {
 	Name() string
 }
 
-// Runner is a Partial with a tight loop over packed rows; worth it for those that are read often. The result is
-// that of Add for every row of which X is not missing, from the last to the first.
+// Runner is a Partial of fixed width with tight loops, worth it for those that are read often. The results are
+// those of Add for every row of which X is not missing, from the last to the first, and of Merge for
+// every cell, from the first to the last.
 type Runner interface {
 	AddRun(cell []byte, rows Rows)
+	MergeRun(cell []byte, cells Cells)
 }
 
 // Span is what a merged partial covers.

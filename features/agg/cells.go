@@ -45,6 +45,13 @@ func (r Rows) Row(i int) Row {
 	return row
 }
 
+// Cells is a run of records of one length that hold a cell of fixed width at one offset.
+type Cells struct {
+	B      []byte
+	Stride int // bytes of a record
+	At     int // offset of the cell in a record
+}
+
 // AddRows adds the rows of which no input is missing to cell, from the last to the first.
 func AddRows(p Partial, cell []byte, rows Rows) []byte {
 	if run, ok := p.(Runner); ok {

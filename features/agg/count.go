@@ -42,3 +42,11 @@ func (counts) AddRun(c []byte, rows Rows) {
 	}
 	putU64(c, 0, n)
 }
+
+func (counts) MergeRun(c []byte, cells Cells) {
+	n := u64(c, 0)
+	for at := cells.At; at < len(cells.B); at += cells.Stride {
+		n += u64(cells.B, at)
+	}
+	putU64(c, 0, n)
+}

@@ -73,3 +73,9 @@ func (e edge) AddRun(c []byte, rows Rows) {
 		}
 	}
 }
+
+func (e edge) MergeRun(c []byte, cells Cells) {
+	for at := cells.At; at < len(cells.B); at += cells.Stride {
+		e.Merge(c, cells.B[at:at+24])
+	}
+}

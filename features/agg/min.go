@@ -55,6 +55,16 @@ func (e extreme) AddRun(c []byte, rows Rows) {
 	putF64(c, 0, best)
 }
 
+func (extreme) MergeRun(c []byte, cells Cells) {
+	best := f64(c, 0)
+	for at := cells.At; at < len(cells.B); at += cells.Stride {
+		if x := f64(cells.B, at); x > best || best != best && x == x {
+			best = x
+		}
+	}
+	putF64(c, 0, best)
+}
+
 func extremeOf(sign float64) func([]byte, Span) float64 {
 	return func(c []byte, _ Span) float64 { return sign * f64(c, 0) }
 }

@@ -51,6 +51,19 @@ func (sums) AddRun(c []byte, rows Rows) {
 	putF64(c, 16, comp)
 }
 
+func (sums) MergeRun(c []byte, cells Cells) {
+	n, sum, comp := u64(c, 0), f64(c, 8), f64(c, 16)
+	for at := cells.At; at < len(cells.B); at += cells.Stride {
+		b := cells.B[at : at+24]
+		n += u64(b, 0)
+		sum, comp = neumaier(sum, comp, f64(b, 8))
+		comp += f64(b, 16)
+	}
+	putU64(c, 0, n)
+	putF64(c, 8, sum)
+	putF64(c, 16, comp)
+}
+
 // neumaier adds x to a compensated sum.
 func neumaier(sum, comp, x float64) (float64, float64) {
 	t := sum + x

@@ -41,19 +41,32 @@ func putMoments(c []byte, n uint64, mean, m2 float64) {
 }
 
 func (moments) Merge(c, o []byte) []byte {
-	n, m := u64(c, 0), u64(o, 0)
+	n, mean, m2 := chan2(u64(c, 0), f64(c, 8), f64(c, 16), o)
+	putMoments(c, n, mean, m2)
+	return c
+}
+
+// chan2 merges the moments in o into n, mean and m2.
+func chan2(n uint64, mean, m2 float64, o []byte) (uint64, float64, float64) {
+	m := u64(o, 0)
 	if m == 0 {
-		return c
+		return n, mean, m2
 	}
 	if n == 0 {
-		copy(c, o[:24])
-		return c
+		return m, f64(o, 8), f64(o, 16)
 	}
 	a, b := float64(n), float64(m)
-	d := f64(o, 8) - f64(c, 8)
+	d := f64(o, 8) - mean
 	share := b / (a + b)
-	putMoments(c, n+m, f64(c, 8)+float64(d*share), f64(c, 16)+f64(o, 16)+float64(float64(d*d)*float64(a*share)))
-	return c
+	return n + m, mean + float64(d*share), m2 + f64(o, 16) + float64(float64(d*d)*float64(a*share))
+}
+
+func (moments) MergeRun(c []byte, cells Cells) {
+	n, mean, m2 := u64(c, 0), f64(c, 8), f64(c, 16)
+	for at := cells.At; at < len(cells.B); at += cells.Stride {
+		n, mean, m2 = chan2(n, mean, m2, cells.B[at:at+24])
+	}
+	putMoments(c, n, mean, m2)
 }
 
 func (moments) Check([]byte) error { return nil }

@@ -138,18 +138,49 @@ func (r *reader) addRows(g *group, i int, rows []byte, cut int64, all bool) []by
 // addTiles folds the tiles that start at from or later, leaving out those that hold events after t, and
 // returns the others. Only the lifetime reads the base.
 func (r *reader) addTiles(g *group, i int, tiles []byte, from, t int64) []byte {
-	for len(tiles) > 0 {
-		tile := record(tiles)
+	run := 0 // bytes of tiles found and not yet folded
+	for run < len(tiles) {
+		tile := record(tiles[run:])
 		if tile.start() < from || tile.code() == baseCode && !g.windows[i].life {
 			break
 		}
-		n := u32(tiles, 0)
-		if tile.max() <= t { // else it is left out: the future never counts
-			r.merge(g, i, tile[:n])
+		n := u32(tiles, run)
+		if tile.max() > t { // left out: the future never counts
+			r.mergeRun(g, i, tiles[:run])
+			tiles, run = tiles[run+n:], 0
+			continue
 		}
-		tiles = tiles[n:]
+		run += n
 	}
-	return tiles
+	r.mergeRun(g, i, tiles[:run])
+	return tiles[run:]
+}
+
+// mergeRun folds tiles that all count.
+func (r *reader) mergeRun(g *group, i int, tiles []byte) {
+	if len(tiles) == 0 {
+		return
+	}
+	if len(r.s.grown) > 0 { // tiles differ in length
+		for len(tiles) > 0 {
+			n := u32(tiles, 0)
+			r.merge(g, i, record(tiles[:n]))
+			tiles = tiles[n:]
+		}
+		return
+	}
+	stride := recordLen + r.s.fixed
+	for _, u := range g.fixed[:g.windows[i].active] {
+		f := &r.s.partials[u.partial]
+		cell, at := r.c.fixed[f.at:f.at+f.width], recordLen+f.at
+		if f.run != nil {
+			f.run.MergeRun(cell, agg.Cells{B: tiles, Stride: stride, At: at})
+			continue
+		}
+		for ; at < len(tiles); at += stride {
+			f.p.Merge(cell, tiles[at:at+f.width])
+		}
+	}
 }
 
 func (r *reader) merge(g *group, i int, tile record) {

@@ -182,7 +182,7 @@ func (s *stream) checkCells(r record) error {
 		}
 		rest = rest[n:]
 	}
-	if len(rest) > 0 {
+	if len(rest) > 0 { // so tiles without growing cells have one length
 		return fmt.Errorf("%d bytes behind the last cell", len(rest))
 	}
 	return nil

@@ -44,6 +44,9 @@ func Check(t *testing.T, c Case) {
 		run := agg.AddRows(fold.Partial, fold.Partial.Init(make([]byte, fold.Partial.Width())), rows.Packed())
 		c.compare(t, "packed", fold, run, s, want)
 		c.compare(t, "merged", fold, rows.merged(fold, c.InTime), s, want)
+		if run, ok := fold.Partial.(agg.Runner); ok {
+			c.compare(t, "merged in a run", fold, rows.mergedRun(fold, run), s, want)
+		}
 	})
 }
 
@@ -143,4 +146,20 @@ func (d *Drawn) merged(f agg.Fold, inTime bool) []byte {
 		cells = slices.Delete(cells, b, b+1)
 	}
 	return cells[0]
+}
+
+// mergedRun deals the rows to records and merges those in one run.
+func (d *Drawn) mergedRun(f agg.Fold, run agg.Runner) []byte {
+	width := f.Partial.Width()
+	cells := agg.Cells{At: 5, Stride: width + 8, B: make([]byte, 4*(width+8))}
+	rows := d.Shuffled(false)
+	for i := range 4 {
+		cell := f.Partial.Init(cells.B[i*cells.Stride+cells.At:][:width])
+		for _, r := range rows[i*len(rows)/4 : (i+1)*len(rows)/4] {
+			f.Partial.Add(cell, r)
+		}
+	}
+	one := f.Partial.Init(make([]byte, width))
+	run.MergeRun(one, cells)
+	return one
 }

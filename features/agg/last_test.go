@@ -1,0 +1,26 @@
+package agg_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/features/agg/aggtest"
+)
+
+func TestLast(t *testing.T) {
+	aggtest.Check(t, aggtest.Case{Agg: "last", Brute: func(rows []agg.Row, s agg.Span) []float64 {
+		if len(rows) == 0 {
+			return []float64{math.NaN()}
+		}
+		return []float64{rows[len(rows)-1].X}
+	}})
+}
+
+func Example_last() {
+	v, _ := agg.Of("last", agg.Params{}, agg.Span{Seconds: 10, End: 10e6},
+		agg.Row{X: 4, Y: 1, Time: 1e6}, agg.Row{X: 1, Y: 2, Time: 2e6}, agg.Row{X: 4, Y: 1, Time: 4e6})
+	fmt.Println(v)
+	// Output: [4]
+}
