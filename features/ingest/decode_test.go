@@ -274,6 +274,8 @@ func TestDecodeCSV(t *testing.T) {
 		{"bad:columns;2013-06-01T10:00:00Z", ""},
 		{"\"bad:malformed;2013-06-01T10:00:00Z;;;;;", ""},
 		{"bad:malformed;2013-06-01T10:00:00Z;;;;;\nUA2;2013-06-01T10:00:00Z;;;;;", ""},
+		{"bad:malformed;2013-06-01T10:00:00Z;;;;;\nUA2;2013-06-01T10:00:00Z;;;;;\nUA3;2013-06-01T10:00:00Z;;;;;", ""},
+		{"UA4;2013-06-01T10:00:00Z;;;;;", "time:2013-06-01T10:00:00Z string:UA4 null:null null:null null:null null:null null:null null:null"},
 		{"UA\xff;2013-06-01T10:00:00Z;bad:not_utf8;;;;", ""},
 		{"", "bad:malformed"},
 		{"UA1;2013-06-01T10:00:00Z;bad:expect;-1;1;;", ""},

@@ -62,6 +62,9 @@ func readAll(t *testing.T, f *File) (out []string, err error) {
 		} else if err != nil {
 			return out, err
 		}
+		if cap(row.Value) != len(row.Value) || cap(row.Key) != len(row.Key) {
+			t.Fatal("an append to a row would write into the next one")
+		}
 		out = append(out, fmt.Sprintf("%d %d p%d %s=%s", row.Line, row.Time, row.Partition, row.Key, row.Value))
 	}
 }

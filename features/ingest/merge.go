@@ -29,7 +29,6 @@ type input struct {
 	row    Row
 	newest int64 // greatest event time read so far
 	at     int64 // its line
-	queued bool  // row was read and not handed out
 	done   bool
 }
 
@@ -67,7 +66,7 @@ func (m *Merge) Next() (*Row, int, error) {
 	if !ok {
 		return nil, -1, io.EOF
 	}
-	m.last, m.inputs[i].queued = i, false
+	m.last = i
 	return &m.inputs[i].row, i, nil
 }
 
@@ -91,7 +90,6 @@ func (m *Merge) fill(i int) error {
 	if t > in.newest {
 		in.newest, in.at = t, in.row.Line
 	}
-	in.queued = true
 	m.order.Push(i, t, i)
 	return nil
 }
@@ -107,9 +105,6 @@ func (m *Merge) Mark(source string) int64 {
 			continue
 		}
 		t = min(t, before(in.newest, in.OutOfOrder.Microseconds()))
-		if in.queued {
-			t = min(t, in.row.Time)
-		}
 	}
 	return t
 }

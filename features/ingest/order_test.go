@@ -290,9 +290,29 @@ func TestOrderWallClock(t *testing.T) {
 		t.Fatalf("got %v", out)
 	}
 	o.Lag(0, 1, 4000)
+	o.Push(1, 50, step{lane: 1, t: 50})
+	if drain(o, &out); len(out) != 4 {
+		t.Fatal("a record must end the idleness of its partition")
+	}
 	o.Lag(0, 0, 4500) // control records moved the next offset
 	if _, ok := o.Stalled(9000, 1000); ok {
 		t.Fatal("no lag is no stall")
+	}
+}
+
+func TestOrderRecordAfterTheEndBlocksAgain(t *testing.T) {
+	o := NewOrder[step]([]Lane{{Source: "a", Ends: true}, {Source: "b", Ends: true}}, ClockEvents, 0)
+	var out []step
+	o.End(0)
+	o.Push(0, 1, step{t: 1})
+	o.Push(1, 1, step{lane: 1, t: 1})
+	if drain(o, &out); len(out) != 1 || o.Done() {
+		t.Fatalf("%v went, although a has no end any more", out)
+	}
+	o.End(0)
+	o.End(1)
+	if drain(o, &out); len(out) != 2 || !o.Done() {
+		t.Fatalf("got %v", out)
 	}
 }
 

@@ -59,7 +59,7 @@ func drawTopics(t *rapid.T, marks bool) (Config, [][]*Record) {
 	a.Dedupe = Dedupe{By: "id", Within: 20 * time.Second, Size: 4}
 	a.MaxLateness, b.MaxLateness = 10*time.Second, 10*time.Second
 	b.OutOfOrder = 2 * time.Second
-	cfg := Config{Sources: []SourceSpec{a, b, table}, Partitions: []int32{2, 1, 1}, MaxSkew: 3 * time.Second, Ends: !marks, Queue: 8}
+	cfg := Config{Sources: []SourceSpec{a, b, table}, Partitions: []int32{2, 1, 1}, MaxSkew: 3 * time.Second, Ends: !marks, Queue: 3}
 	var topics [][]*Record
 	for source, n := range cfg.Partitions {
 		for p := range n {
@@ -69,6 +69,9 @@ func drawTopics(t *rapid.T, marks bool) (Config, [][]*Record) {
 				r.Offset = offset
 				topic = append(topic, r)
 				offset += rapid.Int64Range(1, 2).Draw(t, "gap")
+			}
+			if marks {
+				add(markAt(source, p, 0, 0))
 			}
 			for range rapid.IntRange(0, 8).Draw(t, "records") {
 				at += rapid.Int64Range(-2, 15).Draw(t, "step")
@@ -183,13 +186,14 @@ func TestFoldOfItemsIsTheStateOfTheSequencer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, topic := range topics {
-			for _, r := range topic {
-				s.Offer(r)
-			}
-		}
+		pos := make([]int, len(topics))
 		var it features.Item
 		for {
+			for i, topic := range topics {
+				for pos[i] < len(topic) && s.Offer(topic[pos[i]]) {
+					pos[i]++
+				}
+			}
 			d, ok := s.Next()
 			if !ok {
 				break
@@ -285,6 +289,59 @@ func TestDedupe(t *testing.T) {
 	}
 }
 
+// Dedupe agrees with one that keeps every event it accepted for ever and looks at all of them.
+func TestDedupeAgreesWithBruteForce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const within, late = 20, 30
+		size := rapid.SampledFrom([]int{2, 100}).Draw(t, "size")
+		s, err := NewSequencer(oneSource(func(a *SourceSpec) {
+			a.Dedupe, a.OutOfOrder = Dedupe{By: "id", Within: within * time.Second, Size: size}, late*time.Second
+		}, Config{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type accepted struct {
+			id        string
+			at        int64
+			forgotten bool
+		}
+		var past []accepted
+		head := int64(100)
+		for n := range rapid.IntRange(1, 40).Draw(t, "events") {
+			at := head + rapid.Int64Range(-late, 15).Draw(t, "step")
+			id := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "id")
+			duplicate, held := false, 0
+			for i := len(past) - 1; i >= 0; i-- {
+				if p := past[i]; p.id == id { // the newest one of an id counts
+					duplicate = !p.forgotten && p.at >= head-late-within && max(at-p.at, p.at-at) <= within
+					break
+				}
+			}
+			s.Offer(event(0, 0, int64(n), at, id))
+			d, ok := s.Next()
+			if !ok || (d.Item.Reason == ReasonDuplicate) != duplicate {
+				t.Fatalf("event %s at %d: %q, brute force says duplicate %v", id, at, d.Item.Reason, duplicate)
+			}
+			if head = max(head, at); n == 0 {
+				head = at
+			}
+			if !duplicate {
+				past = append(past, accepted{id: id, at: at})
+			}
+			if size == 2 { // what is held besides the newest two is forgotten, the oldest first
+				for i := len(past) - 1; i >= 0; i-- {
+					if past[i].forgotten {
+						break
+					}
+					if held++; held > size {
+						past[i].forgotten = true
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestDedupeLeavesNullIDs(t *testing.T) {
 	s := mustSequencer(t, oneSource(func(a *SourceSpec) { a.Dedupe = Dedupe{By: "x", Within: time.Hour} }, Config{}))
 	if got := reasons(s, event(0, 0, 0, 10, "a"), event(0, 0, 1, 10, "a")); got != "ok ok" {
@@ -318,6 +375,9 @@ func TestPositionStaysAtTheNewestMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Resume(positions)
+	if got := again.Positions(nil); !slices.Equal(got, positions) {
+		t.Fatalf("positions %v after resuming at %v", got, positions)
+	}
 	again.Offer(event(0, 0, 2, 20, "y"))
 	if got := all(again); len(got) != 0 {
 		t.Fatalf("%v went before the mark was read again", got)
