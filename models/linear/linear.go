@@ -63,11 +63,11 @@ func finite(x, otherwise float64) float64 {
 
 // scorer learns one linear score by gradient steps.
 //
-// The guard: an update may move the score of its own example by no more than Reach of its loss;
-// and what the penalty asks for; otherwise every step of it is shortened by one factor. Unscaled or suddenly large inputs can thereby
-// not make the model diverge, and updates that stay within are not touched. It applies to optimizers
-// whose steps are proportional to the gradient; the others bound their steps themselves. An update that
-// is not finite is left out.
+// The guard: an update may move the score of its own example by no more than Reach of its loss and what
+// the penalty asks for; otherwise every step of it is shortened by one factor. Unscaled or suddenly
+// large inputs can thereby not make the model diverge, and updates that stay within are not touched. It
+// applies to optimizers whose steps are proportional to the gradient; the others bound their steps
+// themselves. An update that is not finite is left out.
 type scorer struct {
 	weights
 	opt     optim.Optimizer
