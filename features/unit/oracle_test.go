@@ -127,7 +127,7 @@ func oracle(fs []Feature, items []*features.Item, t, sealed int64) []float64 {
 				}
 				return int(a.Seq) - int(b.Seq)
 			})
-			v, err := agg.Of(f.Agg, agg.Params{Valued: f.Value != "", K: f.K, HalfLife: f.HalfLife, Cap: f.Cap},
+			v, err := agg.Of(f.Agg, agg.Params{Valued: f.Value != "", K: f.K, HalfLife: f.HalfLife, Weight: f.Weight, Cap: f.Cap},
 				agg.Span{Seconds: w.Seconds(), End: end}, rows...)
 			if err != nil {
 				panic(err)
@@ -153,11 +153,32 @@ func TestEveryAggregationEqualsBruteForce(t *testing.T) {
 	for _, exact := range []bool{false, true} {
 		fs := everyAgg(exact)
 		p := mustCompile(t, fs)
-		rapid.Check(t, func(t *rapid.T) { compareWithOracle(t, p, fs) })
+		rapid.Check(t, func(t *rapid.T) { compareWithOracle(t, p, fs, 4000*second) })
 	}
 }
 
-func compareWithOracle(t *rapid.T, p *Program, fs []Feature) {
+// TestFixedTilesEqualBruteForce is the same for aggregations of fixed width only, whose tiles are merged in runs.
+func TestFixedTilesEqualBruteForce(t *testing.T) {
+	fs := slices.DeleteFunc(everyAgg(false), func(f Feature) bool {
+		fold, err := agg.Find(f.Agg).New(agg.Params{K: f.K, HalfLife: f.HalfLife, Cap: f.Cap})
+		return err != nil || fold.Partial.Width() == 0
+	})
+	p := mustCompile(t, fs)
+	if len(p.streams[0].grown) > 0 {
+		t.Fatal("a cell grows")
+	}
+	rapid.Check(t, func(t *rapid.T) { compareWithOracle(t, p, fs, 4000*second) })
+}
+
+// TestDecayedMeanByEventEqualsBruteForce: events as late as max_skew are in their place, also in tiles.
+func TestDecayedMeanByEventEqualsBruteForce(t *testing.T) {
+	fs := []Feature{{Name: "m", Agg: "decayed_mean", Value: "x", Weight: 0.2, Over: []time.Duration{time.Hour, 6 * time.Hour}, Suffix: true},
+		{Name: "life", Agg: "decayed_mean", Value: "x", Weight: 0.2}}
+	p := mustCompile(t, fs)
+	rapid.Check(t, func(t *rapid.T) { compareWithOracle(t, p, fs, 30*second) })
+}
+
+func compareWithOracle(t *rapid.T, p *Program, fs []Feature, latest int64) {
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 2))
 	n := rapid.SampledFrom([]int{0, 1, 5, 40, 64, 65, 300, 700}).Draw(t, "events")
 	gap := rapid.SampledFrom([]int64{second / 2, 10 * second, 300 * second}).Draw(t, "gap")
@@ -175,7 +196,7 @@ func compareWithOracle(t *rapid.T, p *Program, fs []Feature) {
 		}
 		at := head
 		if rng.IntN(4) == 0 {
-			at -= rng.Int64N(late)
+			at -= rng.Int64N(min(late, latest))
 		}
 		it := sold(uint64(i), at, x, float64(1+rng.IntN(2)), "n")
 		items = append(items, it)
