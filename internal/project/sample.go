@@ -128,9 +128,14 @@ func jsonSample(in *bufio.Reader) (*sample, error) {
 	d := json.NewDecoder(in)
 	d.UseNumber()
 	for s.rows < sampleRows {
-		if err := s.object(d, byName); err == io.EOF {
+		more, err := s.object(d, byName)
+		if !more {
 			break
-		} else if err != nil {
+		}
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
 			return nil, fmt.Errorf("record %d: %w", s.rows+1, err)
 		}
 		s.rows++
@@ -141,23 +146,24 @@ func jsonSample(in *bufio.Reader) (*sample, error) {
 	return s, nil
 }
 
-// object reads one JSON object, keeping the order of its members. Nested values are passed over.
-func (s *sample) object(d *json.Decoder, byName map[string]*column) error {
+// object reads one JSON object, keeping the order of its members. Nested values are passed over;
+// more is false at the end of the file.
+func (s *sample) object(d *json.Decoder, byName map[string]*column) (more bool, err error) {
 	open, err := d.Token()
 	if err != nil {
-		return err
+		return err != io.EOF, err
 	}
 	if open != json.Delim('{') {
-		return errors.New("not an object; the file should hold one JSON object a line")
+		return true, errors.New("not an object; the file should hold one JSON object a line")
 	}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return err
+			return true, err
 		}
 		var v any
 		if err := d.Decode(&v); err != nil {
-			return err
+			return true, err
 		}
 		name, _ := key.(string)
 		c := byName[name]
@@ -175,7 +181,7 @@ func (s *sample) object(d *json.Decoder, byName map[string]*column) error {
 		addJSON(c, v)
 	}
 	_, err = d.Token()
-	return err
+	return true, err
 }
 
 func addJSON(c *column, v any) {
