@@ -364,3 +364,21 @@ func ExampleADWIN() {
 	// Output:
 	// changed at 1023, worse: true
 }
+
+func ExamplePSI() {
+	p := NewPSI(&features.Schema{Columns: []features.Column{{Name: "delay"}}}, PSIConfig{Reference: 1000, Window: 500})
+	for i := range 2000 {
+		x := float64(i % 100)
+		if i >= 1500 {
+			x += 40 // the second window differs
+		}
+		if p.Observe(models.Row{Value: []float64{x}}) {
+			for _, s := range p.Scores(nil) {
+				fmt.Printf("%s drifted: %t\n", s.Feature, s.Drifted)
+			}
+		}
+	}
+	// Output:
+	// delay drifted: false
+	// delay drifted: true
+}

@@ -300,3 +300,17 @@ func ExampleHoltWinters() {
 	// Output:
 	// [10.0 20.0]
 }
+
+func ExampleSeasonalNaive() {
+	s, err := NewSeasonalNaive(Grid{Period: 3600e6, Season: 3, Horizon: 3})
+	if err != nil {
+		panic(err)
+	}
+	var state []byte // of one entity
+	for i, y := range []float64{1, 2, 3, 4} {
+		state = s.Update(state, int64(i)*3600e6, []float64{y})
+	}
+	fmt.Println(s.Read(nil, state, 3*3600e6, nil))
+	// Output:
+	// [2 3 4]
+}

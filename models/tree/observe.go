@@ -83,6 +83,11 @@ func (l *leaf) naiveBayes(lay *layout, votes []float64, e *models.Example) {
 			votes[c] = math.Inf(-1)
 		}
 	}
+	for k, column := range lay.nominal {
+		if place, ok := lay.values[k][math.Float64bits(e.At(column))]; ok {
+			l.tables[k].vote(votes, int(place))
+		}
+	}
 }
 
 // vote multiplies the densities' factors and takes one logarithm instead of one for each column; the
@@ -118,30 +123,23 @@ func (l *leaf) vote(lay *layout, c int, e *models.Example) float64 {
 		}
 	}
 	logs += math.Log(float64(l.counts[c]*l.counts[c])*product) / 2
-	logs -= squares / 2
-	if len(lay.nominal) > 0 {
-		logs += l.shares(lay, c, e)
-	}
-	return logs
+	return logs - squares/2
 }
 
-func (l *leaf) shares(lay *layout, c int, e *models.Example) float64 {
-	logs := 0.0
-	for k, column := range lay.nominal {
-		x := e.At(column)
-		place, ok := lay.values[k][math.Float64bits(x)]
-		t := l.tables[k]
-		if !ok || len(t) == 0 {
-			continue
-		}
+// vote adds the log-share of a place in each class to its vote.
+func (t table) vote(votes []float64, place int) {
+	classes := len(votes)
+	if len(t) == 0 {
+		return
+	}
+	for c := range votes {
 		total, here := 0.0, 0.0
-		for i := c; i < len(t); i += lay.classes {
+		for i := c; i < len(t); i += classes {
 			total += t[i]
 		}
-		if i := int(place)*lay.classes + c; i < len(t) {
+		if i := place*classes + c; i < len(t) {
 			here = t[i]
 		}
-		logs += math.Log((here + 1) / (total + float64(len(t)/lay.classes)))
+		votes[c] += math.Log((here + 1) / (total + float64(len(t)/classes)))
 	}
-	return logs
 }
