@@ -20,11 +20,29 @@ type Chain struct {
 	rows   []Row // rows[i] is what stage i made
 	seen   Row   // the raw row that rows was made from
 	fresh  bool  // rows belong to seen and no stage changed since
+	taught bool  // some stage learns from labels
 	x      Example
 }
 
+// LabelFree is embedded by transformers that learn nothing from labels; a chain of only such skips the
+// learn record.
+type LabelFree struct{}
+
+// Learn does nothing.
+func (LabelFree) Learn(*Example) {}
+
+func (LabelFree) labelFree() {}
+
 // NewChain returns the chain of the transformers, which it owns.
-func NewChain(ts []Transformer) *Chain { return &Chain{stages: ts, rows: make([]Row, len(ts))} }
+func NewChain(ts []Transformer) *Chain {
+	c := &Chain{stages: ts, rows: make([]Row, len(ts))}
+	for _, t := range ts {
+		if _, free := t.(interface{ labelFree() }); !free {
+			c.taught = true
+		}
+	}
+	return c
+}
 
 // Apply returns the row that the last transformer makes of e. It changes no state.
 func (c *Chain) Apply(e *Example) Row {
@@ -83,6 +101,9 @@ func (c *Chain) Observe(e *Example) Row {
 // that Apply was called with last, after the model has learned: so no encoder that learns from labels
 // lets the model see its own label.
 func (c *Chain) Learn(e *Example) {
+	if !c.taught {
+		return
+	}
 	c.Apply(e)
 	c.x = *e
 	for i, t := range c.stages {

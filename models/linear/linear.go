@@ -70,13 +70,14 @@ func finite(x, otherwise float64) float64 {
 // themselves. An update that is not finite is left out.
 type scorer struct {
 	weights
-	opt     optim.Optimizer
-	l2      float64
-	bias2   float64 // rate of the intercept; 0: the optimizer learns it as the last column
-	fit     bool    // learn an intercept
-	index   []uint32
-	x, g, d []float64 // scratch: inputs, gradients, steps
-	old     []float64 // scratch: weights before
+	opt      optim.Optimizer
+	l2       float64
+	biasRate float64 // rate of the intercept; 0: the optimizer learns it as the last column
+	fit      bool    // learn an intercept
+	index    []uint32
+	x, g, d  []float64 // scratch: inputs, gradients, steps
+	old      []float64 // scratch: weights before
+	n        int       // entries of the row in the scratch slices
 }
 
 // settings are what the models of this package share.
@@ -87,65 +88,79 @@ type settings struct {
 }
 
 func newScorer(columns int, opt optim.Optimizer, s settings) scorer {
-	return scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, bias2: s.rate, fit: s.intercept}
+	return scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, biasRate: s.rate, fit: s.intercept}
 }
 
-// learn takes one step along the derivative of the loss by the score, which is times the weight of the
-// example. reach is how far the score of the row may move.
-func (m *scorer) learn(r models.Row, derivative, reach float64) {
+// begin copies the present entries of the row and their weights into the scratch slices, for the step
+// that follows, and returns the score.
+func (m *scorer) begin(r models.Row) float64 {
+	n := len(r.Value)
+	m.index, m.x, m.old = grow(m.index, n+1), grow(m.x, n+1), grow(m.old, n+1)
+	index, xs, old, w := m.index, m.x, m.old, m.w
+	k, sum := 0, m.bias
+	if r.Index == nil {
+		for i, x := range r.Value[:min(n, len(w))] {
+			if x != x || x == 0 {
+				continue
+			}
+			x = clamp(x)
+			index[k], xs[k], old[k] = uint32(i), x, w[i]
+			sum += float64(w[i] * x)
+			k++
+		}
+	} else {
+		for j, i := range r.Index {
+			x := r.Value[j]
+			if x != x || x == 0 || int(i) >= len(w) {
+				continue
+			}
+			x = clamp(x)
+			index[k], xs[k], old[k] = i, x, w[i]
+			sum += float64(w[i] * x)
+			k++
+		}
+	}
+	m.n = k
+	return finite(sum, m.bias)
+}
+
+// finish takes one step along the derivative of the loss by the score of the row that begin was called
+// with; the weight of the example is part of it. reach is how far that score may move.
+func (m *scorer) finish(derivative, reach float64) {
 	derivative = max(-maxGradient, min(maxGradient, derivative))
 	if derivative != derivative {
 		return
 	}
-	n := m.gather(r)
-	byOptimizer := m.fit && m.bias2 == 0
+	n := m.n
+	byOptimizer := m.fit && m.biasRate == 0
 	if byOptimizer {
+		m.index[n], m.x[n], m.old[n] = uint32(len(m.w)), 1, m.bias
 		n++
-		m.index = append(m.index, uint32(len(m.w)))
-		m.x, m.old = append(m.x, 1), append(m.old, m.bias)
 	}
 	m.g, m.d = grow(m.g, n), grow(m.d, n)
-	for j, x := range m.x {
-		m.g[j] = derivative * x
+	index, xs, old, g, d := m.index[:n], m.x[:n], m.old[:n], m.g[:n], m.d[:n]
+	for j, x := range xs {
+		g[j] = derivative * x
 	}
 	if m.l2 > 0 {
 		shrink := 0.0
-		for j := range m.g {
-			m.g[j] += float64(m.l2 * m.old[j])
-			shrink += float64(m.l2 * float64(m.old[j]*m.x[j]))
+		for j := range g {
+			g[j] += float64(m.l2 * old[j])
+			shrink += float64(m.l2 * float64(old[j]*xs[j]))
 		}
 		reach += math.Abs(shrink)
 	}
-	m.opt.Step(m.d, m.index, m.g, m.old)
+	m.opt.Step(d, index, g, old)
 	move := 0.0
-	for j, d := range m.d {
-		move += float64(d * m.x[j])
+	for j, v := range d {
+		move += float64(v * xs[j])
 	}
 	biasStep := 0.0
 	if m.fit && !byOptimizer {
-		biasStep = -m.bias2 * derivative
+		biasStep = -m.biasRate * derivative
 		move += biasStep
 	}
 	m.apply(move, reach, biasStep, byOptimizer)
-}
-
-// gather copies the present entries of the row and their weights into the scratch slices.
-func (m *scorer) gather(r models.Row) int {
-	m.index, m.x, m.old = m.index[:0], m.x[:0], m.old[:0]
-	if r.Index == nil {
-		for i, x := range r.Value[:min(len(r.Value), len(m.w))] {
-			if x == x && x != 0 {
-				m.index, m.x, m.old = append(m.index, uint32(i)), append(m.x, clamp(x)), append(m.old, m.w[i])
-			}
-		}
-		return len(m.x)
-	}
-	for j, i := range r.Index {
-		if x := r.Value[j]; x == x && x != 0 && int(i) < len(m.w) {
-			m.index, m.x, m.old = append(m.index, i), append(m.x, clamp(x)), append(m.old, m.w[i])
-		}
-	}
-	return len(m.x)
 }
 
 // apply adds the steps to the weights, shortened by the guard.
@@ -157,21 +172,18 @@ func (m *scorer) apply(move, reach, biasStep float64, byOptimizer bool) {
 	if a := math.Abs(move); a > reach && m.opt.Proportional() {
 		factor = reach / a
 	}
-	n := len(m.d)
 	if byOptimizer {
-		n--
-		m.bias += float64(factor * m.d[n])
-	} else {
-		m.bias += float64(factor * biasStep)
+		biasStep = m.d[m.n]
 	}
-	for j, d := range m.d[:n] {
+	m.bias += float64(factor * biasStep)
+	for j, d := range m.d[:m.n] {
 		m.w[m.index[j]] += float64(factor * d)
 	}
 }
 
-func grow(s []float64, n int) []float64 {
+func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]float64, n)
+		return make([]T, n)
 	}
 	return s[:n]
 }
@@ -226,8 +238,8 @@ func (m *Regression) Learn(e *models.Example, _ []float64) {
 	if e.Weight == 0 {
 		return
 	}
-	p := m.score(e.Row)
-	m.learn(e.Row, e.Weight*m.loss.Gradient(p, e.Y), m.loss.Reach(p, e.Y))
+	p := m.begin(e.Row)
+	m.finish(e.Weight*m.loss.Gradient(p, e.Y), m.loss.Reach(p, e.Y))
 }
 
 // Publish copies the weights.
@@ -267,8 +279,8 @@ func (m *Logistic) Learn(e *models.Example, _ []float64) {
 	if e.Y > 0.5 {
 		y = 1
 	}
-	p := m.score(e.Row)
-	m.learn(e.Row, e.Weight*m.loss.Gradient(p, y), m.loss.Reach(p, y))
+	p := m.begin(e.Row)
+	m.finish(e.Weight*m.loss.Gradient(p, y), m.loss.Reach(p, y))
 }
 
 // Publish copies the weights.

@@ -71,8 +71,8 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 		if k == y {
 			target = 1
 		}
-		reach := loss.Logistic{}.Reach(m.classes[k].score(e.Row), target)
-		m.classes[k].learn(e.Row, e.Weight*(m.p[k]-target), reach)
+		reach := loss.Logistic{}.Reach(m.classes[k].begin(e.Row), target)
+		m.classes[k].finish(e.Weight*(m.p[k]-target), reach)
 	}
 }
 

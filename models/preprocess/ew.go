@@ -44,6 +44,14 @@ type EWScaler struct {
 
 type ewMoments struct {
 	n, mean, variance float64
+	sd                float64 // derived: the root of variance, 0 if there is none
+}
+
+func (m *ewMoments) measure() {
+	m.sd = 0
+	if m.variance > 0 {
+		m.sd = math.Sqrt(m.variance)
+	}
 }
 
 // NewEWScaler returns a scaler of the given columns. halfLife is in values, winsorise and clip in
@@ -58,9 +66,13 @@ func (t *EWScaler) Transform(dst models.Row, e *models.Example) models.Row {
 	dst = dense(dst, e.Row, len(t.schema.Columns))
 	for j, i := range t.columns {
 		m := &t.stats[j]
-		z := standardise(dst.Value[i], m.mean, m.variance)
-		if t.clip > 0 && z == z {
-			z = max(-t.clip, min(t.clip, z))
+		z := standardise(dst.Value[i], m.mean, m.sd)
+		if t.clip > 0 {
+			if z > t.clip {
+				z = t.clip
+			} else if z < -t.clip {
+				z = -t.clip
+			}
 		}
 		dst.Value[i] = z
 	}
@@ -82,12 +94,16 @@ func (m *ewMoments) add(x, alpha, winsorise float64) {
 	m.n = min(m.n+1, 1<<53)
 	a := max(1/m.n, alpha)
 	d := x - m.mean
-	if winsorise > 0 && m.n > ewWarm && m.variance > 0 {
-		far := winsorise * math.Sqrt(m.variance)
-		d = max(-far, min(far, d))
+	if far := winsorise * m.sd; far > 0 && m.n > ewWarm {
+		if d > far {
+			d = far
+		} else if d < -far {
+			d = -far
+		}
 	}
 	m.mean += float64(a * d)
 	m.variance = (1 - a) * (m.variance + float64(a*float64(d*d)))
+	m.measure()
 }
 
 // State visits the moments.
@@ -97,6 +113,7 @@ func (t *EWScaler) State(s *codec.State) {
 		s.Float64(&t.stats[i].n)
 		s.Float64(&t.stats[i].mean)
 		s.Float64(&t.stats[i].variance)
+		t.stats[i].measure()
 	}
 }
 

@@ -19,25 +19,27 @@ import (
 // squares stay finite.
 const limit = 1e100
 
-func bounded(x float64) float64 { return max(-limit, min(limit, x)) }
+func bounded(x float64) float64 {
+	if x > limit {
+		return limit
+	}
+	if x < -limit {
+		return -limit
+	}
+	return x
+}
 
 // stateless is embedded by transformers that learn nothing.
-type stateless struct{}
+type stateless struct{ models.LabelFree }
 
 // Observe does nothing.
 func (stateless) Observe(*models.Example) {}
-
-// Learn does nothing.
-func (stateless) Learn(*models.Example) {}
 
 // State visits nothing.
 func (stateless) State(*codec.State) {}
 
 // unlabelled is embedded by transformers that learn nothing from labels.
-type unlabelled struct{}
-
-// Learn does nothing.
-func (unlabelled) Learn(*models.Example) {}
+type unlabelled = models.LabelFree
 
 // dense writes the n columns of r into dst's memory: absent columns of a sparse row, and those beyond a
 // short one, are 0.
@@ -116,6 +118,7 @@ func selected(a models.Args, env models.Env, numeric bool) ([]int, error) {
 // moments is a running mean and sum of squared deviations (Welford 1962).
 type moments struct {
 	n, mean, m2 float64
+	sd          float64 // derived: the population's standard deviation, 0 before two values
 }
 
 // add takes one more value in.
@@ -124,25 +127,25 @@ func (m *moments) add(x float64) {
 	d := x - m.mean
 	m.mean += d / m.n
 	m.m2 += float64(d * (x - m.mean))
+	m.measure()
 }
 
-// variance is the population variance, 0 before two values.
-func (m *moments) variance() float64 {
-	if m.n < 2 {
-		return 0
+func (m *moments) measure() {
+	m.sd = 0
+	if m.n >= 2 && m.m2 > 0 {
+		m.sd = math.Sqrt(m.m2 / m.n)
 	}
-	return m.m2 / m.n
 }
 
 // standardise returns (x − mean) / sd, and 0 for a column that has not varied.
-func standardise(x, mean, variance float64) float64 {
+func standardise(x, mean, sd float64) float64 {
 	if x != x {
 		return x
 	}
-	if !(variance > 0) {
+	if sd == 0 {
 		return 0
 	}
-	return (bounded(x) - mean) / math.Sqrt(variance)
+	return (bounded(x) - mean) / sd
 }
 
 func visit(s *codec.State, name string, v []float64) {

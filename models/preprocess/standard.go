@@ -42,7 +42,7 @@ func (t *StandardScaler) Transform(dst models.Row, e *models.Example) models.Row
 	dst = dense(dst, e.Row, len(t.schema.Columns))
 	for j, i := range t.columns {
 		m := &t.stats[j]
-		dst.Value[i] = standardise(dst.Value[i], m.mean, m.variance())
+		dst.Value[i] = standardise(dst.Value[i], m.mean, m.sd)
 	}
 	return dst
 }
@@ -63,6 +63,7 @@ func (t *StandardScaler) State(s *codec.State) {
 		s.Float64(&t.stats[i].n)
 		s.Float64(&t.stats[i].mean)
 		s.Float64(&t.stats[i].m2)
+		t.stats[i].measure()
 	}
 }
 
