@@ -35,8 +35,8 @@ type Partial interface {
 }
 
 // Runner is a Partial of fixed width with tight loops, worth it for those that are read often. The results are
-// those of Add for every row of which X is not missing, from the last to the first, and of Merge for
-// every cell, from the first to the last.
+// those of Add for every row of which X is not missing, and of Merge for every cell, up to rounding, and
+// a function of the bytes alone.
 type Runner interface {
 	AddRun(cell []byte, rows Rows)
 	MergeRun(cell []byte, cells Cells)

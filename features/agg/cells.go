@@ -32,6 +32,14 @@ type Rows struct {
 // Len returns the number of rows.
 func (r Rows) Len() int { return len(r.B) / r.Stride }
 
+// x returns the value of the row that begins at that offset.
+func (r *Rows) x(at int) float64 {
+	if r.X == 0 {
+		return 1
+	}
+	return f64(r.B, at+r.X)
+}
+
 // Row returns row i.
 func (r Rows) Row(i int) Row {
 	b := r.B[i*r.Stride : (i+1)*r.Stride]

@@ -71,18 +71,30 @@ func (moments) MergeRun(c []byte, cells Cells) {
 
 func (moments) Check([]byte) error { return nil }
 
+// AddRun takes the run's own moments by the corrected two-pass algorithm (Chan, Golub and LeVeque, The
+// American Statistician 37, 1983), which divides once, and merges them.
 func (moments) AddRun(c []byte, rows Rows) {
-	n, mean, m2 := u64(c, 0), f64(c, 8), f64(c, 16)
+	n, sum := uint64(0), 0.0
 	for at := len(rows.B) - rows.Stride; at >= 0; at -= rows.Stride {
-		x := 1.0
-		if rows.X > 0 {
-			x = f64(rows.B, at+rows.X)
-		}
-		if x == x {
-			n, mean, m2 = welford(n, mean, m2, x)
+		if x := rows.x(at); x == x {
+			n++
+			sum += x
 		}
 	}
-	putMoments(c, n, mean, m2)
+	if n == 0 {
+		return
+	}
+	mean, rest, m2 := sum/float64(n), 0.0, 0.0
+	for at := len(rows.B) - rows.Stride; at >= 0; at -= rows.Stride {
+		if d := rows.x(at) - mean; d == d {
+			rest += d
+			m2 += float64(d * d)
+		}
+	}
+	var run [24]byte
+	shift := rest / float64(n)
+	putMoments(run[:], n, mean+shift, m2-float64(rest*shift))
+	moments{}.Merge(c, run[:])
 }
 
 func sampleVariance(c []byte) float64 {

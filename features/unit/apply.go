@@ -57,6 +57,10 @@ func (p *Program) Apply(st *State, it *features.Item, watermark int64) {
 	}
 }
 
+// farthest is the distance from the epoch, in µs, beyond which an event is left out: 73,000 years, so
+// that the arithmetic of tiles cannot overflow.
+const farthest = 1 << 61
+
 // folding is one call of Apply.
 type folding struct {
 	p  *Program
@@ -113,6 +117,10 @@ func (in *input) number(fields []features.Value) float64 {
 func (f *folding) row(i int, s *stream) {
 	t, ok := fieldTime(f.it, s.at)
 	if !ok {
+		return
+	}
+	if t < -farthest || t > farthest {
+		f.p.late.Add(1)
 		return
 	}
 	f.sc.row = slices.Grow(f.sc.row[:0], s.width)[:s.width]
@@ -209,7 +217,7 @@ func (f *folding) thing(i int, set *openSet) {
 	s.Forget(f.ref)
 	kept := true
 	switch {
-	case begins && due >= window.Back(f.ref, set.keep):
+	case begins && due >= window.Back(f.ref, set.keep) && due <= farthest:
 		kept = s.Begin(id, due)
 	case !begins:
 		kept = s.End(id, f.it.Time)

@@ -213,7 +213,7 @@ func (m *merging) target(start int64, code int) *cells {
 
 // takeRows folds the newest rows, as many as lie in the tile at start.
 func (m *merging) takeRows(start int64, code int) {
-	from := len(m.rows)
+	from := len(m.rows) - m.s.width
 	for from > 0 && i64(m.rows, from-m.s.width) > start {
 		from -= m.s.width
 	}

@@ -323,6 +323,29 @@ func TestItemsThatDoNotConcernIt(t *testing.T) {
 	}
 }
 
+// TestExtremeTimes: times at the ends of what an int64 holds, and of what people write, neither hang nor
+// damage a state.
+func TestExtremeTimes(t *testing.T) {
+	p := mustCompile(t, append(everyAgg(false), Feature{Name: "o", Agg: "open", Until: []int{1}, By: "id"}, Feature{Name: "due", Agg: "count", At: "due"}))
+	times := []int64{math.MinInt64, math.MinInt64 + 1, -farthest, -1, 0, 1, 253402300799 * second, farthest, math.MaxInt64}
+	for i := range times {
+		var st State
+		for k := range int64(300) {
+			at := times[(i+int(k/40))%len(times)]
+			p.Apply(&st, sold(uint64(k), at, float64(k), 1, "n"), max(at, at-second))
+			if k%20 == 0 {
+				p.Apply(&st, ended(uint64(k), at, k), at)
+			}
+		}
+		if err := p.CheckState(&st); err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range times {
+			p.Read(nil, &st, at)
+		}
+	}
+}
+
 // TestConcurrentReads: one program and one state for many goroutines.
 func TestConcurrentReads(t *testing.T) {
 	p := mustCompile(t, everyAgg(false))
