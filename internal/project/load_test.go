@@ -57,3 +57,13 @@ func TestHugeFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestDemoProject(t *testing.T) {
+	p, err := Load("../../datasets/flights/freshet.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Model("late") == nil || len(p.Model("late").Challengers) < 3 {
+		t.Error("the demo lost its model or its challengers")
+	}
+}
