@@ -188,28 +188,69 @@ func TestLogisticReference(t *testing.T) {
 	}
 }
 
-func TestExplore(t *testing.T) {
-	for _, c := range []struct{ name, target, positive string }{
-		{"elec2", "class", "UP"}, {"phishing", "is_phishing", "1"}, {"bananas", "label", "1"}, {"sea_stream", "class", "1"},
-	} {
-		s := readStream(t, c.name, c.target, is(c.positive))
-		for _, spec := range []any{"auto", one("auto", map[string]any{"calibrate": false}), one("auto", map[string]any{"experts": "steady", "calibrate": false}), one("auto", map[string]any{"experts": "coin", "calibrate": false})} {
-			got := progressive(t, s, models.Env{Task: models.Binary}, spec)
-			t.Logf("%s %v %+v", c.name, spec, got)
-		}
-	}
+// TestAutoReference holds auto to what it reached when it was made, a little below: a change that costs
+// accuracy on these streams has to say why. They are what one linear model, or the best of River's
+// linear rows, does not reach on elec2, bananas and fried.
+func TestAutoReference(t *testing.T) {
 	for _, c := range []struct {
-		name, target string
-		drop         []string
+		name, target, positive string
+		accuracy, logLoss      float64
 	}{
-		{"fried", "target", nil}, {"bike_sharing_hour", "cnt", []string{"dteday", "casual", "registered"}},
+		{"elec2", "class", "UP", 0.86, 0.32},
+		{"phishing", "is_phishing", "1", 0.89, 0.30},
+		{"bananas", "label", "1", 0.62, 0.65},
+		{"sea_stream", "class", "1", 0.87, 0.395},
 	} {
-		s := readStream(t, c.name, c.target, number, c.drop...)
-		for _, spec := range []any{"auto", one("auto", map[string]any{"experts": "steady"}), one("auto", map[string]any{"experts": "quick"}), one("auto", map[string]any{"experts": "coin"})} {
-			got := progressive(t, s, models.Env{Task: models.Regression}, spec)
-			t.Logf("%s %v %+v", c.name, spec, got)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			s := readStream(t, c.name, c.target, is(c.positive))
+			got := progressive(t, s, models.Env{Task: models.Binary}, "auto")
+			if got.accuracy < c.accuracy || got.logLoss > c.logLoss {
+				t.Errorf("accuracy %.4f, log-loss %.4f, want at least %v and at most %v", got.accuracy, got.logLoss, c.accuracy, c.logLoss)
+			}
+			t.Logf("accuracy %.4f, log-loss %.4f, %v per event", got.accuracy, got.logLoss, got.perEvent)
+		})
 	}
 }
 
-var _ = fmt.Sprint
+// TestRegressionReference: plain steps stay finite on bike_sharing_hour, where they reach 1e10 elsewhere,
+// behind a scaler and without one; auto is at least as good as either.
+func TestRegressionReference(t *testing.T) {
+	for _, c := range []struct {
+		name, target string
+		drop         []string
+		spec         any
+		mae          float64
+	}{
+		{"bike_sharing_hour", "cnt", []string{"dteday", "casual", "registered"}, []any{"standard_scaler", "linear_regression"}, 96},
+		{"bike_sharing_hour", "cnt", []string{"dteday", "casual", "registered"}, "linear_regression", 200},
+		{"bike_sharing_hour", "cnt", []string{"dteday", "casual", "registered"}, "auto", 96},
+		{"fried", "target", nil, []any{"standard_scaler", "linear_regression"}, 2.14},
+		{"fried", "target", nil, "auto", 2.0},
+	} {
+		t.Run(fmt.Sprint(c.name, " ", c.spec), func(t *testing.T) {
+			s := readStream(t, c.name, c.target, number, c.drop...)
+			got := progressive(t, s, models.Env{Task: models.Regression}, c.spec)
+			if !(got.mae <= c.mae) || math.IsInf(got.rmse, 0) {
+				t.Errorf("mae %.4f, rmse %.4f, want mae at most %v", got.mae, got.rmse, c.mae)
+			}
+			t.Logf("mae %.4f, rmse %.4f", got.mae, got.rmse)
+		})
+	}
+}
+
+// TestSoftmaxReference: seven classes; River's softmax reaches .8255 with the same rate.
+func TestSoftmaxReference(t *testing.T) {
+	names := []string{"brickface", "sky", "foliage", "cement", "window", "path", "grass"}
+	label := func(s string) float64 { return float64(slices.Index(names, s)) }
+	s := readStream(t, "segment", "category", label)
+	for _, c := range []struct {
+		spec any
+		want float64
+	}{{[]any{"standard_scaler", "softmax_regression"}, 0.82}, {"auto", 0.84}} {
+		got := progressive(t, s, models.Env{Task: models.Multiclass, Classes: 7}, c.spec)
+		if got.accuracy < c.want {
+			t.Errorf("%v: accuracy %.4f, want at least %v", c.spec, got.accuracy, c.want)
+		}
+		t.Logf("%v: accuracy %.4f, log-loss %.4f", c.spec, got.accuracy, got.logLoss)
+	}
+}
