@@ -41,6 +41,9 @@ func Final(err error) bool {
 	return false
 }
 
+// Explain is explain for readers of source topics, which have clients of their own.
+func Explain(err error) error { return explain(err) }
+
 // explain gives the errors of the protocol that end a stage their class.
 func explain(err error) error {
 	var lost *kgo.ErrDataLoss

@@ -157,3 +157,20 @@ func (s *TopicSpec) misfit(key, value string) string {
 	}
 	return ""
 }
+
+// PartitionCount returns how many partitions a topic has; ErrReplaced when there is no such topic.
+func PartitionCount(ctx context.Context, t Transport, topic string) (int32, error) {
+	cl, err := t.Client()
+	if err != nil {
+		return 0, err
+	}
+	defer cl.Close()
+	topics, err := kadm.NewClient(cl).ListTopics(ctx, topic)
+	if err == nil {
+		err = topics[topic].Err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("describe: %w", explain(err))
+	}
+	return int32(len(topics[topic].Partitions)), nil
+}

@@ -302,3 +302,41 @@ func TestRolledBackStoreIsStale(t *testing.T) {
 		t.Errorf("claimed again at %+v: %v (-want +got):\n%s", again.Position(), err, d)
 	}
 }
+
+// The fields are what lies in stores of users: they change only together with the fingerprint.
+func TestGoldenFields(t *testing.T) {
+	srv, err := embedded.Start(embedded.Options{NoBroker: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	c := claim(t, open(t, srv.Redis))
+	var b redis.Batch
+	if err := b.Put("JFK", redis.State{Moving: []byte("m"), Sealed: []byte("s")}); err != nil {
+		t.Fatal(err)
+	}
+	inside := frame.Position{Offset: 299, Index: 2, Last: frame.ID{Writer: 0x0102, Number: 5}}
+	if err := c.Commit(deadline(t), &b, inside, 1700000000000000); err != nil {
+		t.Fatal(err)
+	}
+	const key = "fx:{p.ab.origin.3}"
+	got := map[string]string{}
+	fields, err := srv.Store.HKeys(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range fields {
+		got[f] = srv.Store.HGet(key, f)
+	}
+	if len(got["!ep"]) != 26 {
+		t.Errorf("owner %q", got["!ep"])
+	}
+	delete(got, "!ep")
+	want := map[string]string{
+		"!fp": "fp", "!head": "1700000000000000", "h:JFK": "m", "t:JFK": "s",
+		"!off": "\x03\xac\x02\x02\x02\x01\x00\x00\x00\x00\x00\x00\x05",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("fields (-want +got):\n%s", d)
+	}
+}
