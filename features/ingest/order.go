@@ -330,13 +330,11 @@ func (o *Order[H]) Waiting() []string {
 	return names
 }
 
-// AllIdle reports, with clock: wall, that every lane was polled, no record is queued and no lag is known.
+// AllIdle reports, with clock: wall, that every lane but the plain ones was polled, shows no record and
+// does not block.
 func (o *Order[H]) AllIdle() bool {
-	if o.queued > 0 {
-		return false
-	}
-	for i := range o.lanes {
-		if l := &o.lanes[i]; !l.polled || l.lag > 0 && !l.idle {
+	for _, i := range o.byLeaf {
+		if l := &o.lanes[i]; l.count > 0 || !l.polled || l.lag > 0 && !l.idle {
 			return false
 		}
 	}

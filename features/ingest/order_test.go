@@ -256,7 +256,7 @@ func TestOrderPoisonNeverBlocks(t *testing.T) {
 }
 
 func TestOrderWallClock(t *testing.T) {
-	o := NewOrder[step]([]Lane{{Source: "a"}, {Source: "b"}}, ClockWall, 0)
+	o := NewOrder[step]([]Lane{{Source: "a"}, {Source: "b"}, {Source: "$served", Plain: true}}, ClockWall, 0)
 	var out []step
 	o.Lag(0, 3, 1000)
 	o.Push(1, 7, step{lane: 1, t: 7})
@@ -279,9 +279,14 @@ func TestOrderWallClock(t *testing.T) {
 		t.Fatal("b was never polled")
 	}
 	o.Lag(1, 0, 2000)
+	o.Push(2, 1, step{lane: 2, t: 1}) // answers that are served do not stop the ticks
 	if !o.AllIdle() {
 		t.Fatal("all are idle")
 	}
+	if drain(o, &out); len(out) != 2 {
+		t.Fatalf("got %v", out)
+	}
+	out = out[:1]
 	for n := range 3 {
 		o.Push(0, int64(8+n), step{t: int64(8 + n)})
 	}
