@@ -73,3 +73,16 @@ func TestApplyAndReadDoNotAllocate(t *testing.T) {
 		t.Errorf("a read allocates %v times", n)
 	}
 }
+
+// BenchmarkCheckState is what loading a state costs beside the copy.
+func BenchmarkCheckState(b *testing.B) {
+	p, it := benchProgram(b), sold(1, benchStart, 1, 1, "n")
+	var st State
+	feed(p, &st, it, benchStart, 5000, 10*second)
+	b.ReportAllocs()
+	for range b.N {
+		if err := p.CheckState(&st); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
