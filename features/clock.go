@@ -42,3 +42,11 @@ func (c *Clock) Observe(it *Item) {
 	c.Head = it.Time
 	c.Watermark = max(c.Watermark, c.Head-c.bound)
 }
+
+// WatermarkAt returns the watermark that belongs to a head.
+func (c *Clock) WatermarkAt(head int64) int64 {
+	if head < NoTime+c.bound {
+		return NoTime
+	}
+	return head - c.bound
+}

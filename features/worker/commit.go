@@ -1,0 +1,192 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
+)
+
+// flush sends the parts in the pack. All items before s.pos are folded and none of theirs is left out.
+func (s *shard) flush(ctx context.Context) error {
+	if s.pack.Len() == 0 {
+		return nil
+	}
+	_, err := s.w.Append(ctx, &s.pack, []frame.Input{{Name: EventsInput, Pos: s.pos}})
+	s.pack.Reset()
+	return err
+}
+
+// commit writes what changed. The parts of everything before are known to count first, so that no state
+// passes a part that can still be lost.
+func (s *shard) commit(ctx context.Context) error {
+	began := time.Now()
+	moveAll := began.Sub(s.swept) >= positionEvery
+	var list []redis.Commit
+	for _, h := range s.hashes {
+		if c, ok := s.prepare(h, moveAll); ok {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 && s.pack.Len() == 0 {
+		s.committed = began
+		return nil
+	}
+	n, err := s.write(ctx, list)
+	if err != nil {
+		return err
+	}
+	if moveAll {
+		s.swept = began
+		if err := s.sweep(ctx); err != nil {
+			return err
+		}
+	}
+	s.committed = time.Now()
+	s.took = s.committed.Sub(began)
+	if s.o.Committed != nil {
+		s.o.Committed(UnitsProgress{Partition: s.partition, Items: s.seq, Head: s.head, Took: s.took, Entities: n, Cached: s.cached})
+	}
+	return nil
+}
+
+// commitHash commits one unit at the current item, which it has not folded yet.
+func (s *shard) commitHash(ctx context.Context, h *hash) error {
+	c, ok := s.prepare(h, false)
+	if !ok {
+		return nil
+	}
+	_, err := s.write(ctx, []redis.Commit{c})
+	return err
+}
+
+// prepare collects the changed entities of a unit. Without any it moves the position alone, if move says so.
+func (s *shard) prepare(h *hash, move bool) (redis.Commit, bool) {
+	if len(h.dirty) == 0 && (!move || !earlier(h.claim.Position(), s.pos)) {
+		return redis.Commit{}, false
+	}
+	for _, e := range h.dirty {
+		st := redis.State{}
+		if e.st.HeadDirty || e.st.Head == nil {
+			st.Moving = notNil(e.st.Head)
+		}
+		if e.st.TilesDirty || e.st.Tiles != nil && len(e.st.Tiles) == 0 {
+			st.Sealed = notNil(e.st.Tiles)
+		}
+		if err := h.batch.Put(e.key, st); err != nil {
+			// touch asks for room before a unit changes; only one entity alone may be bigger.
+			panic(fmt.Sprintf("worker: %s bucket of %d dirty entities: %v", h.prog.Name(), len(h.dirty), err))
+		}
+	}
+	return redis.Commit{Claim: h.claim, Batch: &h.batch, At: s.pos, Head: s.head}, true
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// write waits for the parts, then commits. It returns how many entities were written.
+func (s *shard) write(ctx context.Context, list []redis.Commit) (int, error) {
+	if err := s.flush(ctx); err != nil {
+		return 0, err
+	}
+	if err := s.w.Drain(ctx); err != nil {
+		return 0, err
+	}
+	if err := s.o.Store.Commit(ctx, list...); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, h := range s.hashes {
+		if h.batch.Fields() == 0 {
+			continue
+		}
+		for _, e := range h.dirty {
+			e.dirty, e.st.HeadDirty, e.st.TilesDirty = false, false, false
+			n++
+		}
+		clear(h.dirty)
+		h.dirty, h.bytes = h.dirty[:0], 0
+		h.batch.Reset()
+	}
+	return n, nil
+}
+
+// load brings the entities that a batch touches into memory.
+func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
+	missing := map[*hash][]string{}
+	for i := range touches {
+		t := &touches[i]
+		if t.hash.complete || t.hash.states[string(b.key(t))] != nil {
+			continue
+		}
+		key := string(b.key(t))
+		t.hash.states[key] = &entity{key: key}
+		missing[t.hash] = append(missing[t.hash], key)
+	}
+	for h, keys := range missing {
+		// Loads are checked against the committed position, at which the unit stands with no changes to these keys.
+		states, err := h.claim.Load(ctx, keys, nil)
+		if err != nil {
+			return err
+		}
+		for i, key := range keys {
+			st := unit.State{Head: states[i].Moving, Tiles: states[i].Sealed}
+			if st.Head == nil && st.Tiles == nil {
+				delete(h.states, key)
+				continue
+			}
+			if err := h.prog.CheckState(&st); err != nil {
+				return fmt.Errorf("state of %s %q: %w", h.prog.Name(), key, err)
+			}
+			h.states[key].st = st
+			s.cached++
+		}
+	}
+	return nil
+}
+
+// sweep forgets entities that are absent by definition, and clean ones when too many are in memory. Neither
+// changes any answer.
+func (s *shard) sweep(ctx context.Context) error {
+	watermark := s.feed.clock.WatermarkAt(s.head)
+	for _, h := range s.hashes {
+		var gone []string
+		if h.prog.Entity().Keep > 0 {
+			for key, e := range h.states {
+				if !e.dirty && h.prog.Expired(&e.st, watermark) {
+					gone = append(gone, key)
+				}
+			}
+		}
+		if len(gone) == 0 {
+			continue
+		}
+		if err := h.claim.Collect(ctx, gone); err != nil {
+			return err
+		}
+		for _, key := range gone {
+			delete(h.states, key)
+			s.cached--
+		}
+	}
+	for _, h := range s.hashes {
+		for key, e := range h.states {
+			if s.cached <= s.o.MaxCached {
+				return nil
+			}
+			if !e.dirty {
+				delete(h.states, key)
+				h.complete = false
+				s.cached--
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,450 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage"
+)
+
+// SequencerOptions describe the sequencer of a project.
+type SequencerOptions struct {
+	Transport   stage.Transport
+	Ingest      ingest.Config
+	Events      string // topic that it writes, one partition
+	DeadLetters string // topic for refused records
+	Secret      []byte // for the hashes that stand for sensitive fields in dead letters
+	Shard       uint32
+	Logger      *slog.Logger
+	// Taken is told of each item with its Seq, before it is known to count; nil: nobody. It must not keep the item.
+	Taken func(it *features.Item)
+	// Progress is told after each frame; nil: nobody.
+	Progress func(SequencerProgress)
+	// Ready is told once all partitions are being read.
+	Ready func()
+}
+
+// SequencerProgress is how far the sequencer is.
+type SequencerProgress struct {
+	Items           uint64 // in the events log
+	Refused         uint64 // by this session
+	NotLearned      uint64 // items of this session that are too old to be learned from
+	Queued          int    // records that wait for their turn
+	Waiting         []string
+	Head, Watermark int64 // µs
+	Done            bool  // every partition has told that nothing follows, and all is handed out
+}
+
+// backlogHigh and backlogLow are the records of a partition that wait outside its full queue when its fetching is paused,
+// and when it goes on. Pausing drops what was fetched ahead, so it must be rare.
+const (
+	backlogHigh = 65536
+	backlogLow  = 8192
+	pollLimit   = 10000
+	frameTarget = 128 << 10 // bytes of items after which a frame is sent although more are there
+	tickEvery   = 20 * time.Millisecond
+	waitingFor  = 10 * time.Second // after which the partitions that are waited for are named
+)
+
+// Sequence runs one session of the sequencer until ctx ends or something fails: it reads the tail of the
+// events log, folds the log to know what was decided, and goes on from the positions of the tail.
+func Sequence(ctx context.Context, o SequencerOptions) error {
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Events, Shard: o.Shard})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	core, err := ingest.NewSequencer(o.Ingest)
+	if err != nil {
+		return err
+	}
+	if err := replayFold(ctx, &o, core.Fold, tail); err != nil {
+		return err
+	}
+	core.Resume(positionsOf(&o.Ingest, tail))
+	dead, err := stage.OpenProducer(o.Transport)
+	if err != nil {
+		return err
+	}
+	defer dead.Close()
+	s := &sequencing{o: o, w: w, core: core, dead: dead, seq: tail.NextSeq, sent: map[string]int64{}, lanes: map[laneID]*laneBacklog{}, started: time.Now()}
+	if err := s.openSources(ctx); err != nil {
+		return err
+	}
+	defer s.cl.Close()
+	if o.Ready != nil {
+		o.Ready()
+	}
+	return s.run(ctx)
+}
+
+// replayFold folds the events log up to its tail.
+func replayFold(ctx context.Context, o *SequencerOptions, into *ingest.Fold, tail *frame.Tail) error {
+	if tail.Last.Zero() {
+		return nil
+	}
+	log, err := stage.OpenLog(o.Transport, o.Events, 0)
+	if err != nil {
+		return err
+	}
+	start, err := frame.Start(ctx, log)
+	log.Close()
+	if err != nil {
+		return err
+	}
+	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, start)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var it features.Item
+	for {
+		c, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		for items := c.Each(); items.Next(); {
+			if _, err := features.DecodeItem(items.Item(), &it); err != nil {
+				return fmt.Errorf("events offset %d: %w", c.Offset, err)
+			}
+			into.Apply(&it)
+		}
+		if c.NextSeq() >= tail.NextSeq {
+			return nil
+		}
+	}
+}
+
+func inputName(source string, partition int32) string {
+	return source + "/" + strconv.Itoa(int(partition))
+}
+
+func positionsOf(cfg *ingest.Config, tail *frame.Tail) []ingest.Position {
+	var list []ingest.Position
+	for i := range cfg.Sources {
+		for p := range cfg.Partitions[i] {
+			if at, ok := tail.Input(inputName(cfg.Sources[i].Name, p)); ok {
+				list = append(list, ingest.Position{Source: i, Partition: p, Next: at.Offset})
+			}
+		}
+	}
+	return list
+}
+
+type laneID struct {
+	source    int
+	partition int32
+}
+
+// laneBacklog holds fetched records that the queue of their partition had no room for.
+type laneBacklog struct {
+	records []*kgo.Record
+	paused  bool
+	next    int64 // offset after the last record that was fetched
+}
+
+type sequencing struct {
+	o       SequencerOptions
+	w       *stage.Writer
+	core    *ingest.Sequencer
+	cl      *kgo.Client
+	dead    *stage.Producer
+	topics  map[string]int // topic to source
+	lanes   map[laneID]*laneBacklog
+	pack    frame.Pack
+	item    []byte
+	seq     uint64
+	sent    map[string]int64 // positions of the last frame
+	posBuf  []ingest.Position
+	inBuf   []frame.Input
+	letters int // dead letters that are not flushed
+	refused uint64
+	skewed  uint64
+	started time.Time
+	named   bool
+	headers []ingest.Header
+}
+
+func topicOf(s *ingest.SourceSpec) string {
+	if s.Topic != "" {
+		return s.Topic
+	}
+	return s.Name
+}
+
+// openSources begins to read every partition where the log says.
+func (s *sequencing) openSources(ctx context.Context) error {
+	s.topics = map[string]int{}
+	from := map[string]map[int32]kgo.Offset{}
+	for _, p := range s.core.Positions(nil) {
+		topic := topicOf(&s.o.Ingest.Sources[p.Source])
+		if from[topic] == nil {
+			from[topic] = map[int32]kgo.Offset{}
+			s.topics[topic] = p.Source
+			if err := s.checkPartitions(ctx, topic, s.o.Ingest.Partitions[p.Source]); err != nil {
+				return err
+			}
+		}
+		from[topic][p.Partition] = kgo.NewOffset().At(p.Next)
+		s.lanes[laneID{p.Source, p.Partition}] = &laneBacklog{next: p.Next}
+	}
+	cl, err := s.o.Transport.Client(kgo.ConsumePartitions(from), kgo.KeepControlRecords())
+	if err != nil {
+		return err
+	}
+	s.cl = cl
+	return nil
+}
+
+func (s *sequencing) checkPartitions(ctx context.Context, topic string, want int32) error {
+	n, err := stage.PartitionCount(ctx, s.o.Transport, topic)
+	if err != nil {
+		return fmt.Errorf("source topic %s: %w", topic, err)
+	}
+	if n != want {
+		return fmt.Errorf("source topic %s has %d partitions, the project declares %d; set partitions: %d: %w", topic, n, want, n, stage.ErrReplaced)
+	}
+	return nil
+}
+
+// run polls in a goroutine of its own, so that ticks go on while nothing comes.
+func (s *sequencing) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	fetches := make(chan kgo.Fetches)
+	polled := make(chan struct{})
+	go func() {
+		defer close(polled)
+		for ctx.Err() == nil {
+			f := s.cl.PollRecords(ctx, pollLimit)
+			select {
+			case fetches <- f:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	defer func() { cancel(); <-polled }()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case f := <-fetches:
+			if err := s.take(ctx, f); err != nil {
+				return err
+			}
+		case <-tick.C:
+			s.name()
+		case <-s.w.Ended():
+			return s.w.Err()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := s.drain(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// take offers what was fetched to the order.
+func (s *sequencing) take(ctx context.Context, f kgo.Fetches) error {
+	for _, e := range f.Errors() {
+		if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
+			continue
+		}
+		return fmt.Errorf("fetch %s/%d: %w", e.Topic, e.Partition, stage.Explain(e.Err))
+	}
+	now := time.Now().UnixMicro()
+	f.EachPartition(func(p kgo.FetchTopicPartition) {
+		id := laneID{s.topics[p.Topic], p.Partition}
+		l := s.lanes[id]
+		l.records = append(l.records, p.Records...)
+		if n := len(p.Records); n > 0 {
+			l.next = p.Records[n-1].Offset + 1
+		}
+		s.core.Lag(id.source, id.partition, max(0, p.LastStableOffset-l.next)+int64(len(l.records)), now)
+		s.offer(id, l)
+		if len(l.records) > backlogHigh && !l.paused {
+			l.paused = true
+			s.cl.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Partition}})
+		}
+	})
+	return nil
+}
+
+// offer moves records from a backlog to the order until its queue is full.
+func (s *sequencing) offer(id laneID, l *laneBacklog) {
+	n := 0
+	for _, r := range l.records {
+		if r.Attrs.IsControl() {
+			s.core.Skip(id.source, id.partition, r.Offset+1)
+			n++
+			continue
+		}
+		rec := ingest.Record{Source: id.source, Partition: id.partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}
+		if len(r.Headers) > 0 {
+			rec.Headers = make([]ingest.Header, len(r.Headers))
+			for i, h := range r.Headers {
+				rec.Headers[i] = ingest.Header{Key: h.Key, Value: h.Value}
+			}
+		}
+		if !s.core.Offer(&rec) {
+			break
+		}
+		n++
+	}
+	clear(l.records[:n])
+	l.records = l.records[n:]
+	if len(l.records) == 0 {
+		l.records = nil
+	}
+	if l.paused && len(l.records) < backlogLow {
+		l.paused = false
+		s.cl.ResumeFetchPartitions(map[string][]int32{topicOf(&s.o.Ingest.Sources[id.source]): {id.partition}})
+	}
+}
+
+// drain takes every decision that can be taken now and sends the frame.
+func (s *sequencing) drain(ctx context.Context) error {
+	for {
+		n := 0
+		for {
+			d, ok := s.core.Next()
+			if !ok {
+				break
+			}
+			n++
+			if err := s.put(ctx, d); err != nil {
+				return err
+			}
+		}
+		now := time.Now().UnixMicro()
+		for _, next := range []func(int64) (*ingest.Decision, bool){s.core.Idle, s.core.Tick} {
+			if d, ok := next(now); ok {
+				n++
+				if err := s.put(ctx, d); err != nil {
+					return err
+				}
+			}
+		}
+		for id, l := range s.lanes {
+			if len(l.records) > 0 {
+				s.offer(id, l)
+			}
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return s.flush(ctx)
+}
+
+func (s *sequencing) put(ctx context.Context, d *ingest.Decision) error {
+	d.Item.Seq = s.seq
+	if d.Refusal != nil {
+		s.refuse(ctx, d)
+	}
+	if d.Item.Flags&features.NotLearned != 0 {
+		s.skewed++
+	}
+	s.item = features.AppendItem(s.item[:0], &d.Item)
+	ok, err := s.pack.Add(s.item)
+	if err == nil && !ok {
+		if err = s.send(ctx); err != nil {
+			return err
+		}
+		ok, err = s.pack.Add(s.item)
+	}
+	if err != nil || !ok {
+		return fmt.Errorf("item %d of %d bytes: %w", s.seq, len(s.item), err)
+	}
+	s.seq++
+	if s.o.Taken != nil {
+		s.o.Taken(&d.Item)
+	}
+	if s.pack.Size() >= frameTarget {
+		s.note()
+		return s.send(ctx)
+	}
+	return nil
+}
+
+// note remembers how far the sources are done with after the newest item in the pack. A frame may carry older
+// positions: what was taken is known from the items themselves, positions only pass marks and gaps.
+func (s *sequencing) note() { s.posBuf = s.core.Positions(s.posBuf[:0]) }
+
+func (s *sequencing) refuse(ctx context.Context, d *ingest.Decision) {
+	s.refused++
+	if s.o.DeadLetters == "" || d.Record == nil {
+		return
+	}
+	spec := &s.o.Ingest.Sources[d.Record.Source]
+	key, value, headers := ingest.DeadLetter(d.Record, spec, d.Refusal, s.o.Secret)
+	r := &kgo.Record{Topic: s.o.DeadLetters, Partition: -1, Key: key, Value: value, Timestamp: time.UnixMilli(d.Record.Timestamp)}
+	for _, h := range headers {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+	}
+	s.dead.Send(ctx, r)
+	s.letters++
+}
+
+// flush sends what is in the pack.
+func (s *sequencing) flush(ctx context.Context) error {
+	if s.pack.Len() == 0 {
+		s.report()
+		return nil
+	}
+	s.note()
+	return s.send(ctx)
+}
+
+// send writes a frame. Its dead letters are on the brokers before.
+func (s *sequencing) send(ctx context.Context) error {
+	if s.letters > 0 {
+		if err := s.dead.Flush(ctx); err != nil {
+			return fmt.Errorf("dead letters: %w", err)
+		}
+		s.letters = 0
+	}
+	s.inBuf = s.inBuf[:0]
+	for _, p := range s.posBuf {
+		name := inputName(s.o.Ingest.Sources[p.Source].Name, p.Partition)
+		if at, ok := s.sent[name]; !ok || at != p.Next {
+			s.sent[name] = p.Next
+			s.inBuf = append(s.inBuf, frame.Input{Name: name, Pos: frame.Position{Offset: p.Next}})
+		}
+	}
+	_, err := s.w.Append(ctx, &s.pack, s.inBuf)
+	s.pack.Reset()
+	s.report()
+	return err
+}
+
+func (s *sequencing) report() {
+	if s.o.Progress == nil {
+		return
+	}
+	s.o.Progress(SequencerProgress{Items: s.seq, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
+		Head: s.core.Head(), Watermark: s.core.Watermark(), Done: s.core.Done()})
+}
+
+// name says once which partitions hold up the beginning.
+func (s *sequencing) name() {
+	if s.named || time.Since(s.started) < waitingFor {
+		return
+	}
+	s.named = true
+	if list := s.core.Waiting(); len(list) > 0 {
+		s.o.Logger.Warn("waiting for the first time mark", "partitions", strings.Join(list, ", "),
+			"mend", "write the topics with freshet produce, or set clock: wall")
+	}
+}

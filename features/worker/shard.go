@@ -1,0 +1,221 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
+)
+
+// shard is one parts partition with all its units. One goroutine runs it.
+type shard struct {
+	o         *UnitsOptions
+	feed      *feed
+	index     int
+	partition int32
+	w         *stage.Writer
+	in        chan *batch
+	hashes    []*hash
+	emitted   frame.Position // of events: the parts of items before it are in the log
+	pos       frame.Position // of events: items before it are folded
+	head      int64          // newest event time of those
+	seq       uint64         // of the item at pos
+	cached    int
+
+	pack      frame.Pack
+	parts     []byte // of the current item, packed one after another
+	ends      []int
+	values    []float64
+	committed time.Time
+	took      time.Duration // the last commit
+	swept     time.Time
+}
+
+// hash is one unit: the states of a bucket.
+type hash struct {
+	entity   int
+	prog     *unit.Program
+	claim    *redis.Claim
+	complete bool // states holds every entity of the bucket
+	states   map[string]*entity
+	dirty    []*entity
+	bytes    int // bound on what the dirty ones take in a commit
+	batch    redis.Batch
+}
+
+type entity struct {
+	key   string
+	st    unit.State
+	dirty bool
+}
+
+// growth bounds what one item adds to the state of an entity, its key included.
+const growth = 64 << 10
+
+// positionEvery is how often units that did not change move their position.
+const positionEvery = 500 * time.Millisecond
+
+func (s *shard) run(ctx context.Context) error {
+	tick := time.NewTicker(s.o.CommitEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case b := <-s.in:
+			if err := s.fold(ctx, b); err != nil {
+				return err
+			}
+			s.feed.release(b)
+			if len(s.in) == 0 { // nobody waits for parts that lie here
+				if err := s.flush(ctx); err != nil {
+					return err
+				}
+			}
+		case <-tick.C:
+		case <-s.w.Ended():
+			return s.w.Err()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.due() {
+			if err := s.commit(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// due reports whether enough time has passed since the last commit for the next, so that commits take a fifth of the time at most.
+func (s *shard) due() bool {
+	since := time.Since(s.committed)
+	return since >= s.o.CommitEvery && since >= 5*s.took
+}
+
+// fold applies the touches of a batch that belong to this shard.
+func (s *shard) fold(ctx context.Context, b *batch) error {
+	touches := b.touches[s.index]
+	if err := s.load(ctx, b, touches); err != nil {
+		return err
+	}
+	last := -1
+	for i := range touches {
+		t := &touches[i]
+		if t.item != last {
+			if err := s.endItem(ctx); err != nil {
+				return err
+			}
+			last = t.item
+			s.at(b, t.item)
+		}
+		if err := s.touch(ctx, b, t); err != nil {
+			return err
+		}
+	}
+	if err := s.endItem(ctx); err != nil {
+		return err
+	}
+	c := b.frame
+	s.pos, s.seq = c.At(c.Count), c.NextSeq()
+	if c.Count > c.Skip {
+		s.head = b.heads[c.Count-1]
+	}
+	return nil
+}
+
+// at puts the shard before item i of the batch.
+func (s *shard) at(b *batch, i int) {
+	s.pos, s.seq = b.frame.At(i), b.items[i].Seq
+	if i > b.frame.Skip {
+		s.head = b.heads[i-1]
+	}
+}
+
+// touch reads, then updates, one entity.
+func (s *shard) touch(ctx context.Context, b *batch, t *touch) error {
+	h, it, offset := t.hash, &b.items[t.item], b.frame.Offset
+	emit := t.read && !done(offset, t.item, s.emitted)
+	if done(offset, t.item, h.claim.Position()) {
+		if emit {
+			return fmt.Errorf("state of %s is ahead of an item whose part is missing: %w", h.prog.Name(), frame.ErrDiverged)
+		}
+		return nil
+	}
+	e := h.states[string(b.key(t))]
+	if e != nil && h.prog.Expired(&e.st, b.marks[t.item]) {
+		e.st = unit.State{Tiles: []byte{}}
+	}
+	if emit {
+		var st *unit.State
+		if e != nil {
+			st = &e.st
+		}
+		s.read(h, it, st)
+	}
+	if !t.apply {
+		return nil
+	}
+	more := growth
+	if e != nil && !e.dirty {
+		more += len(e.st.Head) + len(e.st.Tiles)
+	}
+	if len(h.dirty) > 0 && !h.batch.Fits(2*len(h.dirty)+2, h.bytes+more) {
+		// Within one item a unit is touched once, so it has folded nothing of this one yet.
+		if err := s.commitHash(ctx, h); err != nil {
+			return err
+		}
+	}
+	if e == nil {
+		e = &entity{key: string(b.key(t))}
+		h.states[e.key] = e
+		s.cached++
+	}
+	before := len(e.st.Head) + len(e.st.Tiles)
+	h.prog.Apply(&e.st, it, b.marks[t.item])
+	size := len(e.st.Head) + len(e.st.Tiles)
+	if !e.dirty {
+		e.dirty = true
+		h.dirty = append(h.dirty, e)
+		h.bytes += size + 2*len(e.key) + 4
+	} else {
+		h.bytes += max(0, size-before)
+	}
+	return nil
+}
+
+// read takes the part of an entity at a trigger.
+func (s *shard) read(h *hash, it *features.Item, st *unit.State) {
+	p := unit.Part{Event: it.Seq, Entity: h.entity}
+	p.Values, p.Newest = h.prog.Read(s.values[:0], st, it.Time)
+	s.values = p.Values
+	s.parts = unit.AppendPart(s.parts, &p)
+	s.ends = append(s.ends, len(s.parts))
+}
+
+// endItem moves the parts of the item before to the pack, all in one frame.
+func (s *shard) endItem(ctx context.Context) error {
+	if len(s.ends) == 0 {
+		return nil
+	}
+	if s.pack.Size()+len(s.parts)+4*len(s.ends) > frame.MaxPayload {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+	}
+	from := 0
+	for _, to := range s.ends {
+		ok, err := s.pack.Add(s.parts[from:to])
+		if err == nil && !ok {
+			err = fmt.Errorf("%d parts of one item: %w", len(s.ends), stage.ErrItemTooBig)
+		}
+		if err != nil {
+			return err
+		}
+		from = to
+	}
+	s.parts, s.ends = s.parts[:0], s.ends[:0]
+	return nil
+}

@@ -1,0 +1,154 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
+)
+
+// EventsInput is the name of the events log among the inputs of a frame.
+const EventsInput = "events"
+
+// UnitsOptions describe the feature units of a project.
+type UnitsOptions struct {
+	Transport  stage.Transport
+	Project    string
+	Generation uint64
+	Events     string // topic of the events log, one partition
+	Parts      string // topic of the parts
+	Partitions int    // of Parts
+	Sources    []features.Source
+	Entities   []*unit.Program
+	// Reads reports whether some trigger takes a part of entity type e at an item.
+	Reads  func(e int, it *features.Item) bool
+	Store  *redis.Store
+	Logger *slog.Logger
+	// CommitEvery is the least time between two commits of a shard, 5 ms when 0. When commits are dear it
+	// grows, so that they take at most a fifth of the time.
+	CommitEvery time.Duration
+	// MaxCached bounds the entities of one parts partition that are held in memory, 1 million when 0; what does not fit is
+	// loaded from the store again.
+	MaxCached int
+	// Committed is told after each commit of a parts partition; nil: nobody. It may be called from several goroutines.
+	Committed func(UnitsProgress)
+}
+
+// UnitsProgress is how far the units of a parts partition are.
+type UnitsProgress struct {
+	Partition int32
+	Items     uint64        // items of the events log that were folded and committed
+	Head      int64         // newest event time of those, µs
+	Took      time.Duration // of the commit, the wait for the parts included
+	Entities  int           // that the commit wrote
+	Cached    int           // entities in memory
+}
+
+// Units runs one session of the units that belong to these parts partitions until ctx ends or something
+// fails: it claims their states, reads the tails of their parts, folds events from the oldest state on,
+// emits what is new, and commits.
+func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
+	if o.CommitEvery <= 0 {
+		o.CommitEvery = 5 * time.Millisecond
+	}
+	if o.MaxCached <= 0 {
+		o.MaxCached = 1_000_000
+	}
+	f := &feed{o: &o, at: map[place]*shardUnit{}, clock: features.NewClock(o.Sources)}
+	defer func() {
+		for _, s := range f.shards {
+			s.w.Close()
+		}
+	}()
+	for i, p := range partitions {
+		s, err := openShard(ctx, &o, f, i, p)
+		if err != nil {
+			return err
+		}
+		f.shards = append(f.shards, s)
+	}
+	start, head := f.start()
+	f.clock.Head = head
+	f.clock.Watermark = f.clock.WatermarkAt(head)
+	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, start)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range f.shards {
+		s.pos, s.head = start, head
+		g.Go(func() error { return s.run(ctx) })
+	}
+	g.Go(func() error { return f.run(ctx, r) })
+	return g.Wait()
+}
+
+// start is the oldest position that some unit or tail still needs, and the head of the log there.
+func (f *feed) start() (frame.Position, int64) {
+	var at frame.Position
+	head, first := int64(features.NoTime), true
+	for _, s := range f.shards {
+		for _, h := range s.hashes {
+			if p := h.claim.Position(); first || earlier(p, at) {
+				at, first = p, false
+				if head = h.claim.Head(); h.claim.Fresh() {
+					head = features.NoTime
+				}
+			}
+		}
+	}
+	return at, head
+}
+
+// openShard opens the parts partition and claims the states of its units.
+func openShard(ctx context.Context, o *UnitsOptions, f *feed, index int, partition int32) (*shard, error) {
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation})
+	if err != nil {
+		return nil, err
+	}
+	s := &shard{o: o, feed: f, index: index, partition: partition, w: w, in: make(chan *batch, 2), committed: time.Now()}
+	s.emitted, _ = tail.Input(EventsInput)
+	for e, prog := range o.Entities {
+		for b := range prog.Buckets() {
+			if unit.PartitionOf(prog.Name(), b, o.Partitions) != partition {
+				continue
+			}
+			h, err := openHash(ctx, o, e, b)
+			if err != nil {
+				w.Close()
+				return nil, err
+			}
+			if earlier(s.emitted, h.claim.Position()) {
+				w.Close()
+				return nil, fmt.Errorf("state of %s bucket %d is ahead of the parts log %s/%d: the log was replaced: %w", prog.Name(), b, o.Parts, partition, frame.ErrDiverged)
+			}
+			s.hashes = append(s.hashes, h)
+			f.at[place{e, b}] = &shardUnit{shard: index, hash: h}
+		}
+	}
+	return s, nil
+}
+
+func openHash(ctx context.Context, o *UnitsOptions, e, bucket int) (*hash, error) {
+	prog := o.Entities[e]
+	claim, err := o.Store.Claim(ctx, HashOf(o.Project, o.Generation, prog.Name(), bucket), strconv.FormatUint(prog.Fingerprint(), 16))
+	if err != nil {
+		return nil, err
+	}
+	return &hash{entity: e, prog: prog, claim: claim, complete: claim.Fresh(), states: map[string]*entity{}}, nil
+}
+
+// HashOf names the Redis hash of one bucket of an entity type.
+func HashOf(project string, generation uint64, entity string, bucket int) redis.Hash {
+	return redis.Hash{Project: project, Generation: generation, Entity: entity, Bucket: bucket}
+}

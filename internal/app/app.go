@@ -1,0 +1,249 @@
+// Package app runs the roles of a project in one process: sequencer, feature units, joiners and learners,
+// each as sessions that are run again when they end. It is wiring, shared by the commands and the tests.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/worker"
+	"github.com/freshet-ml/freshet/internal/program"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
+	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/trainer"
+	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/trainer/run"
+)
+
+// Roles says what a process runs.
+type Roles struct{ Features, Trainer bool }
+
+// Options describe a process.
+type Options struct {
+	Program     *program.Program
+	Transport   stage.Transport
+	Store       *redis.Store
+	Checkpoints *checkpoint.Store // nil: none
+	Roles       Roles
+	// Groups lets output partitions find their owners among processes; without, this process owns all.
+	Groups      bool
+	Logger      *slog.Logger
+	Workers     int // goroutines that fold models; 0: GOMAXPROCS
+	CommitEvery time.Duration
+	// Publish is told of the learners of a trigger after they folded entries; it must not keep the fold.
+	Publish func(t *trainer.Trigger, f *fold.Fold) error
+	Answer  fold.Answer
+	Taken   func(it *features.Item)
+	// Committed is told of each commit of feature units.
+	Committed func(worker.UnitsProgress)
+	Secret    []byte // for hashes of sensitive fields in dead letters
+}
+
+// App is a process of a project.
+type App struct {
+	o      Options
+	Topics Topics
+
+	mu       sync.Mutex
+	progress Progress
+	changed  chan struct{}
+}
+
+// Progress is how far the stages of this process are.
+type Progress struct {
+	Sequencer worker.SequencerProgress
+	Units     map[int32]worker.UnitsProgress
+	Joiners   map[string]run.JoinerProgress
+	Learners  map[string]uint64 // entries folded, by trigger
+}
+
+// New checks and makes the topics of the project.
+func New(ctx context.Context, o Options) (*App, error) {
+	a := &App{o: o, Topics: TopicsOf(o.Program), changed: make(chan struct{})}
+	a.progress = Progress{Units: map[int32]worker.UnitsProgress{}, Joiners: map[string]run.JoinerProgress{}, Learners: map[string]uint64{}}
+	if a.o.Workers <= 0 {
+		a.o.Workers = runtime.GOMAXPROCS(0)
+	}
+	k := &o.Program.Project.Kafka
+	if err := stage.EnsureTopics(ctx, o.Transport, a.Topics.Specs(int16(k.Replication), k.Retention)...); err != nil {
+		return nil, fmt.Errorf("topics of project %s: %w", o.Program.Project.Name, err)
+	}
+	return a, nil
+}
+
+// EnsureSources makes the source topics that are missing, with the declared partitions: for projects whose
+// topics Freshet fills itself.
+func (a *App) EnsureSources(ctx context.Context) error {
+	var specs []stage.TopicSpec
+	for _, in := range a.o.Program.Project.Inputs() {
+		specs = append(specs, stage.TopicSpec{Name: in.Topic, Partitions: int32(in.Partitions), Keep: true})
+	}
+	return stage.EnsureTopics(ctx, a.o.Transport, specs...)
+}
+
+// Run runs the roles until ctx ends or one fails for good.
+func (a *App) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if a.o.Roles.Features {
+		g.Go(func() error { return a.sequencer(ctx) })
+		g.Go(func() error { return a.units(ctx) })
+	}
+	if a.o.Roles.Trainer {
+		for _, t := range a.o.Program.Triggers {
+			g.Go(func() error { return a.joiner(ctx, t) })
+			g.Go(func() error { return a.learner(ctx, t) })
+		}
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// own runs a stage for the partitions of an output topic that this process owns.
+func (a *App) own(ctx context.Context, topic string, partitions int, f func(ctx context.Context, partitions []int32) error) error {
+	o := stage.OwnOptions{Topic: topic, Logger: a.o.Logger}
+	if a.o.Groups {
+		o.Group = topic
+		return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, p int32) error { return f(ctx, []int32{p}) })
+	}
+	all := make([]int32, partitions)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	o.Static = []int32{0} // one session for all partitions shares one reader of the input
+	return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, _ int32) error { return f(ctx, all) })
+}
+
+func (a *App) sequencer(ctx context.Context) error {
+	return a.own(ctx, a.Topics.Events, 1, func(ctx context.Context, _ []int32) error {
+		cfg, err := a.o.Program.Ingest(false)
+		if err != nil {
+			return err
+		}
+		return worker.Sequence(ctx, worker.SequencerOptions{Transport: a.o.Transport, Ingest: cfg, Events: a.Topics.Events,
+			DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger, Taken: a.o.Taken,
+			Progress: func(p worker.SequencerProgress) { a.note(func(all *Progress) { all.Sequencer = p }) }})
+	})
+}
+
+func (a *App) units(ctx context.Context) error {
+	p := a.o.Program
+	return a.own(ctx, a.Topics.Parts, a.Topics.Partitions, func(ctx context.Context, partitions []int32) error {
+		return worker.Units(ctx, worker.UnitsOptions{Transport: a.o.Transport, Project: p.Project.Name, Generation: p.Generation,
+			Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions, Sources: p.Sources, Entities: p.Entities,
+			Reads: p.Reads, Store: a.o.Store, Logger: a.o.Logger, CommitEvery: a.o.CommitEvery,
+			Committed: func(u worker.UnitsProgress) {
+				a.note(func(all *Progress) { all.Units[u.Partition] = u })
+				if a.o.Committed != nil {
+					a.o.Committed(u)
+				}
+			}}, partitions)
+	})
+}
+
+func (a *App) checkpointName(kind, trigger string) string {
+	return fmt.Sprintf("%s/%x/%s-%s", a.o.Program.Project.Name, a.o.Program.Generation, kind, trigger)
+}
+
+func (a *App) joiner(ctx context.Context, t *trainer.Trigger) error {
+	return a.own(ctx, a.Topics.Logs[t.Name], 1, func(ctx context.Context, _ []int32) error {
+		return run.Joiner(ctx, run.JoinerOptions{Transport: a.o.Transport, Program: a.o.Program.Program, Trigger: t,
+			Generation: a.o.Program.Generation, Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions,
+			Log: a.Topics.Logs[t.Name], Checkpoints: a.o.Checkpoints, Name: a.checkpointName("joiner", t.Name),
+			Every: a.o.Program.Project.Checkpoints.Every, Logger: a.o.Logger,
+			Progress: func(j run.JoinerProgress) { a.note(func(all *Progress) { all.Joiners[t.Name] = j }) }})
+	})
+}
+
+func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
+	o := run.LearnerOptions{Transport: a.o.Transport, Trigger: t, Members: t.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
+		Watch: true, Checkpoints: a.o.Checkpoints, Name: a.checkpointName("models", t.Name), Every: a.o.Program.Project.Checkpoints.Every,
+		Logger: a.o.Logger, Answer: a.o.Answer,
+		After: func(_ context.Context, position uint64) error {
+			a.note(func(all *Progress) { all.Learners[t.Name] = position })
+			return nil
+		}}
+	if a.o.Publish != nil {
+		o.Publish = func(f *fold.Fold) error { return a.o.Publish(t, f) }
+	}
+	// A learner owns no log: it is run again like one that does, under a name that no topic has.
+	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
+		func(ctx context.Context, _ int32) error { return run.Learner(ctx, o) })
+}
+
+func (a *App) note(f func(*Progress)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(&a.progress)
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// Progress returns how far the stages are, and a channel that is closed at the next change.
+func (a *App) Progress() (Progress, <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := Progress{Sequencer: a.progress.Sequencer, Units: map[int32]worker.UnitsProgress{}, Joiners: map[string]run.JoinerProgress{}, Learners: map[string]uint64{}}
+	for k, v := range a.progress.Units {
+		p.Units[k] = v
+	}
+	for k, v := range a.progress.Joiners {
+		p.Joiners[k] = v
+	}
+	for k, v := range a.progress.Learners {
+		p.Learners[k] = v
+	}
+	return p, a.changed
+}
+
+// CaughtUp reports whether everything that the sequencer has ordered has gone through all stages of this process.
+func (a *App) CaughtUp(p *Progress) bool {
+	items := p.Sequencer.Items
+	if len(p.Units) < a.unitPartitions() || len(p.Joiners) < len(a.o.Program.Triggers) {
+		return false
+	}
+	for _, u := range p.Units {
+		if u.Items < items {
+			return false
+		}
+	}
+	for name, j := range p.Joiners {
+		if j.Items < items || p.Learners[name] < j.Entries {
+			return false
+		}
+	}
+	return true
+}
+
+// unitPartitions is how many parts partitions have units.
+func (a *App) unitPartitions() int {
+	return a.Topics.Partitions
+}
+
+// Wait waits until until holds of the progress.
+func (a *App) Wait(ctx context.Context, until func(*Progress) bool) error {
+	for {
+		p, changed := a.Progress()
+		if until(&p) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Finished reports whether the sources have ended and all of them has gone through.
+func (a *App) Finished(p *Progress) bool { return p.Sequencer.Done && a.CaughtUp(p) }
