@@ -101,7 +101,7 @@ func (c *checker) derivedIn(d *Derived, columns []Column, path string, m *Model)
 			c.bad(at, fmt.Sprintf("%s is no category", name), "cross texts", "")
 		}
 	}
-	if d.Expr == "" || c.unfinished(columns) {
+	if d.Expr == "" || c.unfinished() {
 		return
 	}
 	if _, err := expr.CompileNumeric(d.Expr, cols); err != nil {
@@ -131,7 +131,7 @@ func inModel(err error, m *Model) error {
 
 // unfinished reports whether a feature could not be decoded: its columns are not known then, and what
 // names them is not judged.
-func (c *checker) unfinished([]Column) bool {
+func (c *checker) unfinished() bool {
 	for i := range c.p.Features {
 		for _, f := range c.p.Features[i].Features {
 			if f.Agg == "" {
@@ -403,7 +403,10 @@ func (c *checker) pipeline(v any, task models.Task, path string) {
 		case e.Path != "":
 			at += "." + e.Path
 		}
-		near, mend := "", e.Mend
+		mend, near := e.Mend, ""
+		if word, ok := strings.CutPrefix(mend, "did you mean "); ok {
+			mend, near = "", strings.TrimSuffix(word, "?")
+		}
 		c.bad(at, e.Reason, mend, near)
 	}
 }
