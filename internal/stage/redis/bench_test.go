@@ -18,6 +18,14 @@ func eachStore(b *testing.B, bench func(b *testing.B, s *redis.Store)) {
 		b.Cleanup(srv.Close)
 		bench(b, open(b, srv.Redis))
 	})
+	b.Run("volatile", func(b *testing.B) {
+		srv, err := embedded.Start(embedded.Options{NoBroker: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(srv.Close)
+		bench(b, openWith(b, redis.Options{Addrs: []string{srv.Redis}, Volatile: true}))
+	})
 	b.Run("redis-server", func(b *testing.B) { bench(b, open(b, startServer(b, b.TempDir(), "--save", "").addr)) })
 }
 

@@ -41,17 +41,29 @@ type Options struct {
 	TLS      *tls.Config
 	Timeout  time.Duration // of one command and of a connection, 3 s when 0
 	Conns    int           // connections per node, 10 per CPU when 0
+	// Volatile is for a single server that keeps no file, such as the embedded one: up to 64 commits
+	// share a script, since there is no file that could be torn between them. It makes commits of
+	// many hashes several times cheaper where starting a script is dear.
+	Volatile bool
 }
+
+// volatileGroup is the number of commits that share a script on a volatile store.
+const volatileGroup = 64
 
 // Store is a client, safe for all goroutines.
 type Store struct {
-	cl goredis.UniversalClient
+	cl    goredis.UniversalClient
+	group int // commits in a script
+	loads int // loads in a script
 }
 
 // Open makes a client; it connects with the first command.
 func Open(o Options) (*Store, error) {
 	if len(o.Addrs) == 0 || !o.Cluster && len(o.Addrs) > 1 {
 		return nil, fmt.Errorf("redis: %d addresses; give one, or several of a cluster", len(o.Addrs))
+	}
+	if o.Cluster && o.Volatile {
+		return nil, errors.New("redis: a cluster cannot be volatile, its hashes lie in different slots")
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 3 * time.Second
@@ -64,13 +76,17 @@ func Open(o Options) (*Store, error) {
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	if o.Cluster {
-		return &Store{goredis.NewClusterClient(u.Cluster())}, nil
+		return &Store{cl: goredis.NewClusterClient(u.Cluster()), group: 1, loads: 1}, nil
 	}
 	one := u.Simple()
 	if strings.HasPrefix(one.Addr, "/") {
 		one.Network = "unix"
 	}
-	return &Store{goredis.NewClient(one)}, nil
+	s := &Store{cl: goredis.NewClient(one), group: 1, loads: loadGroup}
+	if o.Volatile {
+		s.group = volatileGroup
+	}
+	return s, nil
 }
 
 var quiet sync.Once

@@ -28,7 +28,12 @@ func deadline(t testing.TB) context.Context {
 
 func open(t testing.TB, addr string) *redis.Store {
 	t.Helper()
-	s, err := redis.Open(redis.Options{Addrs: []string{addr}})
+	return openWith(t, redis.Options{Addrs: []string{addr}})
+}
+
+func openWith(t testing.TB, o redis.Options) *redis.Store {
+	t.Helper()
+	s, err := redis.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +50,14 @@ func each(t *testing.T, test func(t *testing.T, s *redis.Store)) {
 		}
 		t.Cleanup(s.Close)
 		test(t, open(t, s.Redis))
+	})
+	t.Run("volatile", func(t *testing.T) {
+		s, err := embedded.Start(embedded.Options{NoBroker: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		test(t, openWith(t, redis.Options{Addrs: []string{s.Redis}, Volatile: true}))
 	})
 	t.Run("redis-server", func(t *testing.T) { test(t, open(t, startServer(t, t.TempDir(), "--save", "").addr)) })
 }
@@ -209,7 +222,7 @@ func TestManyEntities(t *testing.T) {
 func TestCommitsOfSeveralHashesShareATrip(t *testing.T) {
 	each(t, func(t *testing.T, s *redis.Store) {
 		var commits []redis.Commit
-		for i := range 8 {
+		for i := range 150 {
 			h := hash
 			h.Bucket = i
 			c, err := s.Claim(deadline(t), h, "fp")
@@ -233,6 +246,44 @@ func TestCommitsOfSeveralHashesShareATrip(t *testing.T) {
 		for i, k := range commits {
 			if fenced := errors.Is(k.Claim.Err(), redis.ErrFenced); fenced != (i == 5) || !fenced && k.Claim.Position() != at(int64(i)) {
 				t.Errorf("hash %d: %v at %+v", i, k.Claim.Err(), k.Claim.Position())
+			}
+		}
+	})
+}
+
+func TestLoadsOfSeveralHashesShareATrip(t *testing.T) {
+	each(t, func(t *testing.T, s *redis.Store) {
+		var loads []*redis.Load
+		for i := range 100 {
+			h := hash
+			h.Bucket = i
+			c, err := s.Claim(deadline(t), h, "fp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := commit(t, c, 1, map[string]redis.State{"k": {Moving: []byte{byte(i)}}}); err != nil {
+				t.Fatal(err)
+			}
+			keys := []string{"absent", "k"}
+			for len(keys) < i*13 { // some need several commands
+				keys = append(keys, fmt.Sprint(len(keys)))
+			}
+			loads = append(loads, &redis.Load{Claim: c, Keys: keys})
+		}
+		stolen := hash
+		stolen.Bucket = 5
+		if _, err := s.Claim(deadline(t), stolen, "fp"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Load(deadline(t), loads...); !errors.Is(err, redis.ErrFenced) {
+			t.Errorf("loads with one fenced: %v", err)
+		}
+		for i, l := range loads {
+			if fenced := l.Claim.Err() != nil; fenced != (i == 5) {
+				t.Errorf("hash %d: %v", i, l.Claim.Err())
+			}
+			if i != 5 && (len(l.States) != len(l.Keys) || l.States[0].Moving != nil || string(l.States[1].Moving) != string([]byte{byte(i)})) {
+				t.Errorf("hash %d: %d of %d states", i, len(l.States), len(l.Keys))
 			}
 		}
 	})
