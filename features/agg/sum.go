@@ -83,5 +83,11 @@ func mergeSum(c, o []byte, at int) {
 	putF64(c, at+8, comp+f64(o, at+8))
 }
 
-// total returns the compensated sum at that offset.
-func total(c []byte, at int) float64 { return f64(c, at) + f64(c, at+8) }
+// total returns the compensated sum at that offset, infinite once the sum overflowed.
+func total(c []byte, at int) float64 {
+	sum := f64(c, at)
+	if sum-sum != 0 { // the compensation is NaN
+		return sum
+	}
+	return sum + f64(c, at+8)
+}

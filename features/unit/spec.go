@@ -20,7 +20,7 @@ type Feature struct {
 	Exact  bool          // keep raw events for the whole window, up to a stated cap
 	Lag    time.Duration // read as of this long before the asked time; windowed features only
 
-	K        int           // last_k, first_k: how many values (columns Name_1 is the newest …); lag_k
+	K        int           // last_k, first_k: how many values (columns Name_1, Name_2 …, best first); lag: how many events ago
 	HalfLife time.Duration // decayed_*: time in which a weight halves
 	Weight   float64       // decayed_mean by event: weight of the newest value in (0, 1); 0: by HalfLife
 

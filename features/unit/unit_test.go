@@ -303,12 +303,13 @@ func TestExactUntilItsCap(t *testing.T) {
 
 // TestResultsThatAreNotFinite are missing and counted.
 func TestResultsThatAreNotFinite(t *testing.T) {
-	p := mustCompile(t, []Feature{{Name: "r", Agg: "ratio", Value: "x", Per: "y - y"}, {Name: "s", Agg: "since", Where: "x / (y - y) > 0"}})
+	p := mustCompile(t, []Feature{{Name: "r", Agg: "ratio", Value: "x", Per: "y - y"}, {Name: "s", Agg: "since", Where: "x / (y - y) > 0"}, {Name: "sum", Agg: "sum", Value: "x * 1e308"}})
 	var st State
-	p.Apply(&st, sold(1, start, 5, 1, "n"), start)
-	wantColumns(t, "over zero", read(p, &st, start), map[string]float64{"r": math.NaN(), "s": math.NaN()})
-	if p.Stats().NotFinite == 0 {
-		t.Error("not counted")
+	p.Apply(&st, sold(1, start, 1, 1, "n"), start)
+	p.Apply(&st, sold(2, start, 1, 1, "n"), start)
+	wantColumns(t, "over zero", read(p, &st, start), map[string]float64{"r": math.NaN(), "s": math.NaN(), "sum": math.NaN()})
+	if n := p.Stats().NotFinite; n != 2 {
+		t.Errorf("%d results counted, want 2", n)
 	}
 }
 
@@ -320,6 +321,27 @@ func TestItemsThatDoNotConcernIt(t *testing.T) {
 	p.Apply(&st, &features.Item{Kind: features.TickItem, Time: start}, start)
 	if len(st.Head) > 0 || st.HeadDirty {
 		t.Error("the state changed")
+	}
+}
+
+// TestPastReadsNeverSeeTheFuture: a dense entity read at any earlier time may miss events, and never
+// counts one after that time.
+func TestPastReadsNeverSeeTheFuture(t *testing.T) {
+	over := []time.Duration{time.Minute, time.Hour, 6 * time.Hour}
+	p := mustCompile(t, []Feature{{Name: "max", Agg: "max", Value: "x", Over: over, Suffix: true}, {Name: "n", Agg: "count", Over: over, Suffix: true},
+		{Name: "life", Agg: "max", Value: "x"}, {Name: "before", Agg: "max", Value: "x", Over: over[:1], Lag: time.Hour}})
+	var st State
+	for i := range int64(5000) { // x is the second of the event
+		p.Apply(&st, sold(uint64(i), start+i*10*second, float64(i*10), 1, "n"), start+i*10*second)
+	}
+	for i := range int64(6000) {
+		t0 := i * 9
+		got := read(p, &st, start+t0*second)
+		for name, most := range map[string]int64{"max_1m": t0, "max_1h": t0, "max_6h": t0, "life": t0, "before": t0 - 3600, "n_1m": 6 + 1, "n_1h": 360 + 6, "n_6h": 2160 + 90} {
+			if got[name] > float64(most) {
+				t.Fatalf("at second %d %s is %v, above %d", t0, name, got[name], most)
+			}
+		}
 	}
 }
 
