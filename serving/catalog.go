@@ -128,6 +128,11 @@ func (m *Model) check() error {
 	case m.ID >= len(m.Fields):
 		return fmt.Errorf("model %s: field %d names its examples, of %d", m.Name, m.ID, len(m.Fields))
 	}
+	for _, f := range m.Vector.Fields {
+		if f >= len(m.Fields) {
+			return fmt.Errorf("model %s: its vector reads field %d of a trigger with %d", m.Name, f, len(m.Fields))
+		}
+	}
 	for _, c := range m.Columns {
 		if c < 0 || c >= m.Vector.Width() {
 			return fmt.Errorf("model %s: column %d of a vector of %d", m.Name, c, m.Vector.Width())

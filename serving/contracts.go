@@ -30,8 +30,8 @@ type EntityKey struct {
 }
 
 // EntityState is the state of one entity as committed. Its buffers belong to the caller of
-// States.Read, who hands the same structs in again: implementations append to State's slices from
-// length 0.
+// States.Read, who hands the same structs in again: implementations set every field, and may reuse the
+// memory of State's slices.
 type EntityState struct {
 	State     unit.State
 	Found     bool

@@ -2,8 +2,10 @@ package serving
 
 import (
 	"context"
+	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -47,4 +49,50 @@ func serving(ok bool) healthpb.HealthCheckResponse_ServingStatus {
 		return healthpb.HealthCheckResponse_SERVING
 	}
 	return healthpb.HealthCheckResponse_NOT_SERVING
+}
+
+// watchStream ends a Watch of grpc.health.v1 when the server stops, as soon as the watcher knows:
+// else every watcher would hold up the drain to its bound.
+type watchStream struct {
+	grpc.ServerStream
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	stopping bool
+	told     bool // the last message said NOT_SERVING
+}
+
+// watched wraps the stream; its context ends with the returned function.
+func (s *Server) watched(ss grpc.ServerStream) (*watchStream, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ss.Context())
+	w := &watchStream{ServerStream: ss, ctx: ctx, cancel: cancel}
+	go func() { // ends with the stream
+		select {
+		case <-ctx.Done():
+		case <-s.stopping:
+			w.note(func() { w.stopping = true })
+		}
+	}()
+	return w, cancel
+}
+
+func (w *watchStream) note(set func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if set(); w.stopping && w.told {
+		w.cancel()
+	}
+}
+
+// Context returns the context that ends when the watcher knows that the server stops.
+func (w *watchStream) Context() context.Context { return w.ctx }
+
+// SendMsg sends a status and remembers it.
+func (w *watchStream) SendMsg(m any) error {
+	err := w.ServerStream.SendMsg(m)
+	if r, ok := m.(*healthpb.HealthCheckResponse); ok {
+		w.note(func() { w.told = r.GetStatus() != healthpb.HealthCheckResponse_SERVING })
+	}
+	return err
 }

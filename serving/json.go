@@ -99,7 +99,10 @@ func typedField(x any, f protoreflect.FieldDescriptor, path string, depth int) (
 	switch {
 	case f.IsMap():
 		m, ok := x.(map[string]any)
-		if !ok || f.MapValue().Message() == nil {
+		if !ok && x != nil {
+			return nil, invalid("JSON", path+" is no object", "see proto/README.md for the messages")
+		}
+		if f.MapValue().Message() == nil {
 			return x, nil
 		}
 		for k, e := range m {
@@ -120,6 +123,9 @@ func typedField(x any, f protoreflect.FieldDescriptor, path string, depth int) (
 
 func typedList(x any, f protoreflect.FieldDescriptor, path string, depth int) (any, error) {
 	l, ok := x.([]any)
+	if !ok && x != nil {
+		return nil, invalid("JSON", path+" is no list", "write it in [ ]")
+	}
 	if !ok {
 		return x, nil
 	}

@@ -36,10 +36,13 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 // stream is what every stream passes; slots and deadlines are for each request of it.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer s.recovered(info.FullMethod, &err)
-	if !open(info.FullMethod) {
-		if err := s.authorize(bearer(ss.Context())); err != nil {
-			return toStatus(err)
-		}
+	if open(info.FullMethod) {
+		w, done := s.watched(ss)
+		defer done()
+		return next(srv, w)
+	}
+	if err := s.authorize(bearer(ss.Context())); err != nil {
+		return toStatus(err)
 	}
 	return next(srv, ss)
 }

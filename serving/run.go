@@ -128,8 +128,8 @@ func (s *Server) startLog() (stop func()) {
 
 // drain ends both servers within the time allowed.
 func (s *Server) drain(g *grpc.Server, web *http.Server) {
-	s.health.Shutdown()
 	s.draining.Store(true)
+	s.health.Shutdown()
 	close(s.stopping)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
 	defer cancel()

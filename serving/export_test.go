@@ -1,0 +1,7 @@
+package serving
+
+// UnmarshalJSON and MarshalJSON are the codec of the HTTP API, for its fuzz test.
+var (
+	UnmarshalJSON = unmarshal
+	MarshalJSON   = marshal
+)
