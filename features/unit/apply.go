@@ -42,8 +42,10 @@ func (p *Program) Apply(st *State, it *features.Item, watermark int64) {
 	for _, i := range p.bySource[it.Source] {
 		if it.Flags&features.Tombstone != 0 {
 			st.Head = setSection(st.Head, headLen, i, nil)
-			st.Tiles = setSection(st.Tiles, tilesLen, i, nil)
-			st.TilesDirty = true
+			if len(st.Tiles) > 0 {
+				st.Tiles = setSection(st.Tiles, tilesLen, i, nil)
+				st.TilesDirty = true
+			}
 			continue
 		}
 		f.row(i, p.streams[i])

@@ -131,11 +131,11 @@ func (c *cells) flush(s *stream, dst []byte) []byte {
 // read at ref or later tells them apart; what no window needs goes into the base of lifetime features.
 func (f *folding) seal(i int, s *stream, rows []byte) {
 	sc := f.sc
+	f.p.ensureTiles(f.st)
 	start, end := section(f.st.Tiles, tilesLen, i)
 	m := merging{s: s, sc: sc, expiry: s.expiry(f.ref), rows: rows, tiles: f.st.Tiles[start:end]}
 	m.run(f.ref)
 	f.st.Tiles = setSection(f.st.Tiles, tilesLen, i, sc.tiles)
-	f.st.TilesDirty = true
 }
 
 // merging is one pass over old tiles and sealed rows, newest first.

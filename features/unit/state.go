@@ -17,7 +17,7 @@ import (
 // program: length u32, bytes. The bytes of a stream are rows in the order of (time, seq): time i64, seq
 // u64, inputs f64 each. Those of a set are as agg.Set says.
 //
-// Tiles: version u8, then for each stream: length u32, records newest first: length u32 (of the whole
+// Tiles: nothing as long as nothing was sealed; else version u8, then for each stream: length u32, records newest first: length u32 (of the whole
 // record), start i64, hop code u8 (255: the base of lifetime features, always last), newest event time
 // i64, the fixed cells, then the growing cells, each with its length u32. Numbers are little endian.
 type State struct {
@@ -50,7 +50,7 @@ func (st *State) Newest() int64 {
 	return int64(binary.LittleEndian.Uint64(st.Head[1:]))
 }
 
-// ensure gives an empty state its empty sections.
+// ensure gives an empty head its empty sections.
 func (p *Program) ensure(st *State) {
 	if len(st.Head) == 0 {
 		st.Head = append(st.Head, version)
@@ -59,11 +59,15 @@ func (p *Program) ensure(st *State) {
 		st.Head = append(st.Head, make([]byte, sectionLen*(len(p.streams)+len(p.sets)))...)
 		st.HeadDirty = true
 	}
+}
+
+// ensureTiles gives a state without tiles their empty sections.
+func (p *Program) ensureTiles(st *State) {
 	if len(st.Tiles) == 0 {
 		st.Tiles = append(st.Tiles, version)
 		st.Tiles = append(st.Tiles, make([]byte, sectionLen*len(p.streams))...)
-		st.TilesDirty = true
 	}
+	st.TilesDirty = true
 }
 
 // section returns where the bytes of section i begin and end, of a blob whose first section stands at from.
@@ -92,16 +96,18 @@ func (p *Program) CheckState(st *State) error {
 	if len(st.Head) == 0 && len(st.Tiles) == 0 {
 		return nil
 	}
-	if len(st.Head) < headLen || st.Head[0] != version || len(st.Tiles) < tilesLen || st.Tiles[0] != version {
+	if len(st.Head) < headLen || st.Head[0] != version || len(st.Tiles) > 0 && st.Tiles[0] != version {
 		return fmt.Errorf("state of an entity of %s: unknown version or cut short; refold it from the events log", p.entity.Name)
 	}
 	heads, err := sections(st.Head[headLen:], len(p.streams)+len(p.sets))
 	if err != nil {
 		return fmt.Errorf("head of an entity of %s: %w", p.entity.Name, err)
 	}
-	tiles, err := sections(st.Tiles[tilesLen:], len(p.streams))
-	if err != nil {
-		return fmt.Errorf("tiles of an entity of %s: %w", p.entity.Name, err)
+	tiles := make([][]byte, len(p.streams))
+	if len(st.Tiles) > 0 {
+		if tiles, err = sections(st.Tiles[tilesLen:], len(p.streams)); err != nil {
+			return fmt.Errorf("tiles of an entity of %s: %w", p.entity.Name, err)
+		}
 	}
 	for i, s := range p.streams {
 		if err := s.check(heads[i], tiles[i]); err != nil {
