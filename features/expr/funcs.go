@@ -156,7 +156,11 @@ func timePart(at ast.Node, name string, f func(time.Time) int, args []ast.Node, 
 	if len(nodes) < 1 || len(nodes) > 2 {
 		return node{}, wrong(at, "%s takes a time and, if wanted, a time zone", name)
 	}
-	if nodes[0].time == nil {
+	x := nodes[0].time
+	if x == nil {
+		x = nodes[0].seconds
+	}
+	if x == nil {
 		return node{}, wrong(at, "%s takes a time, not a %s", name, kindName(nodes[0]))
 	}
 	zone := time.UTC
@@ -170,7 +174,6 @@ func timePart(at ast.Node, name string, f func(time.Time) int, args []ast.Node, 
 		}
 		zone = z
 	}
-	x := nodes[0].time
 	return numNode(func(in input) float64 {
 		t, ok := x(in)
 		if !ok {

@@ -37,6 +37,7 @@ type node struct {
 	truth    func(input) tri
 	text     func(input) (string, bool)
 	time     func(input) (int64, bool)
+	seconds  func(input) (int64, bool)  // a numeric column of a vector, read as a time
 	field    func(input) features.Value // a lone int field
 	category bool                       // num is the features.Category of a text
 	literal  *string                    // a text literal
@@ -140,7 +141,7 @@ func columnNode(slot int, kind features.ColumnKind) node {
 	})
 	n.category = kind == features.Categorical
 	if num := n.num; !n.category {
-		n.time = func(in input) (int64, bool) { return microsOf(num(in)) }
+		n.seconds = func(in input) (int64, bool) { return microsOf(num(in)) }
 	}
 	return n
 }
