@@ -141,8 +141,10 @@ func (p *Pack) Add(item []byte) (bool, error) {
 	return true, nil
 }
 
-// Len is the number of items, Size their packed bytes.
-func (p *Pack) Len() int  { return p.count }
+// Len is the number of items.
+func (p *Pack) Len() int { return p.count }
+
+// Size is the bytes that the items take in the frame.
 func (p *Pack) Size() int { return len(p.buf) }
 
 // Reset empties the pack and keeps its memory.

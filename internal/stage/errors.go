@@ -21,8 +21,10 @@ var (
 	ErrItemTooBig = frame.ErrTooBig
 	// ErrPassed is a position that retention has removed. The output must be rebuilt.
 	ErrPassed = errors.New("retention has passed the stored position")
-	// ErrReplaced is a topic that was deleted, made anew or has other partitions than before.
-	ErrReplaced = errors.New("topic is missing, was recreated or has other partitions")
+	// ErrReplaced is a topic that was made anew or has other partitions than before.
+	ErrReplaced = errors.New("topic was recreated or has other partitions")
+	// ErrMissing is a topic or partition that the broker does not know, or not yet. It is retriable.
+	ErrMissing = errors.New("topic or partition is missing")
 	// ErrSettings is a topic whose settings would lose data.
 	ErrSettings = errors.New("unfit topic")
 )
@@ -50,8 +52,10 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return fmt.Errorf("%w: %w", ErrPassed, err)
-	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 		return fmt.Errorf("%w: %w", ErrReplaced, err)
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("%w: %w", ErrMissing, err)
 	case errors.As(err, &lost):
 		return fmt.Errorf("%w: %w", frame.ErrDiverged, err)
 	}

@@ -52,7 +52,7 @@ func (l *Log) offset(all kadm.ListedOffsets, err error) (int64, error) {
 	o, ok := all.Lookup(l.topic, l.partition)
 	switch {
 	case !ok:
-		return 0, fmt.Errorf("offsets of %s/%d: %w", l.topic, l.partition, ErrReplaced)
+		return 0, fmt.Errorf("offsets of %s/%d: %w", l.topic, l.partition, ErrMissing)
 	case o.Err != nil:
 		return 0, fmt.Errorf("offsets of %s/%d: %w", l.topic, l.partition, explain(o.Err))
 	}

@@ -279,7 +279,19 @@ func TestCutHead(t *testing.T) {
 	}
 }
 
-func TestRetentionPassesAnOpenReader(t *testing.T) {
+func TestMissingTopicIsTriedAgain(t *testing.T) {
+	tr, _ := start(t, 1)
+	_, err := stage.OpenReader(deadline(t), tr, "nowhere", 0, frame.Position{})
+	if !errors.Is(err, stage.ErrMissing) || stage.Final(err) {
+		t.Errorf("reader of a topic that is not there: %v", err)
+	}
+	_, _, err = stage.OpenWriter(deadline(t), tr, stage.WriterOptions{Topic: topic, Partition: 3})
+	if !errors.Is(err, stage.ErrMissing) || stage.Final(err) {
+		t.Errorf("writer of a partition that is not there: %v", err)
+	}
+}
+
+func TestTopicMadeAnewEndsAnOpenReader(t *testing.T) {
 	tr, k := start(t, 1)
 	w, _ := open(t, tr)
 	appendItems(t, w, 1)

@@ -91,7 +91,34 @@ func ensure(ctx context.Context, adm *kadm.Client, s *TopicSpec) error {
 	case err != nil:
 		return fmt.Errorf("create: %w", err)
 	}
-	return nil
+	return led(ctx, adm, s)
+}
+
+// led waits until every partition of a new topic has a leader, which a cluster spreads after it has
+// said that the topic is there.
+func led(ctx context.Context, adm *kadm.Client, s *TopicSpec) error {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		topics, err := adm.ListTopics(ctx, s.Name)
+		if err != nil {
+			return fmt.Errorf("describe: %w", err)
+		}
+		have := 0
+		for _, p := range topics[s.Name].Partitions {
+			if p.Err == nil && p.Leader >= 0 {
+				have++
+			}
+		}
+		if have == int(s.Partitions) {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d partitions have a leader: %w", have, s.Partitions, ctx.Err())
+		}
+	}
 }
 
 func check(ctx context.Context, adm *kadm.Client, s *TopicSpec) error {
