@@ -80,6 +80,7 @@ type served struct {
 	*Model
 	need     []int  // parts of the vector that calls read
 	required []bool // fields that must be there unless nullable
+	key      []bool // fields that are part of a needed entity's key
 	fields   map[string]int
 	metrics  modelMetrics
 }
@@ -93,7 +94,7 @@ func compile(m *Model) (*served, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	s := &served{Model: m, required: make([]bool, len(m.Fields)), fields: make(map[string]int, len(m.Fields))}
+	s := &served{Model: m, required: make([]bool, len(m.Fields)), key: make([]bool, len(m.Fields)), fields: make(map[string]int, len(m.Fields))}
 	for i, f := range m.Fields {
 		s.fields[f.Name] = i
 	}
@@ -193,7 +194,8 @@ func newIndex(c *Catalog) (*index, error) {
 func (s *served) requireKeys(entities []Entity) {
 	for _, i := range s.need {
 		for _, k := range entities[s.Vector.Parts[i].Entity].Key {
-			s.required[s.fields[k.Name]] = true
+			at := s.fields[k.Name]
+			s.required[at], s.key[at] = true, true
 		}
 	}
 }

@@ -99,7 +99,8 @@ type Log interface {
 
 // Reporter tells what a server itself cannot know.
 type Reporter interface {
-	// Report fills in head, watermark, stages, sources, triggers, waiting_for and warnings.
+	// Report fills in head, watermark, stages, sources, triggers and warnings; it may add to
+	// waiting_for, which has the server's own reasons already.
 	Report(ctx context.Context, to *freshetv1.StatusResponse)
 	// Waiting names what must happen before features can be served; empty: nothing.
 	Waiting() string

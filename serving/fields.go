@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxText  = 1 << 10 // bytes of a text field or key, as in entity keys
+	maxKey   = 1 << 10 // bytes of a text that is part of an entity's key
 	maxIDLen = 256     // bytes of a prediction id
 )
 
@@ -54,9 +54,6 @@ func convert(f *features.Field, v *freshetv1.Value) (features.Value, error) {
 func convertText(f *features.Field, s string) (features.Value, error) {
 	switch f.Kind {
 	case features.String:
-		if len(s) > maxText {
-			return features.Value{}, invalid("TEXT_TOO_LONG", fmt.Sprintf("field %s has %d bytes", f.Name, len(s)), fmt.Sprintf("at most %d", maxText))
-		}
 		return features.StringValue(s), nil
 	case features.Time:
 		t, err := time.Parse(time.RFC3339Nano, s)
@@ -79,6 +76,14 @@ func convertDouble(f *features.Field, x float64) (features.Value, error) {
 		return features.IntValue(int64(x)), nil
 	}
 	return features.Value{}, wrongType(f, "double")
+}
+
+// checkKey refuses texts that are too long for an entity's key.
+func checkKey(f *features.Field, v features.Value) error {
+	if n := len(v.Str()); n > maxKey {
+		return invalid("KEY_TOO_LONG", fmt.Sprintf("key field %s has %d bytes", f.Name, n), fmt.Sprintf("at most %d", maxKey))
+	}
+	return nil
 }
 
 func wrongType(f *features.Field, got string) error {
@@ -117,6 +122,9 @@ func (s *served) values(dst []features.Value, row int, given map[string]*freshet
 		}
 		seen++
 		x, err := convert(f, v)
+		if err == nil && s.key[i] {
+			err = checkKey(f, x)
+		}
 		if err != nil {
 			err.(*Error).Message = fmt.Sprintf("row %d: %s", row, err.(*Error).Message)
 			return dst, err

@@ -59,7 +59,7 @@ func TestBadPredictions(t *testing.T) {
 		"no time":           {with("at", client.String("noon")), codes.InvalidArgument, "RFC 3339"},
 		"time for text":     {with("origin", client.Time(start)), codes.InvalidArgument, "got time"},
 		"time out of range": {with("at", &freshetv1.Value{Kind: &freshetv1.Value_Time{Time: &timestamppb.Timestamp{Seconds: 1 << 60}}}), codes.InvalidArgument, "out of range"},
-		"long key":          {with("origin", client.String(strings.Repeat("x", 1025))), codes.InvalidArgument, "has 1025 bytes"},
+		"long key":          {with("origin", client.String(strings.Repeat("x", 1025))), codes.InvalidArgument, "key field origin has 1025 bytes"},
 		"unknown field":     {with("orgin", client.String("JFK")), codes.InvalidArgument, "takes no field orgin; it takes id, origin"},
 		"long id":           {ask("late", &freshetv1.Row{Id: strings.Repeat("x", 257)}), codes.InvalidArgument, "at most 256"},
 		"short vector":      {ask("late", &freshetv1.Row{Vector: []float64{1, 2}}), codes.InvalidArgument, "vector of 2 numbers, model late takes 6"},

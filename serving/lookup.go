@@ -157,6 +157,9 @@ func (s *Server) lookupKeys(c *call, sel *selection, row int, given map[string]*
 				return features.Value{}, false
 			}
 			x, err := convert(&f, v)
+			if err == nil {
+				err = checkKey(&f, x)
+			}
 			if err != nil {
 				err.(*Error).Message = fmt.Sprintf("row %d: %s", row, err.(*Error).Message)
 				fault = err

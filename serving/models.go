@@ -118,10 +118,10 @@ func (s *Server) Status(ctx context.Context, _ *freshetv1.StatusRequest) (*fresh
 		resp.Clock = "events"
 	}
 	resp.WaitingFor = s.waiting()
-	resp.Ready = len(resp.WaitingFor) == 0
 	if s.deps.Report != nil {
 		s.deps.Report.Report(ctx, resp)
 	}
+	resp.Ready = len(resp.WaitingFor) == 0
 	return resp, nil
 }
 

@@ -57,6 +57,9 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 // turn away; calls in flight end, for at most Drain; what is left is cut off; the queue of served vectors is
 // written, again for at most Drain.
 func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http.Handler) error {
+	if err := s.exposed(onGRPC, onHTTP); err != nil {
+		return errors.Join(err, closeAll(onGRPC, onHTTP))
+	}
 	var secure *tls.Config
 	if s.config.TLS != nil {
 		var err error
@@ -94,6 +97,19 @@ func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http
 	err = group.Wait()
 	logged()
 	return err
+}
+
+// exposed refuses to let other machines in with neither TLS nor tokens, unless that was asked for.
+func (s *Server) exposed(listeners ...net.Listener) error {
+	if s.config.Insecure || s.config.TLS != nil || len(s.tokens) > 0 {
+		return nil
+	}
+	for _, l := range listeners {
+		if l != nil && !Loopback(l.Addr()) {
+			return fmt.Errorf("serve on %s: other machines could ask without TLS and without a token; set serving.tls or serving.tokens, or serving.insecure: true if a proxy protects it", l.Addr())
+		}
+	}
+	return nil
 }
 
 func closeAll(listeners ...net.Listener) error {

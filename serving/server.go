@@ -29,6 +29,7 @@ type Config struct {
 	Reflection  bool
 	Tokens      []string // bearer tokens that clients may show; empty: none needed
 	TLS         *TLS     // nil: plain text
+	Insecure    bool     // allow addresses beyond this machine without TLS and without tokens
 	LogQueue    int      // log: async: served vectors that wait to be logged; 8192
 }
 
