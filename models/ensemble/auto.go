@@ -26,13 +26,13 @@ type Expert struct {
 
 // encoder sizes of auto.
 const (
-	autoSlots     = 32    // categories with a column of their own
-	autoOverflow  = 64    // hashed columns for the others
-	autoSmoothing = 20    // examples that the mean of all counts for
-	autoBits      = 12    // cells of a target encoder
-	autoClip      = 5     // standard deviations
-	autoWinsorise = 8     // standard deviations
-	autoHalfLife  = 20000 // values
+	autoSlots     = 32     // categories with a column of their own
+	autoOverflow  = 64     // hashed columns for the others
+	autoSmoothing = 20     // examples that the mean of all counts for
+	autoBits      = 12     // cells of a target encoder
+	autoClip      = 5      // standard deviations
+	autoWinsorise = 8      // standard deviations
+	autoHalfLife  = 100000 // values
 )
 
 // Auto returns the catalogue entry of the model that a project gets when it names none. extra are
@@ -47,15 +47,17 @@ func Auto(extra ...Expert) models.Component {
 		Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
 		Params: []models.Param{
 			{Name: "experts", Default: names, Choices: names, Doc: "the models that are mixed"},
-			{Name: "learning_rate", Default: 0.03, Range: models.Above(0), Doc: "step length of steady; quick takes three times as much"},
-			{Name: "discount", Default: 0.9999, Range: models.AboveTo(0, 1), Doc: "how fast steady forgets squared gradients"},
-			{Name: "share", Default: 0.0005, Range: models.Range{Min: 0, Max: 1, OpenMax: true}, Doc: "part of every expert's weight that is dealt out evenly at each label, so that a better one is found soon after a change"},
+			{Name: "learning_rate", Default: 0.02, Range: models.Above(0), Doc: "step length of steady; quick takes five times as much"},
+			{Name: "discount", Default: 0.99999, Range: models.AboveTo(0, 1), Doc: "how fast steady forgets squared gradients"},
+			{Name: "bend", Default: 5.0, Range: models.AtLeast(0), Unit: "units of the columns", Doc: "magnitude at which numbers turn from linear to logarithmic; 0: found for each column from its tail"},
+			{Name: "mixing_rate", Default: 0.05, Range: models.AboveTo(0, 1), Doc: "how much of a loss counts against an expert's weight: 1 is Bayes' rule, which under label delay runs after every shower of like labels"},
+			{Name: "share", Default: 0.00005, Range: models.Range{Min: 0, Max: 1, OpenMax: true}, Doc: "part of every expert's weight that is dealt out evenly at each label, so that a better one is found soon after a change"},
 			{Name: "calibrate", Default: true, Doc: "binary only: bend the mixture's probability online so that it is true on average"},
 		},
 		Cost:   "O(experts × entries)",
 		Memory: "about 100 bytes per encoded column; up to 64 KB per categorical column",
 		Source: "mixture: Herbster and Warmuth 1998 (fixed share); calibration: Platt 1999, by gradient steps",
-		Doc: "What a project gets when it names no model. Numbers: signed_log bent where each column's tail asks for it, ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
+		Doc: "What a project gets when it names no model. Numbers: signed_log (values well below 5 stay in proportion, larger ones are compressed; bend: 0 finds a bend for each column), ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
 			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. Then a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own), of the prior or mean, " +
 			"two linear models with discounted adagrad (steady, quick), a parameter-free one (coin) and a tree where there is one; then online calibration. Labels of a regression are standardised for the linear experts. " +
 			"Each expert is weighed by the answer it gave at the predict record: Predict appends the mixture before calibration and the experts' answers after its own.",
@@ -72,13 +74,13 @@ type auto struct {
 }
 
 func newAuto(a models.Args, env models.Env, extra []Expert) (models.Learner, error) {
-	stages := encoders(env)
+	stages := encoders(env, a.Float("bend"))
 	in := env
 	if len(stages) > 0 {
 		in.Schema = stages[len(stages)-1].Schema()
 	}
 	m := &auto{chain: models.NewChain(stages)}
-	m.task, m.k, m.share = env.Task, models.AnswerLen(env.Task, env.Classes), a.Float("share")
+	m.task, m.k, m.share, m.rate = env.Task, models.AnswerLen(env.Task, env.Classes), a.Float("share"), a.Float("mixing_rate")
 	m.calibrate = a.Bool("calibrate") && env.Task == models.Binary
 	m.platt.slope = 1
 	for _, name := range a.Texts("experts") {
@@ -114,7 +116,7 @@ func newAuto(a models.Args, env models.Env, extra []Expert) (models.Learner, err
 }
 
 // encoders are the transformers before the linear experts.
-func encoders(env models.Env) []models.Transformer {
+func encoders(env models.Env, bend float64) []models.Transformer {
 	var ts []models.Transformer
 	schema := env.Schema
 	var numeric, categorical []int
@@ -135,7 +137,7 @@ func encoders(env models.Env) []models.Transformer {
 		add(preprocess.NewTargetEncoder(schema, categorical, autoSmoothing, autoBits, true))
 	}
 	if len(numeric) > 0 {
-		add(preprocess.NewSignedLog(schema, numeric, 0))
+		add(preprocess.NewSignedLog(schema, numeric, bend))
 		add(preprocess.NewEWScaler(schema, numeric, autoHalfLife, autoWinsorise, autoClip))
 		add(preprocess.NewMissingIndicator(schema, numeric))
 	}
@@ -160,7 +162,7 @@ func newExpert(name string, a models.Args, env models.Env) (models.Learner, erro
 			return optim.NewAdaGrad(n, a.Float("learning_rate"), a.Float("discount"), 1e-8)
 		}
 	case "quick":
-		opt = func() optim.Optimizer { return optim.NewAdaGrad(n, 3*a.Float("learning_rate"), 0.999, 1e-8) }
+		opt = func() optim.Optimizer { return optim.NewAdaGrad(n, 5*a.Float("learning_rate"), 0.999, 1e-8) }
 	case "coin":
 		opt = func() optim.Optimizer { return optim.NewCoin(n, 100) }
 	default:

@@ -21,7 +21,7 @@ func (said) Learn(*models.Example, []float64)                     {}
 func (said) State(*codec.State)                                   {}
 
 func mixOf(task models.Task, share float64, answers ...float64) *mixture {
-	m := &mixture{task: task, k: 1, share: share}
+	m := &mixture{task: task, k: 1, share: share, rate: 1}
 	for _, a := range answers {
 		m.experts = append(m.experts, expert{learner: said(a), predictor: said(a)})
 		m.weights = append(m.weights, 1/float64(len(answers)))
@@ -164,7 +164,7 @@ func newTestAuto(t *testing.T, params map[string]any) models.Learner {
 // TestAutoWeighsWhatWasSaid: under label delay the experts are weighed by the answers that they gave, not
 // by what they would say now.
 func TestAutoWeighsWhatWasSaid(t *testing.T) {
-	m := newTestAuto(t, map[string]any{"experts": []any{"prior", "coin"}}).(*publishingAuto)
+	m := newTestAuto(t, map[string]any{"experts": []any{"prior", "coin"}, "mixing_rate": 1}).(*publishingAuto)
 	e := models.Example{Row: models.Row{Value: []float64{1, 7}}, Y: 1, Weight: 1}
 	past := []float64{0.5, 0.5, 0.01, 0.99} // prior was wrong, coin right
 	m.Learn(&e, past)

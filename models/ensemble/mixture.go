@@ -17,6 +17,7 @@ type mixture struct {
 	task      models.Task
 	k         int // numbers of an answer
 	share     float64
+	rate      float64 // of the weights: they fall by e^(−rate·loss)
 	calibrate bool
 	experts   []expert
 	weights   []float64 // sum 1
@@ -91,7 +92,7 @@ func (m *mixture) weigh(y, weight float64, past []float64) {
 	}
 	sum := 0.0
 	for i := range m.weights {
-		m.weights[i] *= math.Exp(-min(10, weight*m.cost(y, answers[i*m.k:(i+1)*m.k])))
+		m.weights[i] *= math.Exp(-min(10, m.rate*weight*m.cost(y, answers[i*m.k:(i+1)*m.k])))
 		sum += m.weights[i]
 	}
 	each := m.share / float64(len(m.weights))

@@ -13,7 +13,7 @@ import (
 var EWScalerComponent = models.Component{
 	Name: "ew_scaler", Kind: models.TransformerKind, Fold: 1,
 	Params: []models.Param{columnsParam,
-		{Name: "half_life", Default: 20000.0, Range: models.Above(0), Unit: "values", Doc: "after so many values of the column a value counts half"},
+		{Name: "half_life", Default: 100000.0, Range: models.Above(0), Unit: "values", Doc: "after so many values of the column a value counts half"},
 		{Name: "winsorise", Default: 8.0, Range: models.AtLeast(0), Unit: "standard deviations", Doc: "values further away than this update the statistics as if they were this far; 0: off"},
 		{Name: "clip", Default: 0.0, Range: models.AtLeast(0), Unit: "standard deviations", Doc: "limit of the scaled values; 0: none"}},
 	Cost: "O(columns)", Memory: "24 bytes per column", Source: "West 1979 for the updates",
