@@ -45,6 +45,14 @@ type SequencerProgress struct {
 	Done            bool  // every partition has told that nothing follows, and all is handed out
 }
 
+// Blocked names the partitions that hold up the beginning; none once there are items.
+func (p *SequencerProgress) Blocked() []string {
+	if p.Items > 0 {
+		return nil
+	}
+	return p.Waiting
+}
+
 // backlogHigh and backlogLow are the records of a partition that wait outside its full queue when its fetching is paused,
 // and when it goes on. Pausing drops what was fetched ahead, so it must be rare.
 const (
@@ -439,7 +447,7 @@ func (s *sequencing) report() {
 
 // name says once which partitions hold up the beginning.
 func (s *sequencing) name() {
-	if s.named || time.Since(s.started) < waitingFor {
+	if s.named || s.seq > 0 || time.Since(s.started) < waitingFor {
 		return
 	}
 	s.named = true

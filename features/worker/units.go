@@ -110,14 +110,11 @@ func (f *feed) start() (frame.Position, int64) {
 	return at, head
 }
 
-// openShard opens the parts partition and claims the states of its units.
+// openShard claims the states of the units of a parts partition, then opens the partition. The order
+// matters: once the states are claimed no rival can commit, so none of them is ahead of the tail that is
+// read after.
 func openShard(ctx context.Context, o *UnitsOptions, f *feed, index int, partition int32) (*shard, error) {
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation})
-	if err != nil {
-		return nil, err
-	}
-	s := &shard{o: o, feed: f, index: index, partition: partition, w: w, in: make(chan *batch, 2), committed: time.Now()}
-	s.emitted, _ = tail.Input(EventsInput)
+	s := &shard{o: o, feed: f, index: index, partition: partition, in: make(chan *batch, 2), committed: time.Now()}
 	for e, prog := range o.Entities {
 		for b := range prog.Buckets() {
 			if unit.PartitionOf(prog.Name(), b, o.Partitions) != partition {
@@ -125,17 +122,20 @@ func openShard(ctx context.Context, o *UnitsOptions, f *feed, index int, partiti
 			}
 			h, err := openHash(ctx, o, e, b)
 			if err != nil {
-				w.Close()
 				return nil, err
-			}
-			if earlier(s.emitted, h.claim.Position()) {
-				w.Close()
-				return nil, fmt.Errorf("state of %s bucket %d is ahead of the parts log %s/%d: the log was replaced: %w", prog.Name(), b, o.Parts, partition, frame.ErrDiverged)
 			}
 			s.hashes = append(s.hashes, h)
 			f.at[place{e, b}] = &shardUnit{shard: index, hash: h}
 		}
 	}
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation})
+	if err != nil {
+		return nil, err
+	}
+	s.w = w
+	// A state may be ahead of the newest frame: items without parts may be passed. An item that needed a
+	// part and is passed without one shows when it is folded again.
+	s.emitted, _ = tail.Input(EventsInput)
 	return s, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
@@ -223,6 +224,10 @@ func (a *App) CaughtUp(p *Progress) bool {
 		}
 	}
 	return true
+}
+
+func partitionOf(prog *unit.Program, bucket, partitions int) int32 {
+	return unit.PartitionOf(prog.Name(), bucket, partitions)
 }
 
 // unitPartitions is how many parts partitions have units.

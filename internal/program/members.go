@@ -120,7 +120,7 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 		return fold.Member{}, err
 	}
 	out := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Classes: m.Classes, Label: label,
-		Columns: c.columns(t, x.use, false), LearnUntil: micros(x.until), Baseline: x.baseline}
+		Columns: c.columns(t, x.use, false), Pipeline: plan.Canonical(), LearnUntil: micros(x.until), Baseline: x.baseline}
 	classes := 2
 	if m.Task == models.Multiclass {
 		classes = len(m.Classes)

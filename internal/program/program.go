@@ -5,10 +5,10 @@ package program
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,8 +25,8 @@ import (
 type Program struct {
 	*trainer.Program
 	Project *project.Project
-	// Generation is the fingerprint of everything that entity states, vectors and models follow from.
-	// It names state hashes, parts, example logs and checkpoints.
+	// Generation is Project.Generation as a number. It names state hashes, parts, example logs and
+	// checkpoints.
 	Generation uint64
 }
 
@@ -50,7 +50,11 @@ func Compile(p *project.Project, reg models.Registry) (*Program, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &Program{Program: c.out, Project: p, Generation: c.fingerprint()}, nil
+	gen, err := strconv.ParseUint(p.Generation(), 16, 64)
+	if err != nil {
+		return nil, fmt.Errorf("generation: %w", err)
+	}
+	return &Program{Program: c.out, Project: p, Generation: gen}, nil
 }
 
 type compiler struct {
@@ -238,33 +242,6 @@ func (c *compiler) label(t *trainer.Trigger, m *project.Model) (int, error) {
 	}
 	t.Labels = append(t.Labels, l)
 	return len(t.Labels) - 1, nil
-}
-
-func (c *compiler) fingerprint() uint64 {
-	var b []byte
-	for _, s := range c.out.Sources {
-		b = features.AppendKey(b, s.Name)
-		for _, f := range s.Fields {
-			b = append(features.AppendKey(b, f.Name), byte(f.Kind))
-		}
-	}
-	for i, u := range c.out.Entities {
-		b = binary.LittleEndian.AppendUint64(b, u.Fingerprint())
-		b = binary.AppendUvarint(b, uint64(c.project.Entities()[i].Buckets))
-	}
-	for _, t := range c.out.Triggers {
-		b = binary.LittleEndian.AppendUint64(features.AppendKey(b, t.Name), t.Vector.Schema.ID())
-		for _, l := range t.Labels {
-			b = features.AppendKey(b, l.Text, fmt.Sprint(l.Source, l.ID, l.Wait, l.Early, l.CorrectFor, l.Missing))
-		}
-		for _, m := range t.Members {
-			b = binary.LittleEndian.AppendUint64(features.AppendKey(b, m.Name), m.Fingerprint)
-		}
-	}
-	for _, d := range c.project.Derived {
-		b = features.AppendKey(b, d.Name, d.Expr, strings.Join(d.Cross, ","))
-	}
-	return features.Hash(string(b) + c.project.MaxSkew.String())
 }
 
 func micros(t time.Time) int64 {

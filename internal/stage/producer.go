@@ -55,6 +55,14 @@ func (p *Producer) SendSync(ctx context.Context, r *kgo.Record) error {
 	return nil
 }
 
+// SendAll sends records and waits until the brokers have all of them.
+func (p *Producer) SendAll(ctx context.Context, records []*kgo.Record) error {
+	if err := p.cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("produce %d records: %w", len(records), explain(err))
+	}
+	return nil
+}
+
 // Flush waits until the brokers have all that was sent and returns the first failure since the last
 // Flush. After an error what was sent since then may be there or not: send it again.
 func (p *Producer) Flush(ctx context.Context) error {
