@@ -91,21 +91,6 @@ func newBench(tb testing.TB) *bench {
 		m: x.models["late"], snap: snap, rows: []*freshetv1.Row{row}, call: newCall().(*call)}
 }
 
-// Between decoding a request and encoding its answer nothing is allocated.
-func TestPredictorAllocatesNothing(t *testing.T) {
-	b := newBench(t)
-	if n := testing.AllocsPerRun(200, func() {
-		if err := b.run(); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations per call", n)
-	}
-	if a := b.call.answers[0]; a.missing != 0 || a.notFound != 0 || a.newest != 99*60e6 {
-		t.Errorf("answer %+v", a)
-	}
-}
-
 func BenchmarkPredictor(b *testing.B) {
 	x := newBench(b)
 	b.ReportAllocs()

@@ -44,7 +44,8 @@ type EntityState struct {
 // States reads entity states. It is safe for concurrent use.
 type States interface {
 	// Read fills out[i] with the state of keys[i], len(out) = len(keys), in one round trip for each
-	// node of the store. An entity that is not there is not an error. keys are borrowed.
+	// node of the store, and returns soon after ctx ends. An entity that is not there is not an error.
+	// keys are borrowed.
 	Read(ctx context.Context, keys []EntityKey, out []EntityState) error
 }
 
@@ -90,8 +91,8 @@ func (t *Truth) Fields(dst []features.Value) []features.Value {
 	return append(dst, features.DoubleValue(t.Value), features.Value{})
 }
 
-// Log writes to Freshet's own plain topics. Both methods return when everything was acknowledged, and
-// borrow the records for the duration of the call. They are safe for concurrent use.
+// Log writes to Freshet's own plain topics. Both methods return when everything was acknowledged or soon
+// after ctx ends, and borrow the records for the duration of the call. They are safe for concurrent use.
 type Log interface {
 	Served(ctx context.Context, records []Served) error
 	Feedback(ctx context.Context, records []Truth) error

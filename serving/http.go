@@ -94,21 +94,27 @@ func handle[T any, Req message[T], Resp proto.Message](mux *http.ServeMux, s *Se
 	info := &grpc.UnaryServerInfo{Server: s, FullMethod: "/freshet.v1.Freshet/" + method}
 	mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 		req := Req(new(T))
+		if err := s.request(w, r, req); err != nil {
+			s.reply(w, r, route, nil, toStatus(err))
+			return
+		}
+		if fill != nil {
+			fill(r, req)
+		}
 		ctx := metadata.NewIncomingContext(r.Context(), metadata.Pairs("authorization", r.Header.Get("Authorization")))
-		out, err := s.unary(ctx, req, info, func(ctx context.Context, _ any) (any, error) {
-			if r.Method == http.MethodPost {
-				if err := s.body(w, r, req); err != nil {
-					return nil, toStatus(err)
-				}
-			}
-			if fill != nil {
-				fill(r, req)
-			}
-			return call(ctx, req)
-		})
+		out, err := s.unary(ctx, req, info, func(ctx context.Context, _ any) (any, error) { return call(ctx, req) })
 		resp, _ := out.(proto.Message)
 		s.reply(w, r, route, resp, err)
 	})
+}
+
+// request reads a request before its call takes a slot, so that slow senders hold none, and after its
+// token was looked at, so that strangers cannot make the server read.
+func (s *Server) request(w http.ResponseWriter, r *http.Request, req proto.Message) error {
+	if err := s.authorize(r.Header.Get("Authorization")); err != nil || r.Method != http.MethodPost {
+		return err
+	}
+	return s.body(w, r, req)
 }
 
 // body reads a request of at most the size of a gRPC message.

@@ -118,6 +118,35 @@ func TestPredictMulticlass(t *testing.T) {
 	}
 }
 
+// P6: an answer is recomputed from its id: the log has the vector that was served and the version that
+// answered, and folding the example log up to that version gives the same bits, whatever was learned since.
+func TestAnyAnswerCanBeRecomputed(t *testing.T) {
+	r := ready(t)
+	c, _ := r.serve(client.Options{})
+	answers := map[string]float64{}
+	for i := range 20 {
+		got, err := c.Predict(t.Context(), ask("asked", flight(map[string]*freshetv1.Value{"distance": client.Double(float64(100 * i))})))
+		r.ok(err)
+		answers[got.GetPredictions()[0].GetPredictionId()] = got.GetPredictions()[0].GetProbability()
+		r.learn(3)
+	}
+	again := newRig(t)
+	for _, rec := range r.log.served {
+		for again.fold.Position() <= rec.Version {
+			again.step()
+		}
+		snap, err := again.fold.Snapshot("asked")
+		r.ok(err)
+		if got := snap.Predictor.Predict(nil, &models.Example{Row: models.Row{Value: snap.Project(nil, rec.Vector)}, Weight: 1})[0]; snap.Seq != rec.Version || got != answers[rec.ID] {
+			t.Errorf("%s: version %d answered %v; version %d says %v", rec.ID, rec.Version, answers[rec.ID], snap.Seq, got)
+		}
+		delete(answers, rec.ID)
+	}
+	if len(answers) > 0 {
+		t.Errorf("not in the log: %v", answers)
+	}
+}
+
 func TestAsOf(t *testing.T) {
 	r := ready(t)
 	r.depart(-10*second, "JFK", "N3", 90)
