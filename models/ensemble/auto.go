@@ -33,12 +33,13 @@ const (
 	autoClip      = 5      // standard deviations
 	autoWinsorise = 8      // standard deviations
 	autoHalfLife  = 100000 // values
+	autoIntercept = 0.01   // rate at which the intercept of level follows the labels
 )
 
 // Auto returns the catalogue entry of the model that a project gets when it names none. extra are
 // experts beside the linear ones.
 func Auto(extra ...Expert) models.Component {
-	names := []string{"prior", "steady", "quick", "coin"}
+	names := []string{"prior", "steady", "level", "quick", "coin"}
 	for _, x := range extra {
 		names = append(names, x.Name)
 	}
@@ -59,7 +60,7 @@ func Auto(extra ...Expert) models.Component {
 		Source: "mixture: Herbster and Warmuth 1998 (fixed share); calibration: Platt 1999, by gradient steps",
 		Doc: "What a project gets when it names no model. Numbers: signed_log (values well below 5 stay in proportion, larger ones are compressed; bend: 0 finds a bend for each column), ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
 			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. Then a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own), of the prior or mean, " +
-			"two linear models with discounted adagrad (steady, quick), a parameter-free one (coin) and a tree where there is one; then online calibration. Labels of a regression are standardised for the linear experts. " +
+			"two linear models with discounted adagrad (steady, quick), one with an intercept that follows the labels at a constant rate (level), a parameter-free one (coin) and a tree where there is one; then online calibration. Labels of a regression are standardised for the linear experts. " +
 			"Each expert is weighed by the answer it gave at the predict record: Predict appends the mixture before calibration and the experts' answers after its own.",
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) { return newAuto(a, env, extra) },
 	}
@@ -151,6 +152,7 @@ func encoders(env models.Env, bend float64) []models.Transformer {
 func newExpert(name string, a models.Args, env models.Env) (models.Learner, error) {
 	n := optim.Columns(env)
 	var opt func() optim.Optimizer
+	var options linear.Options
 	switch name {
 	case "prior":
 		if env.Task == models.Regression {
@@ -161,6 +163,9 @@ func newExpert(name string, a models.Args, env models.Env) (models.Learner, erro
 		opt = func() optim.Optimizer {
 			return optim.NewAdaGrad(n, a.Float("learning_rate"), a.Float("discount"), 1e-8)
 		}
+	case "level":
+		opt = func() optim.Optimizer { return optim.NewAdaGrad(n, 1.5*a.Float("learning_rate"), 1, 1e-8) }
+		options.InterceptRate = autoIntercept
 	case "quick":
 		opt = func() optim.Optimizer { return optim.NewAdaGrad(n, 5*a.Float("learning_rate"), 0.999, 1e-8) }
 	case "coin":
@@ -171,11 +176,11 @@ func newExpert(name string, a models.Args, env models.Env) (models.Learner, erro
 	columns := len(env.Schema.Columns)
 	switch env.Task {
 	case models.Binary:
-		return linear.NewLogistic(columns, loss.Logistic{}, opt(), linear.Options{}), nil
+		return linear.NewLogistic(columns, loss.Logistic{}, opt(), options), nil
 	case models.Multiclass:
-		return linear.NewSoftmax(columns, env.Classes, func() (optim.Optimizer, error) { return opt(), nil }, linear.Options{})
+		return linear.NewSoftmax(columns, env.Classes, func() (optim.Optimizer, error) { return opt(), nil }, options)
 	}
-	return linear.NewRegression(columns, loss.Huber{Delta: 3}, opt(), linear.Options{}), nil
+	return linear.NewRegression(columns, loss.Huber{Delta: 3}, opt(), options), nil
 }
 
 // Predict appends the answer, the mixture before calibration, and the answers of the experts, each of
