@@ -165,14 +165,26 @@ func (f *File) Close() { f.close() }
 // Name implements Rows.
 func (f *File) Name() string { return f.opts.Name }
 
-// Next implements Rows. After an error it returns that error again.
+// Next implements Rows. After a row that is refused (*RowError) the next call reads on; after any other
+// error it returns that error again.
 func (f *File) Next(row *Row) error {
-	if f.err == nil {
-		if f.err = f.next(row); f.err != nil && f.err != io.EOF {
-			f.err = &FileError{File: f.opts.Name, Line: f.line, Err: f.err}
-		}
+	if f.err != nil {
+		return f.err
 	}
-	return f.err
+	err := f.next(row)
+	var refused *RowError
+	switch {
+	case err == nil:
+		return nil
+	case err == io.EOF:
+		f.err = err
+		return err
+	}
+	at := &FileError{File: f.opts.Name, Line: f.line, Err: err}
+	if !errors.As(err, &refused) {
+		f.err = at
+	}
+	return at
 }
 
 func (f *File) next(row *Row) error {
