@@ -44,6 +44,12 @@ type Options struct {
 	Publish func(t *trainer.Trigger, f *fold.Fold) error
 	Answer  fold.Answer
 	Taken   func(it *features.Item)
+	Folded  func(t *trainer.Trigger, e *fold.Entry)
+	// Rerun names a second folding of the same events: its parts, example logs and states are apart from the
+	// first. Empty: the first.
+	Rerun string
+	// Partitions of the parts of a rerun; 0: as usual.
+	Partitions int
 	// Committed is told of each commit of feature units.
 	Committed func(worker.UnitsProgress)
 	Secret    []byte // for hashes of sensitive fields in dead letters
@@ -70,6 +76,9 @@ type Progress struct {
 // New checks and makes the topics of the project.
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, Topics: TopicsOf(o.Program), changed: make(chan struct{})}
+	if o.Rerun != "" {
+		a.Topics.rerun(o.Rerun, o.Partitions)
+	}
 	a.progress = Progress{Units: map[int32]worker.UnitsProgress{}, Joiners: map[string]run.JoinerProgress{}, Learners: map[string]uint64{}}
 	if a.o.Workers <= 0 {
 		a.o.Workers = runtime.GOMAXPROCS(0)
@@ -95,7 +104,9 @@ func (a *App) EnsureSources(ctx context.Context) error {
 func (a *App) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if a.o.Roles.Features {
-		g.Go(func() error { return a.sequencer(ctx) })
+		if a.o.Rerun == "" {
+			g.Go(func() error { return a.sequencer(ctx) })
+		}
 		g.Go(func() error { return a.units(ctx) })
 	}
 	if a.o.Roles.Trainer {
@@ -174,6 +185,9 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 			a.note(func(all *Progress) { all.Learners[t.Name] = position })
 			return nil
 		}}
+	if a.o.Folded != nil {
+		o.Folded = func(e *fold.Entry) { a.o.Folded(t, e) }
+	}
 	if a.o.Publish != nil {
 		o.Publish = func(f *fold.Fold) error { return a.o.Publish(t, f) }
 	}

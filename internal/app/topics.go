@@ -55,6 +55,17 @@ func TopicsOf(p *program.Program) Topics {
 	return t
 }
 
+// rerun gives what is folded from events other topics.
+func (t *Topics) rerun(name string, partitions int) {
+	t.Parts += "." + name
+	if partitions > 0 {
+		t.Partitions = partitions
+	}
+	for trigger := range t.Logs {
+		t.Logs[trigger] += "." + name
+	}
+}
+
 // Specs returns what Freshet's own topics must be like.
 func (t *Topics) Specs(replicas int16, retention time.Duration) []stage.TopicSpec {
 	own := func(name string, partitions int) stage.TopicSpec {

@@ -69,6 +69,22 @@ type Score struct {
 	Bytes   int // of the saved state
 }
 
+// Between returns the metrics of a member over the calendar months from first to last, such as 2013-03 and
+// 2013-12, and the number of labels in them.
+func (f *Fold) Between(name, first, last string) ([]metric.Named, uint64) {
+	m := f.find(name)
+	if m == nil {
+		return nil, 0
+	}
+	all := metric.New(m.spec.Task, max(2, len(m.spec.Classes)))
+	for _, p := range m.months.List() {
+		if s := p.Month.String(); s >= first && s <= last {
+			all.Merge(p.Set)
+		}
+	}
+	return all.Values(), all.Events()
+}
+
 // Month is the scores of one calendar month (UTC) of event time.
 type Month struct {
 	Name   string // 2006-01

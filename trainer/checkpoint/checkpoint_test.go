@@ -64,7 +64,9 @@ func TestDamagedOnesArePassedOverWithAWarning(t *testing.T) {
 		"bit":   func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
 		"torn":  func(b []byte) []byte { return b[:len(b)-3] },
 		"empty": func(b []byte) []byte { return nil },
-		"other": func(b []byte) []byte { return []byte("something else entirely, and long enough to hold a head of its own") },
+		"other": func(b []byte) []byte {
+			return []byte("something else entirely, and long enough to hold a head of its own")
+		},
 	}
 	for name, f := range damage {
 		t.Run(name, func(t *testing.T) {

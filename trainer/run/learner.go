@@ -34,7 +34,9 @@ type LearnerOptions struct {
 	PublishEvery time.Duration
 	Publish      func(f *fold.Fold) error // after entries were folded; must not keep f
 	Attest       func(f *fold.Fold, model string, seq uint64)
-	Answer       fold.Answer // see Fold.OnAnswer: may be called from several goroutines
+	// Folded is told of each entry before it is folded; nil: nobody. It must not keep the entry.
+	Folded func(e *fold.Entry)
+	Answer fold.Answer // see Fold.OnAnswer: may be called from several goroutines
 	// After is called behind each batch of entries, before any checkpoint: flush side effects here.
 	After  func(ctx context.Context, position uint64) error
 	Logger *slog.Logger
@@ -126,6 +128,9 @@ func (l *learning) frame(c *stage.Counted) error {
 			return fmt.Errorf("example log offset %d, item %d: %w", c.Offset, i, err)
 		}
 		e.Seq = c.FirstSeq + uint64(i)
+		if l.o.Folded != nil {
+			l.o.Folded(e)
+		}
 		n++
 		if (e.Seq+1)%AttestEvery == 0 {
 			if err := l.apply(l.entries[:n]); err != nil {
