@@ -26,7 +26,7 @@ import (
 )
 
 // Roles says what a process runs.
-type Roles struct{ Features, Trainer bool }
+type Roles struct{ Features, Trainer, Serve bool }
 
 // Options describe a process.
 type Options struct {
@@ -109,10 +109,13 @@ func (a *App) Run(ctx context.Context) error {
 		}
 		g.Go(func() error { return a.units(ctx) })
 	}
-	if a.o.Roles.Trainer {
-		for _, t := range a.o.Program.Triggers {
+	for _, t := range a.o.Program.Triggers {
+		switch {
+		case a.o.Roles.Trainer:
 			g.Go(func() error { return a.joiner(ctx, t) })
 			g.Go(func() error { return a.learner(ctx, t) })
+		case a.o.Roles.Serve:
+			g.Go(func() error { return a.follower(ctx, t) })
 		}
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -192,6 +195,28 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 		o.Publish = func(f *fold.Fold) error { return a.o.Publish(t, f) }
 	}
 	// A learner owns no log: it is run again like one that does, under a name that no topic has.
+	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
+		func(ctx context.Context, _ int32) error { return run.Learner(ctx, o) })
+}
+
+// follower folds the champions of a trigger for a server that does not train. It starts at the beginning of
+// the log.
+func (a *App) follower(ctx context.Context, t *trainer.Trigger) error {
+	champions := *t
+	champions.Members = nil
+	for _, m := range t.Members {
+		if m.Of == m.Name {
+			champions.Members = append(champions.Members, m)
+		}
+	}
+	o := run.LearnerOptions{Transport: a.o.Transport, Trigger: &champions, Members: champions.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
+		Logger: a.o.Logger, After: func(_ context.Context, position uint64) error {
+			a.note(func(all *Progress) { all.Learners[t.Name] = position })
+			return nil
+		}}
+	if a.o.Publish != nil {
+		o.Publish = func(f *fold.Fold) error { return a.o.Publish(&champions, f) }
+	}
 	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
 		func(ctx context.Context, _ int32) error { return run.Learner(ctx, o) })
 }

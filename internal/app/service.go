@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/freshet-ml/freshet/internal/embedded"
+	"github.com/freshet-ml/freshet/internal/metrics"
+	"github.com/freshet-ml/freshet/internal/program"
+	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
+	"github.com/freshet-ml/freshet/serving"
+	"github.com/freshet-ml/freshet/trainer/checkpoint"
+)
+
+// ServiceOptions describe a service: the roles of a project with everything around them.
+type ServiceOptions struct {
+	Features, Trainer, Serve bool
+	Groups                   bool // several processes share the roles
+	// DataDir keeps the embedded broker's logs; empty: in memory.
+	DataDir string
+	// NoCheckpoints leaves out checkpoints, for runs that are over when the process is.
+	NoCheckpoints bool
+	Build         string
+	Logger        *slog.Logger
+	Page          http.Handler
+	// Tune changes what the stages are told, before they are made; nil: nothing.
+	Tune func(o *Options)
+}
+
+// Service is a running project in this process. Close it.
+type Service struct {
+	App       *App
+	Board     *serving.Board
+	Metrics   *metrics.Metrics
+	Transport stage.Transport
+	Store     *redis.Store
+	GRPC      net.Listener // nil: not served
+	HTTP      net.Listener
+	o         ServiceOptions
+	prog      *program.Program
+	closers   []func()
+}
+
+// NewService starts the embedded servers that the project needs, connects, checks and makes the topics,
+// and opens the ports. Nothing is folded before Run.
+func NewService(ctx context.Context, prog *program.Program, o ServiceOptions) (*Service, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{o: o, prog: prog, Metrics: metrics.New()}
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) open(ctx context.Context) error {
+	p := s.prog.Project
+	if s.o.Serve {
+		var err error
+		if s.GRPC, err = listen(p.Serving.GRPC, "serving.grpc"); err != nil {
+			return err
+		}
+		if s.HTTP, err = listen(p.Serving.HTTP, "serving.http"); err != nil {
+			return err
+		}
+	}
+	if err := s.connect(p); err != nil {
+		return err
+	}
+	opts := Options{Program: s.prog, Transport: s.Transport, Store: s.Store, Roles: Roles{Features: s.o.Features, Trainer: s.o.Trainer, Serve: s.o.Serve},
+		Groups: s.o.Groups, Logger: s.o.Logger}
+	if !s.o.NoCheckpoints {
+		store, err := checkpoint.Open(ctx, p.Checkpoints.URL, p.Checkpoints.Keep, s.o.Logger)
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, func() { store.Close() })
+		opts.Checkpoints = store
+	}
+	var names []string
+	for _, t := range s.prog.Triggers {
+		for i := range t.Members {
+			names = append(names, t.Members[i].Name)
+		}
+	}
+	s.Board = serving.NewBoard(names...)
+	opts.Publish = Publisher(s.Board)
+	if s.o.Tune != nil {
+		s.o.Tune(&opts)
+	}
+	var err error
+	s.App, err = New(ctx, opts)
+	return err
+}
+
+func listen(address, setting string) (net.Listener, error) {
+	if address == "off" {
+		return nil, nil
+	}
+	return serving.Listen(address, setting)
+}
+
+// connect reaches the broker and the store of the project, or starts embedded ones.
+func (s *Service) connect(p *project.Project) error {
+	kafka, store := len(p.Kafka.Brokers) == 0, len(p.Redis.Addr) == 0
+	if kafka || store {
+		servers, err := embedded.Start(embedded.Options{DataDir: s.o.DataDir, NoBroker: !kafka, NoStore: !store})
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, servers.Close)
+		if kafka {
+			s.Transport = stage.Transport{Brokers: servers.Brokers, Local: true}
+		}
+		if store {
+			if s.Store, err = redis.Open(redis.Options{Addrs: []string{servers.Redis}, Volatile: true}); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	if !kafka {
+		if s.Transport, err = Transport(&p.Kafka); err != nil {
+			return err
+		}
+	}
+	if !store {
+		if s.Store, err = Store(&p.Redis); err != nil {
+			return err
+		}
+	}
+	s.closers = append(s.closers, func() { s.Store.Close() })
+	return nil
+}
+
+// Run runs the roles until ctx ends or one fails for good.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.App.Run(ctx) })
+	if s.o.Serve {
+		g.Go(func() error {
+			return s.App.Serve(ctx, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Page: s.o.Page,
+				Config: servingConfig(&s.prog.Project.Serving), Build: s.o.Build, Logger: s.o.Logger})
+		})
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Close closes the connections, then the embedded servers.
+func (s *Service) Close() {
+	for _, l := range []net.Listener{s.GRPC, s.HTTP} {
+		if l != nil {
+			l.Close() // closed already when Run has served on it
+		}
+	}
+	for _, f := range slices.Backward(s.closers) {
+		f()
+	}
+	s.closers = nil
+}
+
+// Addresses returns where the service answers; empty where it does not.
+func (s *Service) Addresses() (grpc, http string) {
+	if s.GRPC != nil {
+		grpc = s.GRPC.Addr().String()
+	}
+	if s.HTTP != nil {
+		http = s.HTTP.Addr().String()
+	}
+	return grpc, http
+}
+
+func servingConfig(s *project.Serving) serving.Config {
+	c := serving.Config{MaxRows: s.MaxRows, MaxMessage: int(s.MaxMessage), MaxInFlight: s.MaxInFlight, Timeout: s.Timeout, Drain: s.Drain,
+		AllowStale: s.AllowStale, Reflection: s.Reflection, Insecure: s.Insecure}
+	for _, t := range s.Tokens {
+		c.Tokens = append(c.Tokens, t.Reveal())
+	}
+	if s.TLS != nil {
+		c.TLS = &serving.TLS{Cert: s.TLS.Cert, Key: s.TLS.Key, CA: s.TLS.CA}
+	}
+	return c
+}
+
+// ScratchDir makes a folder for the logs of an embedded broker that are not needed after the process, and
+// returns what removes it.
+func ScratchDir() (string, func(), error) {
+	dir, err := os.MkdirTemp("", "freshet-")
+	if err != nil {
+		return "", nil, fmt.Errorf("folder for the embedded broker: %w", err)
+	}
+	return filepath.Join(dir, "kafka"), func() { os.RemoveAll(dir) }, nil
+}
