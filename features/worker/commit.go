@@ -33,6 +33,7 @@ func (s *shard) commit(ctx context.Context) error {
 	}
 	if len(list) == 0 && s.pack.Len() == 0 {
 		s.committed = began
+		s.report(0)
 		return nil
 	}
 	n, err := s.write(ctx, list)
@@ -47,10 +48,17 @@ func (s *shard) commit(ctx context.Context) error {
 	}
 	s.committed = time.Now()
 	s.took = s.committed.Sub(began)
-	if s.o.Committed != nil {
-		s.o.Committed(UnitsProgress{Partition: s.partition, Items: s.seq, Head: s.head, Took: s.took, Entities: n, Cached: s.cached})
-	}
+	s.report(n)
 	return nil
+}
+
+// report tells how far the states are visible: also where the items since the last commit touched nothing here.
+func (s *shard) report(entities int) {
+	if s.o.Committed == nil || s.seq == s.reported && entities == 0 {
+		return
+	}
+	s.reported = s.seq
+	s.o.Committed(UnitsProgress{Partition: s.partition, Items: s.seq, Head: s.head, Took: s.took, Entities: entities, Cached: s.cached})
 }
 
 // commitHash commits one unit at the current item, which it has not folded yet.

@@ -41,6 +41,7 @@ type SequencerProgress struct {
 	NotLearned      uint64 // items of this session that are too old to be learned from
 	Queued          int    // records that wait for their turn
 	Waiting         []string
+	Lags            []int64 // by source: records on the brokers that are not in the order yet. Reused: valid during the call
 	Head, Watermark int64 // µs
 	Done            bool  // every partition has told that nothing follows, and all is handed out
 }
@@ -159,6 +160,7 @@ type laneBacklog struct {
 	records []*kgo.Record
 	paused  bool
 	next    int64 // offset after the last record that was fetched
+	beyond  int64 // records behind that, as of the last fetch
 }
 
 type sequencing struct {
@@ -181,6 +183,7 @@ type sequencing struct {
 	started time.Time
 	named   bool
 	headers []ingest.Header
+	lags    []int64
 }
 
 func topicOf(s *ingest.SourceSpec) string {
@@ -279,7 +282,8 @@ func (s *sequencing) take(ctx context.Context, f kgo.Fetches) error {
 		if n := len(p.Records); n > 0 {
 			l.next = p.Records[n-1].Offset + 1
 		}
-		s.core.Lag(id.source, id.partition, max(0, p.LastStableOffset-l.next)+int64(len(l.records)), now)
+		l.beyond = max(0, p.LastStableOffset-l.next)
+		s.core.Lag(id.source, id.partition, l.beyond+int64(len(l.records)), now)
 		s.offer(id, l)
 		if len(l.records) > backlogHigh && !l.paused {
 			l.paused = true
@@ -441,7 +445,11 @@ func (s *sequencing) report() {
 	if s.o.Progress == nil {
 		return
 	}
-	s.o.Progress(SequencerProgress{Items: s.seq, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
+	s.lags = append(s.lags[:0], make([]int64, len(s.o.Ingest.Sources))...)
+	for id, l := range s.lanes {
+		s.lags[id.source] += l.beyond + int64(len(l.records)+s.core.LaneLen(id.source, id.partition))
+	}
+	s.o.Progress(SequencerProgress{Lags: s.lags, Items: s.seq, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
 		Head: s.core.Head(), Watermark: s.core.Watermark(), Done: s.core.Done()})
 }
 

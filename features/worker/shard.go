@@ -25,6 +25,7 @@ type shard struct {
 	pos       frame.Position // of events: items before it are folded
 	head      int64          // newest event time of those
 	seq       uint64         // of the item at pos
+	reported  uint64         // seq of the last report
 	cached    int
 
 	pack      frame.Pack

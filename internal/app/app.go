@@ -289,5 +289,8 @@ func (a *App) Wait(ctx context.Context, until func(*Progress) bool) error {
 	}
 }
 
+// Assume tells an app that runs no sequencer how far the events log goes.
+func (a *App) Assume(s worker.SequencerProgress) { a.note(func(p *Progress) { p.Sequencer = s }) }
+
 // Finished reports whether the sources have ended and all of them has gone through.
 func (a *App) Finished(p *Progress) bool { return p.Sequencer.Done && a.CaughtUp(p) }

@@ -61,6 +61,16 @@ func (f *Fold) Drift() []drift.Score {
 	return f.psi.Scores(nil)
 }
 
+// DriftSizes returns how many examples the frozen reference and a window have, and how many windows are finished; zeros
+// when the fold does not watch.
+func (f *Fold) DriftSizes() (reference, window int, windows uint64) {
+	if f.psi == nil {
+		return 0, 0, 0
+	}
+	reference, window = f.psi.Sizes()
+	return reference, window, f.psi.Windows()
+}
+
 // New returns the fold of these members at the beginning of the log. Errors name the member whose
 // pipeline cannot be built.
 func New(union *features.Schema, members []Member) (*Fold, error) {

@@ -61,12 +61,24 @@ type Score struct {
 	Months  []Month
 	Labels  uint64 // labels that were scored
 	Learned uint64
-	Drifts  uint64
+	Drifts  uint64  // changes of the loss that the detector has seen
+	Loss    float64 // mean loss over the detector's window: log-loss of classifiers, absolute error of the rest
+	Window  int     // labels in that window
+	Rose    bool    // the last change was a rise
 	Seq     uint64
 	Until   int64
 	Frozen  bool
 	Pending int
 	Bytes   int // of the saved state
+}
+
+// Metric returns one metric of a member so far, and false if there is none.
+func (f *Fold) Metric(name, metric string) (float64, bool) {
+	m := f.find(name)
+	if m == nil {
+		return 0, false
+	}
+	return m.scores.Value(metric)
 }
 
 // Between returns the metrics of a member over the calendar months from first to last, such as 2013-03 and
@@ -105,5 +117,5 @@ func (f *Fold) Score(name string) (Score, bool) {
 		months = append(months, Month{Name: p.Month.String(), Labels: p.Events(), Values: p.Values()})
 	}
 	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
-		Drifts: m.drifts, Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(w.Bytes())}, true
+		Drifts: m.drifts, Loss: m.loss.Mean(), Window: m.loss.Width(), Rose: m.loss.Rose(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(w.Bytes())}, true
 }

@@ -1,0 +1,221 @@
+package app_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/internal/program"
+	"github.com/freshet-ml/freshet/trainer"
+)
+
+type itemType = features.Item
+
+// replayOf folds the demo's records without any log; taken is told of each item before it is folded.
+func replayOf(t testing.TB, prog *program.Program, taken func(it *features.Item)) *trainer.Replay {
+	t.Helper()
+	cfg, err := prog.Ingest(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq, err := ingest.NewSequencer(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := trainer.NewReplay(prog.Program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drain := func() {
+		for d, ok := seq.Next(); ok; d, ok = seq.Next() {
+			d.Item.Seq = r.Items()
+			if taken != nil {
+				taken(&d.Item)
+			}
+			if err := r.Apply(&d.Item); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	offsets := map[[2]int]int64{}
+	deal(t, prog, 500, func(rec ingest.Record) {
+		id := [2]int{rec.Source, int(rec.Partition)}
+		rec.Offset = offsets[id]
+		offsets[id]++
+		for !seq.Offer(&rec) {
+			drain()
+		}
+	})
+	drain()
+	return r
+}
+
+var heads sync.Map
+
+func replayHead(t testing.TB, prog *program.Program) int64 {
+	key := strconv.Itoa(days(t))
+	if h, ok := heads.Load(key); ok {
+		return h.(int64)
+	}
+	h := replayOf(t, prog, nil).Head()
+	heads.Store(key, h)
+	return h
+}
+
+// each runs a test with source topics of one and of three partitions, over the demo's first days.
+func each(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Setenv("FLIGHTS_DAYS", "2")
+	for _, partitions := range []int{1, 3} {
+		t.Run(strconv.Itoa(partitions), func(t *testing.T) { test(t, newRig(t, compiled(t, partitions))) })
+	}
+}
+
+// Every stage is killed again and again, with nothing flushed.
+func TestKilledStages(t *testing.T) {
+	for seed := range uint64(2) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			each(t, func(t *testing.T, r *rig) {
+				if seed == 1 {
+					r.withCheckpoints()
+				}
+				r.run(kills(seed, 12, 6))
+				r.check()
+				t.Log(r.sessions)
+			})
+		})
+	}
+}
+
+// The store goes back to an earlier copy of itself, whole or one hash of it, or is emptied, while all run.
+func TestStoreRolledBack(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		rolled := 0
+		r.run(kills(3, 3, 20), func(ctx context.Context) {
+			cl := r.scripts()
+			draw := rand.New(rand.NewPCG(7, 7))
+			var old []hashes
+			for next := int64(5); ctx.Err() == nil && rolled < 12; pause(ctx, time.Millisecond) {
+				if r.steps.Load() < next {
+					continue
+				}
+				next = r.steps.Load() + 3 + draw.Int64N(12)
+				h, err := copyStore(ctx, cl)
+				if err != nil {
+					return
+				}
+				if old = append(old, h); len(old) < 3 || len(h) == 0 {
+					continue
+				}
+				back := old[draw.IntN(len(old)-1)]
+				switch rolled % 4 {
+				case 0, 2:
+					err = putBack(ctx, cl, back, "")
+				case 1:
+					err = putBack(ctx, cl, back, h[3*draw.IntN(len(h)/3)].(string))
+				default:
+					err = cl.FlushAll(ctx).Err()
+				}
+				if err != nil {
+					return
+				}
+				rolled++
+			}
+		})
+		r.check()
+		if rolled < 4 {
+			t.Errorf("the store was rolled back %d times only", rolled)
+		}
+		t.Log(rolled, r.sessions)
+	})
+}
+
+// Answers of the store are lost after the command was done: nobody knows whether the commit is applied.
+func TestCommitsWhoseAnswerIsLost(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.run(undisturbed, func(ctx context.Context) {
+			for next := int64(3); ctx.Err() == nil && r.proxy.lost.Load() < 20; pause(ctx, time.Millisecond) {
+				if n := r.steps.Load(); n >= next {
+					next = n + 3
+					r.proxy.cuts.Store(1)
+				}
+			}
+			r.proxy.cuts.Store(0)
+		})
+		r.check()
+		if r.proxy.lost.Load() < 5 {
+			t.Errorf("%d answers were lost only", r.proxy.lost.Load())
+		}
+		t.Log(r.proxy.lost.Load(), r.sessions)
+	})
+}
+
+// Appends fail, or are applied and answered with an error, on every log.
+func TestBrokerErrors(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		logs := []string{r.topics.Events, r.topics.Parts, r.topics.Logs[r.prog.Triggers[0].Name]}
+		errs := []*kerr.Error{kerr.RequestTimedOut, kerr.NotLeaderForPartition, kerr.NotEnoughReplicasAfterAppend, kerr.KafkaStorageError, kerr.InvalidRecord}
+		n := 0
+		r.run(kills(5, 3, 20), func(ctx context.Context) {
+			for next := int64(3); ctx.Err() == nil && n < 30; pause(ctx, time.Millisecond) {
+				if at := r.steps.Load(); at >= next {
+					next = at + 4
+					r.servers.Kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: logs[n%len(logs)], Err: errs[n%len(errs)]})
+					n++
+				}
+			}
+		})
+		r.check()
+		t.Log(n, r.sessions)
+	})
+}
+
+// Two of every stage run at once, each believing that it is alone; both units processes own all partitions.
+func TestTwoOfEverything(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.unitGroups = [][]int32{r.allParts(), r.allParts()}
+		r.run(kills(11, 6, 10), func(ctx context.Context) { r.again(ctx, "sequencer2", r.sequence, kills(12, 6, 10)) },
+			func(ctx context.Context) { r.again(ctx, "joiner2", r.join, kills(13, 6, 10)) })
+		r.check()
+		t.Log(r.sessions)
+	})
+}
+
+// Other poll sizes, processes, cadences and processors give the same.
+func TestOneValueHoweverItIsRun(t *testing.T) {
+	for name, set := range map[string]func(r *rig){
+		"small polls, two processes": func(r *rig) {
+			r.tr.FetchBytes = 8 << 10
+			r.unitGroups = [][]int32{{0, 2, 4, 6}, {1, 3, 5, 7}}
+			r.workers = 3
+		},
+		"slow commits, one processor": func(r *rig) { r.commitEvery = 200 * time.Millisecond; onProcessors(r.t, 1) },
+		"fast commits, two processors": func(r *rig) {
+			r.commitEvery = time.Microsecond
+			r.workers = 2
+			onProcessors(r.t, 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, r *rig) {
+				set(r)
+				r.run(undisturbed)
+				r.check()
+			})
+		})
+	}
+}
+
+func onProcessors(t testing.TB, n int) {
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}

@@ -1,0 +1,544 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshet-ml/freshet/datasets/flights"
+	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/features/worker"
+	"github.com/freshet-ml/freshet/internal/app"
+	"github.com/freshet-ml/freshet/internal/embedded"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/program"
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
+	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/trainer"
+	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/trainer/run"
+)
+
+// rig is a project over embedded servers whose stages run as sessions that can be killed one by one.
+type rig struct {
+	t       testing.TB
+	prog    *program.Program
+	topics  app.Topics
+	app     *app.App
+	servers *embedded.Servers
+	tr      stage.Transport
+	store   *redis.Store
+	proxy   *proxy
+	log     *slog.Logger
+
+	checkpoints *checkpoint.Store
+	commitEvery time.Duration
+	workers     int
+	unitGroups  [][]int32 // parts partitions by process; nil: all in one
+
+	mu       sync.Mutex
+	final    *fold.Fold
+	learned  atomic.Uint64
+	steps    atomic.Int64 // reports of all stages so far
+	sessions map[string]int
+	failed   error
+}
+
+// logLevel keeps the tests quiet unless FRESHET_TEST_LOG is set.
+func logLevel() slog.Level {
+	if os.Getenv("FRESHET_TEST_LOG") != "" {
+		return slog.LevelDebug
+	}
+	return slog.LevelError + 4
+}
+
+func newRig(t testing.TB, prog *program.Program) *rig {
+	t.Helper()
+	servers, err := embedded.Start(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(servers.Close)
+	r := &rig{t: t, prog: prog, topics: app.TopicsOf(prog), servers: servers, sessions: map[string]int{}, workers: 1,
+		tr:  stage.Transport{Brokers: servers.Brokers, Local: true},
+		log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))}
+	r.proxy = newProxy(t, servers.Redis)
+	if r.store, err = redis.Open(redis.Options{Addrs: []string{r.proxy.addr()}, Timeout: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.store.Close() })
+	ctx := r.deadline()
+	if r.app, err = app.New(ctx, app.Options{Program: prog, Transport: r.tr, Store: r.store, Logger: r.log}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.app.EnsureSources(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) deadline() context.Context {
+	ctx, cancel := context.WithTimeout(r.t.Context(), 60*time.Second)
+	r.t.Cleanup(cancel)
+	return ctx
+}
+
+func (r *rig) withCheckpoints() {
+	r.t.Helper()
+	c, err := checkpoint.Open(r.deadline(), "file://"+r.t.TempDir(), 3, r.log)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	r.checkpoints = c
+}
+
+// session is one session of a stage; alive is called at each of its reports.
+type session func(ctx context.Context, alive func()) error
+
+func (r *rig) sequence(ctx context.Context, alive func()) error {
+	cfg, err := r.prog.Ingest(false)
+	if err != nil {
+		return err
+	}
+	return worker.Sequence(ctx, worker.SequencerOptions{Transport: r.tr, Ingest: cfg, Events: r.topics.Events, DeadLetters: r.topics.DeadLetters,
+		Logger: r.log, Progress: func(worker.SequencerProgress) { alive() }})
+}
+
+func (r *rig) units(partitions []int32) session {
+	return func(ctx context.Context, alive func()) error {
+		return worker.Units(ctx, worker.UnitsOptions{Transport: r.tr, Project: r.prog.Project.Name, Generation: r.prog.Generation,
+			Events: r.topics.Events, Parts: r.topics.Parts, Partitions: r.topics.Partitions, Sources: r.prog.Sources, Entities: r.prog.Entities,
+			Reads: r.prog.Reads, Store: r.store, Logger: r.log, CommitEvery: r.commitEvery,
+			Committed: func(worker.UnitsProgress) { alive() }}, partitions)
+	}
+}
+
+func (r *rig) join(ctx context.Context, alive func()) error {
+	t := r.prog.Triggers[0]
+	return run.Joiner(ctx, run.JoinerOptions{Transport: r.tr, Program: r.prog.Program, Trigger: t, Generation: r.prog.Generation,
+		Events: r.topics.Events, Parts: r.topics.Parts, Partitions: r.topics.Partitions, Log: r.topics.Logs[t.Name],
+		Checkpoints: r.checkpoints, Name: "joiner", Every: time.Millisecond, Logger: r.log, Progress: func(run.JoinerProgress) { alive() }})
+}
+
+func (r *rig) learn(ctx context.Context, alive func()) error {
+	t := r.prog.Triggers[0]
+	return run.Learner(ctx, run.LearnerOptions{Transport: r.tr, Trigger: t, Members: t.Members, Log: r.topics.Logs[t.Name], Workers: r.workers,
+		Checkpoints: r.checkpoints, Name: "models", Every: time.Millisecond, Logger: r.log,
+		Publish: func(f *fold.Fold) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.final = f
+			r.learned.Store(f.Position())
+			return nil
+		},
+		After: func(context.Context, uint64) error { alive(); return nil }})
+}
+
+// stages are all stages by name, once each, or once for each process of the units.
+func (r *rig) stages() map[string]session {
+	all := map[string]session{"sequencer": r.sequence, "joiner": r.join, "learner": r.learn}
+	groups := r.unitGroups
+	if groups == nil {
+		groups = [][]int32{r.allParts()}
+	}
+	for i, g := range groups {
+		all["units"+strconv.Itoa(i)] = r.units(g)
+	}
+	return all
+}
+
+func (r *rig) allParts() []int32 {
+	var list []int32
+	for p := range r.topics.Partitions {
+		list = append(list, int32(p))
+	}
+	return list
+}
+
+// schedule says after how many reports a session of a stage is killed; 0: never.
+type schedule func(stage string, session int) int
+
+func undisturbed(string, int) int { return 0 }
+
+// kills gives each stage that many sessions that end after one to most reports, drawn from the seed.
+func kills(seed uint64, sessions, most int) schedule {
+	return func(stage string, n int) int {
+		if n >= sessions {
+			return 0
+		}
+		h := rand.New(rand.NewPCG(seed, uint64(n)<<32^uint64(len(stage))<<8^uint64(stage[0])))
+		return 1 + h.IntN(most)
+	}
+}
+
+// again runs sessions of a stage until ctx ends. A session that meets an error is followed by the next after a
+// short pause; an error that is final fails the rig.
+func (r *rig) again(ctx context.Context, name string, s session, when schedule) {
+	for n := 0; ctx.Err() == nil; n++ {
+		life, cancel := context.WithCancel(ctx)
+		left := int64(when(name, n))
+		var count atomic.Int64
+		err := s(life, func() {
+			r.steps.Add(1)
+			if count.Add(1) == left {
+				cancel()
+			}
+		})
+		cancel()
+		r.mu.Lock()
+		r.sessions[name]++
+		if (stage.Final(err) || errors.Is(err, run.ErrLostPart)) && r.failed == nil {
+			r.failed = fmt.Errorf("%s, session %d: %w", name, n, err)
+		}
+		r.mu.Unlock()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			r.log.Warn("session ended", "stage", name, "error", err)
+			pause(ctx, 10*time.Millisecond)
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// expected is what a run must come to.
+type expected struct {
+	golden  *trainer.Golden
+	items   uint64
+	entries uint64
+}
+
+var cores sync.Map
+
+// core folds the same records without any log, once for each number of days and partitions.
+func core(t testing.TB, prog *program.Program) *expected {
+	t.Helper()
+	key := fmt.Sprint(days(t), prog.Generation, prog.Project.Inputs()[0].Partitions)
+	if e, ok := cores.Load(key); ok {
+		return e.(*expected)
+	}
+	replay := replayOf(t, prog, nil)
+	e := &expected{golden: replay.Golden(), items: replay.Items(), entries: replay.Joiner(prog.Triggers[0].Name).Next()}
+	cores.Store(key, e)
+	return e
+}
+
+// run starts the stages while the records come in, in pieces, and waits until all is through.
+func (r *rig) run(when schedule, beside ...func(ctx context.Context)) {
+	r.t.Helper()
+	want := core(r.t, r.prog)
+	ctx, cancel := context.WithCancel(r.deadline())
+	var wg sync.WaitGroup
+	for name, s := range r.stages() {
+		wg.Go(func() { r.again(ctx, name, s, when) })
+	}
+	for _, f := range beside {
+		wg.Go(func() { f(ctx) })
+	}
+	r.produce(ctx, 400)
+	err := r.await(ctx, want)
+	cancel()
+	wg.Wait()
+	if err != nil {
+		r.t.Fatalf("%v; sessions %v", err, r.sessions)
+	}
+}
+
+// check compares everything that the run has written with what it must be.
+func (r *rig) check() {
+	r.t.Helper()
+	want, got := core(r.t, r.prog).golden, r.golden()
+	if diff := cmp.Diff(want, got); diff != "" {
+		r.t.Errorf("the run differs from the undisturbed core, -core +run:\n%s", diff)
+	}
+}
+
+// await waits until the logs, the states and the learners are where they must be, or beyond.
+func (r *rig) await(ctx context.Context, want *expected) error {
+	log := r.topics.Logs[r.prog.Triggers[0].Name]
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		failed := r.failed
+		r.mu.Unlock()
+		if failed != nil {
+			return failed
+		}
+		if r.tail(ctx, r.topics.Events) >= want.items && r.tail(ctx, log) >= want.entries && r.learned.Load() >= want.entries && r.states(ctx) == want.golden.States {
+			return nil
+		}
+		pause(ctx, 15*time.Millisecond)
+	}
+	end := context.WithoutCancel(ctx)
+	return fmt.Errorf("not through: %d of %d items, %d of %d entries, %d learned, states equal: %t", r.tail(end, r.topics.Events), want.items,
+		r.tail(end, log), want.entries, r.learned.Load(), r.states(end) == want.golden.States)
+}
+
+// tail is how many items of a log count.
+func (r *rig) tail(ctx context.Context, topic string) uint64 {
+	l, err := stage.OpenLog(r.tr, topic, 0)
+	if err != nil {
+		return 0
+	}
+	defer l.Close()
+	t, err := frame.ReadTail(ctx, l)
+	if err != nil {
+		return 0
+	}
+	return t.NextSeq
+}
+
+func (r *rig) states(ctx context.Context) string {
+	sum, err := app.States(ctx, r.prog, r.direct(), r.watermark(ctx))
+	if err != nil {
+		return err.Error()
+	}
+	return sum
+}
+
+// watermark is that of the undisturbed core: no source of the demo may be out of order.
+func (r *rig) watermark(context.Context) int64 { return replayHead(r.t, r.prog) }
+
+// direct is a client that does not go through the proxy.
+func (r *rig) direct() *redis.Store {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.proxy.straight == nil {
+		s, err := redis.Open(redis.Options{Addrs: []string{r.servers.Redis}})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { _ = s.Close() })
+		r.proxy.straight = s
+	}
+	return r.proxy.straight
+}
+
+// produce sends the records of the demo in pieces of so many, with time marks every 100 records.
+func (r *rig) produce(ctx context.Context, piece int) {
+	r.t.Helper()
+	cl, err := r.tr.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer cl.Close()
+	inputs, n := r.prog.Project.Inputs(), 0
+	deal(r.t, r.prog, 100, func(rec ingest.Record) {
+		out := &kgo.Record{Topic: inputs[rec.Source].Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
+		if rec.Timestamp > 0 {
+			out.Timestamp = time.UnixMilli(rec.Timestamp)
+		}
+		for _, h := range rec.Headers {
+			out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+		}
+		cl.Produce(ctx, out, nil)
+		if n++; n%piece == 0 {
+			_ = cl.Flush(ctx)
+			pause(ctx, 2*time.Millisecond) // so that the records come in many polls
+		}
+	})
+	if err := cl.Flush(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// deal is dealt with marks every so many records.
+func deal(t testing.TB, prog *program.Program, every int, put func(ingest.Record)) {
+	t.Helper()
+	s, err := flights.Days(days(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, parts := map[string]int{}, map[int]int32{}
+	for i, in := range prog.Project.Inputs() {
+		index[in.Name], parts[i] = i, int32(in.Partitions)
+	}
+	mark := func(at int64) {
+		_, headers := ingest.MarkRecord(at, false)
+		for i := range prog.Project.Inputs() {
+			for k := range parts[i] {
+				put(ingest.Record{Source: i, Partition: k, Headers: headers})
+			}
+		}
+	}
+	rows := map[int]int64{}
+	for n := 0; ; n++ {
+		row, ok := s.Next()
+		if !ok {
+			break
+		}
+		i := index[row.Source]
+		key := append([]byte(nil), row.Key...)
+		put(ingest.Record{Source: i, Partition: ingest.PartitionOf(key, rows[i], parts[i]), Key: key, Value: append([]byte(nil), row.Value...), Timestamp: row.Time / 1000})
+		rows[i]++
+		if n%every == 0 {
+			mark(row.Time)
+		}
+	}
+	mark(ingest.NoMoreTime)
+}
+
+// golden sums all that lies in the logs and the store, to their ends.
+func (r *rig) golden() *trainer.Golden {
+	r.t.Helper()
+	ctx := r.deadline()
+	g := &trainer.Golden{Logs: map[string]string{}, Weights: map[string]string{}, Scores: map[string]string{}}
+	items := trainer.NewItemHash(r.prog.Sources)
+	if err := r.app.EachItem(ctx, r.tail(ctx, r.topics.Events), func(it *itemType) error { items.Add(it); return nil }); err != nil {
+		r.t.Fatal(err)
+	}
+	g.Items, g.States = items.Sum(), r.states(ctx)
+	for _, t := range r.prog.Triggers {
+		entries := trainer.NewEntryHash()
+		if err := r.app.EachEntry(ctx, t.Name, r.tail(ctx, r.topics.Logs[t.Name]), func(e *fold.Entry) error { entries.Add(e); return nil }); err != nil {
+			r.t.Fatal(err)
+		}
+		g.Logs[t.Name] = entries.Sum()
+	}
+	for _, name := range r.final.Names() {
+		h, _ := r.final.Hashes(name)
+		g.Weights[name], g.Scores[name] = h.Weights, h.Scores
+	}
+	return g
+}
+
+// proxy stands between the stages and the store, and can lose answers or go away.
+type proxy struct {
+	l        net.Listener
+	target   string
+	straight *redis.Store
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+	away  bool
+	cuts  atomic.Int64 // so many answers are not given; the connection ends instead
+	lost  atomic.Int64
+}
+
+func newProxy(t testing.TB, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{l: l, target: target, conns: map[net.Conn]bool{}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(c)
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done; p.leave(true) })
+	return p
+}
+
+func (p *proxy) addr() string { return p.l.Addr().String() }
+
+func (p *proxy) serve(c net.Conn) {
+	defer c.Close()
+	s, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	if !p.keep(c, s) {
+		return
+	}
+	go func() { _, _ = io.Copy(s, c); _ = s.Close() }()
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := s.Read(buf)
+		if err != nil {
+			return
+		}
+		if p.cuts.Load() > 0 && p.cuts.Add(-1) >= 0 { // the server has done what was asked
+			p.lost.Add(1)
+			return
+		}
+		if _, err := c.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) keep(list ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return false
+	}
+	for _, c := range list {
+		p.conns[c] = true
+	}
+	return true
+}
+
+// leave closes all connections and, until it is called with false, takes no more.
+func (p *proxy) leave(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+	for c := range p.conns {
+		_ = c.Close()
+	}
+	clear(p.conns)
+}
+
+// hashes are a copy of all hashes in the store, taken and put back by one script each, so that no command falls
+// between.
+type hashes []any
+
+const (
+	copyScript = `local out = {}
+for _, k in ipairs(redis.call('KEYS', '*')) do
+  local h = redis.call('HGETALL', k)
+  for i = 1, #h, 2 do out[#out+1] = k; out[#out+1] = h[i]; out[#out+1] = h[i+1] end
+end
+return out`
+	putBackScript = `local only = ARGV[1]
+for _, k in ipairs(redis.call('KEYS', '*')) do if only == '' or only == k then redis.call('DEL', k) end end
+for i = 2, #ARGV, 3 do if only == '' or only == ARGV[i] then redis.call('HSET', ARGV[i], ARGV[i+1], ARGV[i+2]) end end
+return 1`
+)
+
+func (r *rig) scripts() *goredis.Client {
+	cl := goredis.NewClient(&goredis.Options{Addr: r.servers.Redis, ReadTimeout: 20 * time.Second})
+	r.t.Cleanup(func() { _ = cl.Close() })
+	return cl
+}
+
+func copyStore(ctx context.Context, cl *goredis.Client) (hashes, error) {
+	list, err := cl.Eval(ctx, copyScript, nil).Slice()
+	return hashes(list), err
+}
+
+// putBack makes the store what it was; only one hash when only is not "".
+func putBack(ctx context.Context, cl *goredis.Client, h hashes, only string) error {
+	return cl.Eval(ctx, putBackScript, nil, append([]any{only}, h...)...).Err()
+}
