@@ -2,9 +2,11 @@ package serving
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/fold"
 )
 
@@ -21,13 +23,32 @@ type Scored struct {
 type Board struct {
 	names   []string
 	entries map[string]*boardEntry
+	drifts  sync.Map // trigger to *Drifted
 	changed chan struct{}
+}
+
+// Drifted is what was last measured about the distributions of a trigger's features.
+type Drifted struct {
+	Reference, Window int    // examples
+	Windows           uint64 // finished ones; 0: nothing can be said yet
+	Scores            []drift.Score
+}
+
+// Drift sets what was measured about a trigger's features.
+func (b *Board) Drift(trigger string, d *Drifted) { b.drifts.Store(trigger, d) }
+
+// Drifted returns what was last measured about a trigger's features; nil if nothing was.
+func (b *Board) Drifted(trigger string) *Drifted {
+	d, _ := b.drifts.Load(trigger)
+	out, _ := d.(*Drifted)
+	return out
 }
 
 type boardEntry struct {
 	snapshot  atomic.Pointer[fold.Snapshot]
 	confirmed atomic.Int64 // wall clock, ns
 	scored    atomic.Pointer[Scored]
+	barred    atomic.Bool
 }
 
 // NewBoard returns a board for these models, without versions.
@@ -45,6 +66,9 @@ func (b *Board) Publish(model string, s *fold.Snapshot, at time.Time) {
 	e := b.entries[model]
 	if e == nil {
 		panic("serving: publish of model " + model + ", which the board was not made for")
+	}
+	if e.barred.Load() {
+		return
 	}
 	e.confirmed.Store(at.UnixNano())
 	old := e.snapshot.Swap(s)
@@ -64,6 +88,14 @@ func (b *Board) Confirm(model string, at time.Time) {
 func (b *Board) Retract(model string) {
 	if e := b.entries[model]; e != nil && e.snapshot.Swap(nil) != nil {
 		b.notify()
+	}
+}
+
+// Bar retracts a model for as long as the board lives: versions that are published later do not answer.
+func (b *Board) Bar(model string) {
+	if e := b.entries[model]; e != nil {
+		e.barred.Store(true)
+		b.Retract(model)
 	}
 }
 

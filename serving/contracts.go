@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math"
 	"time"
 
@@ -20,6 +21,8 @@ type Models interface {
 	Confirmed(model string) time.Time
 	// Scored returns what was last measured about the model; nil if nothing was.
 	Scored(model string) *Scored
+	// Drifted returns what was last measured about a trigger's features; nil if nothing was.
+	Drifted(trigger string) *Drifted
 }
 
 // EntityKey names an entity: the index of its type in the catalog, and its key as
@@ -97,6 +100,19 @@ type Log interface {
 	Served(ctx context.Context, records []Served) error
 	Feedback(ctx context.Context, records []Truth) error
 }
+
+// Auditor computes past predictions again.
+type Auditor interface {
+	// Audit finds a prediction by its id and computes it again. model may be empty. It returns ErrNoPrediction when there
+	// is none, ErrManyPredictions when several models have one, and ends soon after ctx does.
+	Audit(ctx context.Context, model, id string) (*freshetv1.AuditResponse, error)
+}
+
+// Errors of an Auditor.
+var (
+	ErrNoPrediction    = errors.New("no prediction of that id in the logs")
+	ErrManyPredictions = errors.New("several models have a prediction of that id")
+)
 
 // Reporter tells what a server itself cannot know.
 type Reporter interface {

@@ -45,6 +45,15 @@ func (s *Server) Handler(page http.Handler) http.Handler {
 		req.Name = r.PathValue("name")
 	})
 	handle(mux, s, "GET /v1/status", "Status", s.Status, nil)
+	handle(mux, s, "GET /v1/drift", "Drift", s.Drift, func(r *http.Request, req *freshetv1.DriftRequest) {
+		req.Trigger = r.URL.Query().Get("trigger")
+		if n, err := strconv.ParseUint(r.URL.Query().Get("top"), 10, 32); err == nil {
+			req.Top = uint32(n)
+		}
+	})
+	handle(mux, s, "GET /v1/audit/{id...}", "Audit", s.Audit, func(r *http.Request, req *freshetv1.AuditRequest) {
+		req.Id, req.Model = r.PathValue("id"), r.URL.Query().Get("model")
+	})
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.reply(w, r, "/v1/", nil, apiPath(r))
 	})
@@ -59,12 +68,12 @@ func (s *Server) Handler(page http.Handler) http.Handler {
 
 // apiPath says what is wrong with a path under /v1/ that no method has.
 func apiPath(r *http.Request) error {
-	want, ok := map[string]string{"/v1/predict": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET"}[r.URL.Path]
+	want, ok := map[string]string{"/v1/predict": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET", "/v1/drift": "GET"}[r.URL.Path]
 	if ok {
 		return status.Error(codes.Unimplemented, r.Method+" "+r.URL.Path+"; use "+want)
 	}
 	return toStatus(notFound("UNKNOWN_PATH", "no "+clip(r.URL.Path)+" in the API",
-		"it has POST /v1/predict, /v1/features, /v1/feedback and GET /v1/models, /v1/models/NAME, /v1/status"))
+		"it has POST /v1/predict, /v1/features, /v1/feedback and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID"))
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {

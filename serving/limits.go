@@ -6,10 +6,13 @@ import (
 	"crypto/subtle"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
 // unary is what every unary call passes, from gRPC and HTTP alike: recovery, token, slot, deadline.
@@ -27,10 +30,20 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	defer s.leave()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.config.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, s.timeout(info.FullMethod))
 		defer cancel()
 	}
 	return next(ctx, req)
+}
+
+// auditTimeout is the deadline of an Audit call that brings none: it folds models.
+const auditTimeout = 5 * time.Minute
+
+func (s *Server) timeout(method string) time.Duration {
+	if method == freshetv1.Freshet_Audit_FullMethodName {
+		return max(auditTimeout, s.config.Timeout)
+	}
+	return s.config.Timeout
 }
 
 // stream is what every stream passes; slots and deadlines are for each request of it.

@@ -58,6 +58,7 @@ type Deps struct {
 	States  States
 	Log     Log      // nil: request models and Feedback are refused
 	Report  Reporter // nil: Status tells what the server itself knows
+	Audit   Auditor  // nil: Audit is refused
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
 	// Now is the wall clock; nil: time.Now.
@@ -81,6 +82,7 @@ type Server struct {
 	async     *asyncLog
 	health    *health.Server
 	draining  atomic.Bool
+	auditing  atomic.Bool   // one audit at a time
 	stopping  chan struct{} // closed when draining begins
 	started   time.Time
 	tokens    [][32]byte

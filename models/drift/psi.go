@@ -215,6 +215,9 @@ func (c *psiColumn) bin(x float64, kind features.ColumnKind) int {
 // Frozen reports whether the reference is complete.
 func (p *PSI) Frozen() bool { return p.sample == nil }
 
+// Sizes returns how many examples the reference and a window have.
+func (p *PSI) Sizes() (reference, window int) { return p.cfg.Reference, p.cfg.Window }
+
 // Windows returns the number of finished windows.
 func (p *PSI) Windows() uint64 { return p.windows }
 

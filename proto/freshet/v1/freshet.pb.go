@@ -25,7 +25,7 @@ var File_freshet_v1_freshet_proto protoreflect.FileDescriptor
 const file_freshet_v1_freshet_proto_rawDesc = "" +
 	"\n" +
 	"\x18freshet/v1/freshet.proto\x12\n" +
-	"freshet.v1\x1a\x19freshet/v1/features.proto\x1a\x19freshet/v1/feedback.proto\x1a\x17freshet/v1/models.proto\x1a\x18freshet/v1/predict.proto\x1a\x17freshet/v1/status.proto2\x93\x04\n" +
+	"freshet.v1\x1a\x16freshet/v1/audit.proto\x1a\x16freshet/v1/drift.proto\x1a\x19freshet/v1/features.proto\x1a\x19freshet/v1/feedback.proto\x1a\x17freshet/v1/models.proto\x1a\x18freshet/v1/predict.proto\x1a\x17freshet/v1/status.proto2\x8f\x05\n" +
 	"\aFreshet\x12B\n" +
 	"\aPredict\x12\x1a.freshet.v1.PredictRequest\x1a\x1b.freshet.v1.PredictResponse\x12X\n" +
 	"\rPredictStream\x12 .freshet.v1.PredictStreamRequest\x1a!.freshet.v1.PredictStreamResponse(\x010\x01\x12N\n" +
@@ -34,7 +34,9 @@ const file_freshet_v1_freshet_proto_rawDesc = "" +
 	"\n" +
 	"ListModels\x12\x1d.freshet.v1.ListModelsRequest\x1a\x1e.freshet.v1.ListModelsResponse\x12E\n" +
 	"\bGetModel\x12\x1b.freshet.v1.GetModelRequest\x1a\x1c.freshet.v1.GetModelResponse\x12?\n" +
-	"\x06Status\x12\x19.freshet.v1.StatusRequest\x1a\x1a.freshet.v1.StatusResponseB:Z8github.com/freshet-ml/freshet/proto/freshet/v1;freshetv1b\x06proto3"
+	"\x06Status\x12\x19.freshet.v1.StatusRequest\x1a\x1a.freshet.v1.StatusResponse\x12<\n" +
+	"\x05Drift\x12\x18.freshet.v1.DriftRequest\x1a\x19.freshet.v1.DriftResponse\x12<\n" +
+	"\x05Audit\x12\x18.freshet.v1.AuditRequest\x1a\x19.freshet.v1.AuditResponseB:Z8github.com/freshet-ml/freshet/proto/freshet/v1;freshetv1b\x06proto3"
 
 var file_freshet_v1_freshet_proto_goTypes = []any{
 	(*PredictRequest)(nil),        // 0: freshet.v1.PredictRequest
@@ -44,13 +46,17 @@ var file_freshet_v1_freshet_proto_goTypes = []any{
 	(*ListModelsRequest)(nil),     // 4: freshet.v1.ListModelsRequest
 	(*GetModelRequest)(nil),       // 5: freshet.v1.GetModelRequest
 	(*StatusRequest)(nil),         // 6: freshet.v1.StatusRequest
-	(*PredictResponse)(nil),       // 7: freshet.v1.PredictResponse
-	(*PredictStreamResponse)(nil), // 8: freshet.v1.PredictStreamResponse
-	(*GetFeaturesResponse)(nil),   // 9: freshet.v1.GetFeaturesResponse
-	(*FeedbackResponse)(nil),      // 10: freshet.v1.FeedbackResponse
-	(*ListModelsResponse)(nil),    // 11: freshet.v1.ListModelsResponse
-	(*GetModelResponse)(nil),      // 12: freshet.v1.GetModelResponse
-	(*StatusResponse)(nil),        // 13: freshet.v1.StatusResponse
+	(*DriftRequest)(nil),          // 7: freshet.v1.DriftRequest
+	(*AuditRequest)(nil),          // 8: freshet.v1.AuditRequest
+	(*PredictResponse)(nil),       // 9: freshet.v1.PredictResponse
+	(*PredictStreamResponse)(nil), // 10: freshet.v1.PredictStreamResponse
+	(*GetFeaturesResponse)(nil),   // 11: freshet.v1.GetFeaturesResponse
+	(*FeedbackResponse)(nil),      // 12: freshet.v1.FeedbackResponse
+	(*ListModelsResponse)(nil),    // 13: freshet.v1.ListModelsResponse
+	(*GetModelResponse)(nil),      // 14: freshet.v1.GetModelResponse
+	(*StatusResponse)(nil),        // 15: freshet.v1.StatusResponse
+	(*DriftResponse)(nil),         // 16: freshet.v1.DriftResponse
+	(*AuditResponse)(nil),         // 17: freshet.v1.AuditResponse
 }
 var file_freshet_v1_freshet_proto_depIdxs = []int32{
 	0,  // 0: freshet.v1.Freshet.Predict:input_type -> freshet.v1.PredictRequest
@@ -60,15 +66,19 @@ var file_freshet_v1_freshet_proto_depIdxs = []int32{
 	4,  // 4: freshet.v1.Freshet.ListModels:input_type -> freshet.v1.ListModelsRequest
 	5,  // 5: freshet.v1.Freshet.GetModel:input_type -> freshet.v1.GetModelRequest
 	6,  // 6: freshet.v1.Freshet.Status:input_type -> freshet.v1.StatusRequest
-	7,  // 7: freshet.v1.Freshet.Predict:output_type -> freshet.v1.PredictResponse
-	8,  // 8: freshet.v1.Freshet.PredictStream:output_type -> freshet.v1.PredictStreamResponse
-	9,  // 9: freshet.v1.Freshet.GetFeatures:output_type -> freshet.v1.GetFeaturesResponse
-	10, // 10: freshet.v1.Freshet.Feedback:output_type -> freshet.v1.FeedbackResponse
-	11, // 11: freshet.v1.Freshet.ListModels:output_type -> freshet.v1.ListModelsResponse
-	12, // 12: freshet.v1.Freshet.GetModel:output_type -> freshet.v1.GetModelResponse
-	13, // 13: freshet.v1.Freshet.Status:output_type -> freshet.v1.StatusResponse
-	7,  // [7:14] is the sub-list for method output_type
-	0,  // [0:7] is the sub-list for method input_type
+	7,  // 7: freshet.v1.Freshet.Drift:input_type -> freshet.v1.DriftRequest
+	8,  // 8: freshet.v1.Freshet.Audit:input_type -> freshet.v1.AuditRequest
+	9,  // 9: freshet.v1.Freshet.Predict:output_type -> freshet.v1.PredictResponse
+	10, // 10: freshet.v1.Freshet.PredictStream:output_type -> freshet.v1.PredictStreamResponse
+	11, // 11: freshet.v1.Freshet.GetFeatures:output_type -> freshet.v1.GetFeaturesResponse
+	12, // 12: freshet.v1.Freshet.Feedback:output_type -> freshet.v1.FeedbackResponse
+	13, // 13: freshet.v1.Freshet.ListModels:output_type -> freshet.v1.ListModelsResponse
+	14, // 14: freshet.v1.Freshet.GetModel:output_type -> freshet.v1.GetModelResponse
+	15, // 15: freshet.v1.Freshet.Status:output_type -> freshet.v1.StatusResponse
+	16, // 16: freshet.v1.Freshet.Drift:output_type -> freshet.v1.DriftResponse
+	17, // 17: freshet.v1.Freshet.Audit:output_type -> freshet.v1.AuditResponse
+	9,  // [9:18] is the sub-list for method output_type
+	0,  // [0:9] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -79,6 +89,8 @@ func file_freshet_v1_freshet_proto_init() {
 	if File_freshet_v1_freshet_proto != nil {
 		return
 	}
+	file_freshet_v1_audit_proto_init()
+	file_freshet_v1_drift_proto_init()
 	file_freshet_v1_features_proto_init()
 	file_freshet_v1_feedback_proto_init()
 	file_freshet_v1_models_proto_init()

@@ -26,6 +26,8 @@ const (
 	Freshet_ListModels_FullMethodName    = "/freshet.v1.Freshet/ListModels"
 	Freshet_GetModel_FullMethodName      = "/freshet.v1.Freshet/GetModel"
 	Freshet_Status_FullMethodName        = "/freshet.v1.Freshet/Status"
+	Freshet_Drift_FullMethodName         = "/freshet.v1.Freshet/Drift"
+	Freshet_Audit_FullMethodName         = "/freshet.v1.Freshet/Audit"
 )
 
 // FreshetClient is the client API for Freshet service.
@@ -48,6 +50,10 @@ type FreshetClient interface {
 	GetModel(ctx context.Context, in *GetModelRequest, opts ...grpc.CallOption) (*GetModelResponse, error)
 	// Status tells how the service is.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Drift tells what has changed: features against their reference, losses of models.
+	Drift(ctx context.Context, in *DriftRequest, opts ...grpc.CallOption) (*DriftResponse, error)
+	// Audit computes a past prediction again and shows what it came from.
+	Audit(ctx context.Context, in *AuditRequest, opts ...grpc.CallOption) (*AuditResponse, error)
 }
 
 type freshetClient struct {
@@ -131,6 +137,26 @@ func (c *freshetClient) Status(ctx context.Context, in *StatusRequest, opts ...g
 	return out, nil
 }
 
+func (c *freshetClient) Drift(ctx context.Context, in *DriftRequest, opts ...grpc.CallOption) (*DriftResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DriftResponse)
+	err := c.cc.Invoke(ctx, Freshet_Drift_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) Audit(ctx context.Context, in *AuditRequest, opts ...grpc.CallOption) (*AuditResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AuditResponse)
+	err := c.cc.Invoke(ctx, Freshet_Audit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FreshetServer is the server API for Freshet service.
 // All implementations must embed UnimplementedFreshetServer
 // for forward compatibility.
@@ -151,6 +177,10 @@ type FreshetServer interface {
 	GetModel(context.Context, *GetModelRequest) (*GetModelResponse, error)
 	// Status tells how the service is.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Drift tells what has changed: features against their reference, losses of models.
+	Drift(context.Context, *DriftRequest) (*DriftResponse, error)
+	// Audit computes a past prediction again and shows what it came from.
+	Audit(context.Context, *AuditRequest) (*AuditResponse, error)
 	mustEmbedUnimplementedFreshetServer()
 }
 
@@ -181,6 +211,12 @@ func (UnimplementedFreshetServer) GetModel(context.Context, *GetModelRequest) (*
 }
 func (UnimplementedFreshetServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedFreshetServer) Drift(context.Context, *DriftRequest) (*DriftResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Drift not implemented")
+}
+func (UnimplementedFreshetServer) Audit(context.Context, *AuditRequest) (*AuditResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Audit not implemented")
 }
 func (UnimplementedFreshetServer) mustEmbedUnimplementedFreshetServer() {}
 func (UnimplementedFreshetServer) testEmbeddedByValue()                 {}
@@ -318,6 +354,42 @@ func _Freshet_Status_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Freshet_Drift_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DriftRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Drift(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Drift_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Drift(ctx, req.(*DriftRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_Audit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Audit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Audit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Audit(ctx, req.(*AuditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Freshet_ServiceDesc is the grpc.ServiceDesc for Freshet service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -348,6 +420,14 @@ var Freshet_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Freshet_Status_Handler,
+		},
+		{
+			MethodName: "Drift",
+			Handler:    _Freshet_Drift_Handler,
+		},
+		{
+			MethodName: "Audit",
+			Handler:    _Freshet_Audit_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,67 @@
+package serving
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/drift"
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
+)
+
+// Drift tells what has changed, as far as this process folds it.
+func (s *Server) Drift(_ context.Context, req *freshetv1.DriftRequest) (*freshetv1.DriftResponse, error) {
+	resp := &freshetv1.DriftResponse{}
+	seen := map[string]bool{}
+	for _, name := range s.index.names {
+		m := s.index.models[name]
+		trigger := m.trigger()
+		if req.GetTrigger() != "" && req.GetTrigger() != trigger {
+			continue
+		}
+		if d := s.deps.Models.Drifted(trigger); d != nil && !seen[trigger] {
+			resp.Triggers = append(resp.Triggers, d.message(trigger, int(req.GetTop())))
+		}
+		seen[trigger] = true
+		if sc := s.deps.Models.Scored(name); sc != nil {
+			measure := "absolute_error"
+			if m.Task == models.Binary || m.Task == models.Multiclass {
+				measure = "log_loss"
+			}
+			resp.Models = append(resp.Models, &freshetv1.ModelDrift{Name: name, Of: m.Of, Measure: measure, Changes: sc.Drifts,
+				Loss: sc.Loss, Window: uint64(sc.Window), Rose: sc.Rose})
+		}
+	}
+	if req.GetTrigger() != "" && !seen[req.GetTrigger()] {
+		return nil, toStatus(notFound("UNKNOWN_TRIGGER", "no model is asked by "+clip(req.GetTrigger()), "ListModels names the triggers in on; of a request model it is the model's own name"))
+	}
+	return resp, nil
+}
+
+// trigger names what asks the model: a source, or the request model that it is or challenges.
+func (m *served) trigger() string {
+	if m.On == "request" {
+		return m.Of
+	}
+	return m.On
+}
+
+func (d *Drifted) message(trigger string, top int) *freshetv1.TriggerDrift {
+	out := &freshetv1.TriggerDrift{Name: trigger, Reference: uint32(d.Reference), Window: uint32(d.Window), Windows: d.Windows}
+	ranked := slices.Clone(d.Scores)
+	slices.SortStableFunc(ranked, func(a, b drift.Score) int {
+		return cmp.Compare(float64(b.PSI*a.Threshold), float64(a.PSI*b.Threshold))
+	})
+	for i := range ranked {
+		f := &ranked[i]
+		if f.Drifted {
+			out.Drifted++
+		}
+		if top == 0 || i < top {
+			out.Features = append(out.Features, &freshetv1.FeatureDrift{Name: f.Feature, Score: f.PSI, Threshold: f.Threshold,
+				Missing: f.Missing, Unseen: f.Other, Drifted: f.Drifted})
+		}
+	}
+	return out
+}
