@@ -41,9 +41,9 @@ type SequencerProgress struct {
 	NotLearned      uint64 // items of this session that are too old to be learned from
 	Queued          int    // records that wait for their turn
 	Waiting         []string
-	Lags            []int64 // by source: records on the brokers that are not in the order yet. Reused: valid during the call
-	Head, Watermark int64 // µs
-	Done            bool  // every partition has told that nothing follows, and all is handed out
+	Lags            []int64 // by source: records that are not in the order yet
+	Head, Watermark int64   // µs
+	Done            bool    // every partition has told that nothing follows, and all is handed out
 }
 
 // Blocked names the partitions that hold up the beginning; none once there are items.
@@ -183,7 +183,6 @@ type sequencing struct {
 	started time.Time
 	named   bool
 	headers []ingest.Header
-	lags    []int64
 }
 
 func topicOf(s *ingest.SourceSpec) string {
@@ -445,11 +444,11 @@ func (s *sequencing) report() {
 	if s.o.Progress == nil {
 		return
 	}
-	s.lags = append(s.lags[:0], make([]int64, len(s.o.Ingest.Sources))...)
+	lags := make([]int64, len(s.o.Ingest.Sources))
 	for id, l := range s.lanes {
-		s.lags[id.source] += l.beyond + int64(len(l.records)+s.core.LaneLen(id.source, id.partition))
+		lags[id.source] += l.beyond + int64(len(l.records)+s.core.LaneLen(id.source, id.partition))
 	}
-	s.o.Progress(SequencerProgress{Lags: s.lags, Items: s.seq, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
+	s.o.Progress(SequencerProgress{Lags: lags, Items: s.seq, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
 		Head: s.core.Head(), Watermark: s.core.Watermark(), Done: s.core.Done()})
 }
 

@@ -38,6 +38,7 @@ type JoinerOptions struct {
 	Checkpoints *checkpoint.Store
 	Name        string
 	Every       time.Duration
+	Saved       Saved // told of each checkpoint; nil: nobody
 	Logger      *slog.Logger
 	// Progress is told after each frame of events how far the joiner is, and what it counted; nil: nobody.
 	Progress func(JoinerProgress)
@@ -265,11 +266,14 @@ func (j *joining) checkpoint(ctx context.Context) error {
 	if err := j.w.Drain(ctx); err != nil {
 		return err
 	}
+	began := time.Now()
 	s := codec.Saver(nil)
 	j.from = append(j.from[:0], j.positions()...)
 	statePositions(s, &j.from)
 	j.joiner.State(s)
-	if err := j.o.Checkpoints.Save(ctx, j.o.Name, j.joiner.Next(), s.Bytes()); err != nil {
+	err := j.o.Checkpoints.Save(ctx, j.o.Name, j.joiner.Next(), s.Bytes())
+	j.o.Saved.tell(began, err)
+	if err != nil {
 		j.o.Logger.Error("joiner checkpoint not saved; recovery will fold more of the log", "trigger", j.o.Trigger.Name, "error", err)
 	}
 	j.last = time.Now()

@@ -38,8 +38,20 @@ type LearnerOptions struct {
 	Folded func(e *fold.Entry)
 	Answer fold.Answer // see Fold.OnAnswer: may be called from several goroutines
 	// After is called behind each batch of entries, before any checkpoint: flush side effects here.
-	After  func(ctx context.Context, position uint64) error
+	After func(ctx context.Context, position uint64) error
+	// Before is called before a checkpoint is saved: what it must not pass is made durable here; nil: nothing.
+	Before func(ctx context.Context) error
+	Saved  Saved // told of each checkpoint; nil: nobody
 	Logger *slog.Logger
+}
+
+// Saved is told how long a checkpoint took, and the error if it was not saved.
+type Saved func(took time.Duration, err error)
+
+func (f Saved) tell(began time.Time, err error) {
+	if f != nil {
+		f(time.Since(began), err)
+	}
 }
 
 // Learner folds one example log until ctx ends or something fails: restore, fold, publish, attest,
@@ -172,10 +184,18 @@ func (l *learning) checkpoint(ctx context.Context) error {
 	if l.o.Checkpoints == nil || time.Since(l.saved) < l.o.Every {
 		return nil
 	}
+	if l.o.Before != nil {
+		if err := l.o.Before(ctx); err != nil {
+			return cause(ctx, err)
+		}
+	}
+	began := time.Now()
 	s := codec.Saver(nil)
 	statePosition(s, &l.pos)
 	l.fold.State(s)
-	if err := l.o.Checkpoints.Save(ctx, l.o.Name, l.fold.Position(), s.Bytes()); err != nil {
+	err := l.o.Checkpoints.Save(ctx, l.o.Name, l.fold.Position(), s.Bytes())
+	l.o.Saved.tell(began, err)
+	if err != nil {
 		l.o.Logger.Error("model checkpoint not saved; recovery will fold more of the log", "trigger", l.o.Trigger.Name, "error", err)
 	} else {
 		l.attest()
