@@ -98,6 +98,8 @@ func (r *rig) deadline() context.Context {
 	return ctx
 }
 
+func (r *rig) partitions() int { return r.prog.Project.Inputs()[0].Partitions }
+
 func (r *rig) withCheckpoints() {
 	r.t.Helper()
 	c, err := checkpoint.Open(r.deadline(), "file://"+r.t.TempDir(), 3, r.log)
@@ -187,12 +189,32 @@ func kills(seed uint64, sessions, most int) schedule {
 	}
 }
 
-// again runs sessions of a stage until ctx ends. A session that meets an error is followed by the next after a
-// short pause; an error that is final fails the rig.
+// gone is the schedule entry of a process that ends for good.
+const gone = -1
+
+// leaves is a schedule of a process that lives for so many sessions.
+func leaves(when schedule, sessions int) schedule {
+	return func(stage string, n int) int {
+		if n == sessions {
+			return gone
+		}
+		return when(stage, n)
+	}
+}
+
+// again runs sessions of a stage until ctx ends or the schedule says that the process is gone. A session that meets an error is followed by the next after a
+// pause that grows as in stage.Own; an error that is final fails the rig.
 func (r *rig) again(ctx context.Context, name string, s session, when schedule) {
+	draw := rand.New(rand.NewPCG(uint64(len(name)), uint64(name[len(name)-1])))
+	wait := 5 * time.Millisecond
 	for n := 0; ctx.Err() == nil; n++ {
+		began := time.Now()
 		life, cancel := context.WithCancel(ctx)
 		left := int64(when(name, n))
+		if left == gone {
+			cancel()
+			return
+		}
 		var count atomic.Int64
 		err := s(life, func() {
 			r.steps.Add(1)
@@ -209,7 +231,11 @@ func (r *rig) again(ctx context.Context, name string, s session, when schedule) 
 		r.mu.Unlock()
 		if err != nil && !errors.Is(err, context.Canceled) {
 			r.log.Warn("session ended", "stage", name, "error", err)
-			pause(ctx, 10*time.Millisecond)
+			if time.Since(began) > 250*time.Millisecond {
+				wait = 5 * time.Millisecond
+			}
+			pause(ctx, wait/2+time.Duration(draw.Int64N(int64(wait))))
+			wait = min(2*wait, 500*time.Millisecond)
 		}
 	}
 }

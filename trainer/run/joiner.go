@@ -64,6 +64,14 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		return err
 	}
 	defer w.Close()
+	// What was sent can turn out void while the joiner waits for events, and nothing else would say so.
+	wg.Go(func() {
+		select {
+		case <-w.Ended():
+			cancel(w.Err())
+		case <-ctx.Done():
+		}
+	})
 	j := &joining{o: o, w: w, known: tail.NextSeq, last: time.Now(), at: make([]frame.Input, 0, o.Partitions+1)}
 	j.joiner = trainer.NewJoiner(o.Trigger, o.Program.Sources, j.emit)
 	if err := j.restore(ctx); err != nil {
