@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/freshet-ml/freshet/features/unit"
@@ -10,14 +11,24 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
 
-// flush sends the parts in the pack. All items before s.pos are folded and none of theirs is left out.
+// flush sends the parts in the packs. All items before s.pos are folded and none of theirs is left out.
 func (s *shard) flush(ctx context.Context) error {
-	if s.pack.Len() == 0 {
-		return nil
+	for _, out := range s.outputs {
+		if out.pack.Len() == 0 {
+			continue
+		}
+		_, err := out.w.Append(ctx, &out.pack, []frame.Input{{Name: EventsInput, Pos: s.pos}})
+		out.pack.Reset()
+		if err != nil {
+			return err
+		}
 	}
-	_, err := s.w.Append(ctx, &s.pack, []frame.Input{{Name: EventsInput, Pos: s.pos}})
-	s.pack.Reset()
-	return err
+	return nil
+}
+
+// waiting reports whether parts lie in a pack.
+func (s *shard) waiting() bool {
+	return slices.ContainsFunc(s.outputs, func(out *output) bool { return out.pack.Len() > 0 })
 }
 
 // commit writes what changed. The parts of everything before are known to count first, so that no state
@@ -31,7 +42,7 @@ func (s *shard) commit(ctx context.Context) error {
 			list = append(list, c)
 		}
 	}
-	if len(list) == 0 && s.pack.Len() == 0 {
+	if len(list) == 0 && !s.waiting() {
 		s.committed = began
 		s.report(0)
 		return nil
@@ -58,7 +69,9 @@ func (s *shard) report(entities int) {
 		return
 	}
 	s.reported = s.seq
-	s.o.Committed(UnitsProgress{Partition: s.partition, Items: s.seq, Head: s.head, Took: s.took, Entities: entities, Cached: s.cached})
+	for _, out := range s.outputs {
+		s.o.Committed(UnitsProgress{Partition: out.partition, Items: s.seq, Head: s.head, Took: s.took, Entities: entities, Cached: s.cached})
+	}
 }
 
 // commitHash commits one unit at the current item, which it has not folded yet.
@@ -104,8 +117,10 @@ func (s *shard) write(ctx context.Context, list []redis.Commit) (int, error) {
 	if err := s.flush(ctx); err != nil {
 		return 0, err
 	}
-	if err := s.w.Drain(ctx); err != nil {
-		return 0, err
+	for _, out := range s.outputs {
+		if err := out.w.Drain(ctx); err != nil {
+			return 0, err
+		}
 	}
 	if err := s.o.Store.Commit(ctx, list...); err != nil {
 		return 0, err

@@ -12,34 +12,43 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
 
-// shard is one parts partition with all its units. One goroutine runs it.
+// shard is some parts partitions with all their units: one goroutine folds them and commits them
+// together, so that a process makes few commits.
 type shard struct {
-	o         *UnitsOptions
-	feed      *feed
-	index     int
-	partition int32
-	w         *stage.Writer
-	in        chan *batch
-	hashes    []*hash
-	emitted   frame.Position // of events: the parts of items before it are in the log
-	pos       frame.Position // of events: items before it are folded
-	head      int64          // newest event time of those
-	seq       uint64         // of the item at pos
-	reported  uint64         // seq of the last report
-	cached    int
+	o        *UnitsOptions
+	feed     *feed
+	index    int
+	in       chan *batch
+	outputs  []*output
+	hashes   []*hash
+	pos      frame.Position // of events: items before it are folded
+	head     int64          // newest event time of those
+	seq      uint64         // of the item at pos
+	reported uint64         // seq of the last report
+	reads    uint64         // parts that this session has read
+	cached   int
 
-	pack      frame.Pack
-	parts     []byte // of the current item, packed one after another
-	ends      []int
+	open      []*output // with parts of the current item
 	values    []float64
 	committed time.Time
 	took      time.Duration // the last commit
 	swept     time.Time
 }
 
+// output is one parts partition that this process owns.
+type output struct {
+	partition int32
+	w         *stage.Writer
+	emitted   frame.Position // of events: the parts of items before it are in the log
+	pack      frame.Pack
+	parts     []byte // of the current item, packed one after another
+	ends      []int
+}
+
 // hash is one unit: the states of a bucket.
 type hash struct {
 	entity   int
+	out      *output
 	prog     *unit.Program
 	claim    *redis.Claim
 	complete bool // states holds every entity of the bucket
@@ -77,8 +86,6 @@ func (s *shard) run(ctx context.Context) error {
 				}
 			}
 		case <-tick.C:
-		case <-s.w.Ended():
-			return s.w.Err()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -138,7 +145,7 @@ func (s *shard) at(b *batch, i int) {
 // touch reads, then updates, one entity.
 func (s *shard) touch(ctx context.Context, b *batch, t *touch) error {
 	h, it, offset := t.hash, &b.items[t.item], b.frame.Offset
-	emit := t.read && !done(offset, t.item, s.emitted)
+	emit := t.read && !done(offset, t.item, h.out.emitted)
 	if done(offset, t.item, h.claim.Position()) {
 		if emit {
 			return fmt.Errorf("state of %s is ahead of an item whose part is missing: %w", h.prog.Name(), frame.ErrDiverged)
@@ -192,31 +199,42 @@ func (s *shard) read(h *hash, it *features.Item, st *unit.State) {
 	p := unit.Part{Event: it.Seq, Entity: h.entity}
 	p.Values, p.Newest = h.prog.Read(s.values[:0], st, it.Time)
 	s.values = p.Values
-	s.parts = unit.AppendPart(s.parts, &p)
-	s.ends = append(s.ends, len(s.parts))
+	out := h.out
+	if len(out.ends) == 0 {
+		s.open = append(s.open, out)
+	}
+	out.parts = unit.AppendPart(out.parts, &p)
+	out.ends = append(out.ends, len(out.parts))
 }
 
-// endItem moves the parts of the item before to the pack, all in one frame.
+// endItem moves the parts of the item before to the packs, those of a partition all in one frame.
 func (s *shard) endItem(ctx context.Context) error {
-	if len(s.ends) == 0 {
-		return nil
-	}
-	if s.pack.Size()+len(s.parts)+4*len(s.ends) > frame.MaxPayload {
-		if err := s.flush(ctx); err != nil {
+	for _, out := range s.open {
+		if out.pack.Size()+len(out.parts)+4*len(out.ends) > frame.MaxPayload {
+			if err := s.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if err := out.endItem(); err != nil {
 			return err
 		}
 	}
+	s.open = s.open[:0]
+	return nil
+}
+
+func (out *output) endItem() error {
 	from := 0
-	for _, to := range s.ends {
-		ok, err := s.pack.Add(s.parts[from:to])
+	for _, to := range out.ends {
+		ok, err := out.pack.Add(out.parts[from:to])
 		if err == nil && !ok {
-			err = fmt.Errorf("%d parts of one item: %w", len(s.ends), stage.ErrItemTooBig)
+			err = fmt.Errorf("%d parts of one item: %w", len(out.ends), stage.ErrItemTooBig)
 		}
 		if err != nil {
 			return err
 		}
 		from = to
 	}
-	s.parts, s.ends = s.parts[:0], s.ends[:0]
+	out.parts, out.ends = out.parts[:0], out.ends[:0]
 	return nil
 }

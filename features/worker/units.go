@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -35,7 +36,9 @@ type UnitsOptions struct {
 	// CommitEvery is the least time between two commits of a shard, 5 ms when 0. When commits are dear it
 	// grows, so that they take at most a fifth of the time.
 	CommitEvery time.Duration
-	// MaxCached bounds the entities of one parts partition that are held in memory, 1 million when 0; what does not fit is
+	// Workers is the number of goroutines that fold; each has a share of the partitions. 0: GOMAXPROCS.
+	Workers int
+	// MaxCached bounds the entities that each worker holds in memory, 1 million when 0; what does not fit is
 	// loaded from the store again.
 	MaxCached int
 	// Committed is told after each commit of a parts partition; nil: nobody. It may be called from several goroutines.
@@ -48,8 +51,8 @@ type UnitsProgress struct {
 	Items     uint64        // items of the events log that were folded and committed
 	Head      int64         // newest event time of those, µs
 	Took      time.Duration // of the commit, the wait for the parts included
-	Entities  int           // that the commit wrote
-	Cached    int           // entities in memory
+	Entities  int           // that the commit wrote, those of the other partitions of the worker included
+	Cached    int           // entities of the worker in memory
 }
 
 // Units runs one session of the units that belong to these parts partitions until ctx ends or something
@@ -62,18 +65,24 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	if o.MaxCached <= 0 {
 		o.MaxCached = 1_000_000
 	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
 	f := &feed{o: &o, at: map[place]*shardUnit{}, clock: features.NewClock(o.Sources)}
 	defer func() {
 		for _, s := range f.shards {
-			s.w.Close()
+			for _, out := range s.outputs {
+				out.w.Close()
+			}
 		}
 	}()
+	for i := range min(o.Workers, len(partitions)) {
+		f.shards = append(f.shards, &shard{o: &o, feed: f, index: i, in: make(chan *batch, 2), committed: time.Now()})
+	}
 	for i, p := range partitions {
-		s, err := openShard(ctx, &o, f, i, p)
-		if err != nil {
+		if err := f.shards[i%len(f.shards)].openPartition(ctx, p); err != nil {
 			return err
 		}
-		f.shards = append(f.shards, s)
 	}
 	start, head := f.start()
 	f.clock.Head = head
@@ -87,6 +96,16 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	for _, s := range f.shards {
 		s.pos, s.head = start, head
 		g.Go(func() error { return s.run(ctx) })
+		for _, out := range s.outputs {
+			g.Go(func() error {
+				select {
+				case <-out.w.Ended():
+					return out.w.Err()
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+		}
 	}
 	g.Go(func() error { return f.run(ctx, r) })
 	return g.Wait()
@@ -109,11 +128,12 @@ func (f *feed) start() (frame.Position, int64) {
 	return at, head
 }
 
-// openShard claims the states of the units of a parts partition, then opens the partition. The order
+// openPartition claims the states of the units of a parts partition, then opens the partition. The order
 // matters: once the states are claimed no rival can commit, so none of them is ahead of the tail that is
 // read after.
-func openShard(ctx context.Context, o *UnitsOptions, f *feed, index int, partition int32) (*shard, error) {
-	s := &shard{o: o, feed: f, index: index, partition: partition, in: make(chan *batch, 2), committed: time.Now()}
+func (s *shard) openPartition(ctx context.Context, partition int32) error {
+	o := s.o
+	out := &output{partition: partition}
 	for e, prog := range o.Entities {
 		for b := range prog.Buckets() {
 			if unit.PartitionOf(prog.Name(), b, o.Partitions) != partition {
@@ -121,21 +141,23 @@ func openShard(ctx context.Context, o *UnitsOptions, f *feed, index int, partiti
 			}
 			h, err := openHash(ctx, o, e, b)
 			if err != nil {
-				return nil, err
+				return err
 			}
+			h.out = out
 			s.hashes = append(s.hashes, h)
-			f.at[place{e, b}] = &shardUnit{shard: index, hash: h}
+			s.feed.at[place{e, b}] = &shardUnit{shard: s.index, hash: h}
 		}
 	}
 	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.w = w
+	out.w = w
 	// A state may be ahead of the newest frame: items without parts may be passed. An item that needed a
 	// part and is passed without one shows when it is folded again.
-	s.emitted, _ = tail.Input(EventsInput)
-	return s, nil
+	out.emitted, _ = tail.Input(EventsInput)
+	s.outputs = append(s.outputs, out)
+	return nil
 }
 
 func openHash(ctx context.Context, o *UnitsOptions, e, bucket int) (*hash, error) {
