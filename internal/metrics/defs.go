@@ -34,27 +34,25 @@ func (s *Sequencing) define(a *area) {
 
 // Units is what feature units set.
 type Units struct {
-	FeatureLag  *prometheus.GaugeVec
-	Freshness   *prometheus.HistogramVec
-	Commit      *prometheus.HistogramVec
-	CommitSize  *prometheus.HistogramVec
-	NotFinite   *prometheus.CounterVec
-	LeftOut     *prometheus.CounterVec
-	CapHits     *prometheus.CounterVec
-	Parts       *prometheus.CounterVec
-	CacheMisses *prometheus.CounterVec
+	FeatureLag *prometheus.GaugeVec
+	Freshness  *prometheus.HistogramVec
+	Commit     *prometheus.HistogramVec
+	CommitSize *prometheus.HistogramVec
+	NotFinite  *prometheus.CounterVec
+	LeftOut    *prometheus.CounterVec
+	CapHits    *prometheus.CounterVec
+	Cached     *prometheus.GaugeVec
 }
 
 func (u *Units) define(a *area) {
 	u.FeatureLag = a.gauge("freshet_feature_lag_seconds", "Event time between the head of the order and the newest committed state.", "entity")
-	u.Freshness = a.histogram("freshet_feature_freshness_seconds", "Time from a record on the broker to its effect in a lookup.", fast, "entity")
-	u.Commit = a.histogram("freshet_commit_duration_seconds", "Duration of one commit of states and position.", fast, "entity")
-	u.CommitSize = a.histogram("freshet_commit_entities", "Entities in one commit.", prometheus.ExponentialBuckets(1, 2, 11), "entity")
+	u.Freshness = a.histogram("freshet_feature_freshness_seconds", "Time from the sequencer taking a record to the commit of all its effects, sampled.", fast)
+	u.Commit = a.histogram("freshet_commit_duration_seconds", "Duration of one commit of states and positions, which the partitions of a worker share, the wait for their parts included.", fast, "partition")
+	u.CommitSize = a.histogram("freshet_commit_entities", "Entities in one commit, which the partitions of a worker share.", prometheus.ExponentialBuckets(1, 2, 11), "partition")
 	u.NotFinite = a.counter("freshet_feature_not_finite_total", "Results that were not finite and became missing.", "entity")
 	u.LeftOut = a.counter("freshet_feature_left_out_total", "Events that came too late for the windows they belong to.", "entity")
+	u.Cached = a.gauge("freshet_state_cached_entities", "Entities in memory, of the worker that has the partition.", "partition")
 	u.CapHits = a.counter("freshet_feature_cap_hits_total", "Times that exact raw events, open things or distinct values hit their cap.", "entity")
-	u.Parts = a.counter("freshet_parts_total", "Parts of vectors that were read at triggers.", "entity")
-	u.CacheMisses = a.counter("freshet_state_loads_total", "Entities that were loaded from the store.", "entity")
 }
 
 // Joining is what joiners set.
@@ -95,16 +93,16 @@ type Learning struct {
 func (l *Learning) define(a *area) {
 	l.Learned = a.counter("freshet_learn_events_total", "Labels that a model has learned.", "model")
 	l.Loss = a.gauge("freshet_prequential_loss", "Score so far of answers given before their label was learned, by metric.", "model", "metric")
-	l.Drift = a.counter("freshet_drift_events_total", "Changes that a detector has seen; level is warning or drift.", "model", "detector", "level")
-	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by statistic.", "model", "feature", "stat")
-	l.FeatureThreshold = a.gauge("freshet_feature_drift_threshold", "Distance above which a feature counts as drifted, given the sample sizes.", "model", "feature", "stat")
-	l.FeatureMissing = a.gauge("freshet_feature_missing_ratio", "Share of the newest examples in which a feature was missing, 0 to 1.", "model", "feature")
-	l.ModelFreshness = a.histogram("freshet_model_freshness_seconds", "Time from a label on the broker to a published version that has learned it.", fast, "model")
-	l.PublishRefused = a.counter("freshet_publish_refused_total", "Versions that the publish guard refused.", "model")
+	l.Drift = a.counter("freshet_drift_events_total", "Changes of the loss that a detector has seen; level is drift.", "model", "detector", "level")
+	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by statistic; the features that drifted most.", "trigger", "feature", "stat")
+	l.FeatureThreshold = a.gauge("freshet_feature_drift_threshold", "Distance above which a feature counts as drifted, given the sample sizes.", "trigger", "feature", "stat")
+	l.FeatureMissing = a.gauge("freshet_feature_missing_ratio", "Share of the newest examples in which a feature was missing, 0 to 1.", "trigger", "feature")
+	l.ModelFreshness = a.histogram("freshet_model_freshness_seconds", "Time from the sequencer taking a label to a published version that has learned it, sampled.", fast, "model")
+	l.PublishRefused = a.counter("freshet_publish_refused_total", "Times that the publish guard began to hold back versions.", "model")
 	l.StateBytes = a.gauge("freshet_model_state_bytes", "Size of a model's saved state.", "model")
-	l.Checkpoint = a.histogram("freshet_checkpoint_duration_seconds", "Duration of one checkpoint.", fast, "trigger")
-	l.CheckpointAge = a.gauge("freshet_checkpoint_timestamp_seconds", "When the newest good checkpoint was written, seconds since 1970.", "trigger")
-	l.CheckpointFails = a.counter("freshet_checkpoint_failures_total", "Checkpoints that could not be written or read.", "trigger")
+	l.Checkpoint = a.histogram("freshet_checkpoint_duration_seconds", "Duration of one checkpoint.", fast, "stage", "trigger")
+	l.CheckpointAge = a.gauge("freshet_checkpoint_timestamp_seconds", "When the newest good checkpoint was written, seconds since 1970.", "stage", "trigger")
+	l.CheckpointFails = a.counter("freshet_checkpoint_failures_total", "Checkpoints that could not be written.", "stage", "trigger")
 }
 
 // Serving is what servers set.
@@ -152,17 +150,13 @@ func (s *Serving) define(a *area) {
 
 // Stages is what the runtime of every stage sets.
 type Stages struct {
-	Lag        *prometheus.GaugeVec
-	Running    *prometheus.GaugeVec
-	Restarts   *prometheus.CounterVec
-	VoidFrames *prometheus.CounterVec
-	Frames     *prometheus.CounterVec
+	Lag      *prometheus.GaugeVec
+	Running  *prometheus.GaugeVec
+	Restarts *prometheus.CounterVec
 }
 
 func (s *Stages) define(a *area) {
 	s.Lag = a.gauge("freshet_stage_lag_records", "Records that a stage has still to read.", "stage", "of")
 	s.Running = a.gauge("freshet_stage_running", "1 while the stage runs, 0 while it waits to try again.", "stage", "of")
-	s.Restarts = a.counter("freshet_stage_restarts_total", "Times that a stage was started again, by class of the error.", "stage", "of", "class")
-	s.VoidFrames = a.counter("freshet_frames_void_total", "Frames read that do not count.", "log")
-	s.Frames = a.counter("freshet_frames_written_total", "Frames written that count.", "log")
+	s.Restarts = a.counter("freshet_stage_restarts_total", "Times that a stage was ended other than by a stop, by class of the error: final, retriable or none.", "stage", "of", "class")
 }

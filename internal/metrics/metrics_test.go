@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"flag"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -52,4 +54,23 @@ func TestHooksRunBeforeCollection(t *testing.T) {
 		}
 	}
 	t.Fatal("the hook's value was not collected")
+}
+
+var update = flag.Bool("update", false, "write docs/reference/metrics.md")
+
+func TestReferenceIsFresh(t *testing.T) {
+	const file = "../../docs/reference/metrics.md"
+	var b strings.Builder
+	if err := Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil || string(got) != b.String() {
+		t.Errorf("%s is stale (%v): run go test ./internal/metrics -update", file, err)
+	}
 }

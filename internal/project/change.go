@@ -63,7 +63,7 @@ func serviceParts(p *Project) []part {
 	}
 	for i := range p.Models {
 		m := &p.Models[i]
-		list = append(list, part{"serving of model", m.Name, []any{m.Weights, m.Log, m.MaxAge}})
+		list = append(list, part{"serving of model", m.Name, []any{m.Weights, m.Log, m.Predictions, m.MaxAge}})
 	}
 	return list
 }

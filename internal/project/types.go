@@ -132,6 +132,7 @@ type Model struct {
 	Seed        uint64       `key:"seed" default:"1" doc:"Seed of models that draw random numbers."`
 	Weights     string       `key:"weights" default:"log" enum:"log|checkpoint" doc:"How servers get the weights. log: they fold the example log, so replicas agree to the bit. checkpoint: they load checkpoints."`
 	Log         string       `key:"log" default:"acked" enum:"acked|async" doc:"on: request: write the served vector before the answer (acked), or after it (async; losses are counted)."`
+	Predictions bool         `key:"predictions" default:"true" doc:"Write every answer to the topic PROJECT.MODEL.predictions."`
 	MaxAge      Duration     `key:"max_age" default:"0s" doc:"A served answer whose model has learned nothing for longer than this is marked stale. 0s: never."`
 	Challengers []Challenger `key:"challengers" doc:"Other models by name, run on the same examples and scored beside this one."`
 }

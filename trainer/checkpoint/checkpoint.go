@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -122,10 +123,17 @@ func (s *Store) list(ctx context.Context, name string) ([]string, error) {
 // damaged or that load refuses are passed over with a warning. It reports whether one was taken. An
 // error is one of the store.
 func (s *Store) Restore(ctx context.Context, name string, load func(seq uint64, state []byte) error) (bool, error) {
+	return s.RestoreAt(ctx, name, math.MaxUint64, load)
+}
+
+// RestoreAt is Restore with the checkpoints at or before seq only.
+func (s *Store) RestoreAt(ctx context.Context, name string, seq uint64, load func(seq uint64, state []byte) error) (bool, error) {
 	keys, err := s.list(ctx, name)
 	if err != nil {
 		return false, err
 	}
+	last := key(name, seq)
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k > last })
 	for _, k := range slices.Backward(keys) {
 		seq, state, err := s.read(ctx, k)
 		if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -61,7 +62,7 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 	if o.PublishEvery <= 0 {
 		l.o.PublishEvery = 5 * time.Millisecond
 	}
-	if err := l.restore(ctx); err != nil {
+	if err := l.restore(ctx, math.MaxUint64); err != nil {
 		return err
 	}
 	r, err := stage.OpenReader(ctx, o.Transport, o.Log, 0, l.pos)
@@ -204,13 +205,21 @@ func (l *learning) checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// restore loads the newest good checkpoint, or begins at the beginning.
-func (l *learning) restore(ctx context.Context) error {
+// FoldAt returns the fold of these learners at the newest good checkpoint at or before entry seq, or at the
+// beginning, and where in the log it goes on. Only Trigger, Members, Watch, Checkpoints and Name of o count.
+func FoldAt(ctx context.Context, o LearnerOptions, seq uint64) (*fold.Fold, frame.Position, error) {
+	l := &learning{o: o}
+	err := l.restore(ctx, seq)
+	return l.fold, l.pos, err
+}
+
+// restore loads the newest good checkpoint at or before entry seq, or begins at the beginning.
+func (l *learning) restore(ctx context.Context, seq uint64) error {
 	var err error
 	if l.fold, err = l.fresh(); err != nil || l.o.Checkpoints == nil {
 		return err
 	}
-	_, err = l.o.Checkpoints.Restore(ctx, l.o.Name, func(seq uint64, state []byte) error {
+	_, err = l.o.Checkpoints.RestoreAt(ctx, l.o.Name, seq, func(_ uint64, state []byte) error {
 		f, err := l.fresh()
 		if err != nil {
 			return err
