@@ -1,0 +1,118 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/freshet-ml/freshet/internal/cli/connect"
+	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/serving/client"
+)
+
+// target says which service a client command asks.
+type target struct {
+	addr    string
+	token   string
+	secure  bool
+	ca      string
+	timeout time.Duration
+}
+
+func (t *target) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.addr, "addr", "127.0.0.1:7070", "gRPC address of the service (or FRESHET_ADDR)")
+	flags.StringVar(&t.token, "token", "", "bearer token (better FRESHET_TOKEN: arguments can be seen by others)")
+	flags.BoolVar(&t.secure, "tls", false, "connect with TLS")
+	flags.StringVar(&t.ca, "ca", "", "PEM file of the certificates that are trusted; implies --tls")
+	flags.DurationVar(&t.timeout, "timeout", 5*time.Second, "how long to wait for an answer")
+}
+
+// dial connects to the service. Flags come before the environment.
+func (c *cli) dial(cmd *cobra.Command, t *target) (*client.Client, error) {
+	if v, ok := c.env("FRESHET_ADDR"); ok && v != "" && !cmd.Flags().Changed("addr") {
+		t.addr = v
+	}
+	if v, ok := c.env("FRESHET_TOKEN"); ok && !cmd.Flags().Changed("token") {
+		t.token = v
+	}
+	o := client.Options{Token: t.token, Timeout: t.timeout}
+	if t.secure || t.ca != "" {
+		var err error
+		if o.TLS, err = connect.ClientTLS(&project.TLS{CA: t.ca}); err != nil {
+			return nil, err
+		}
+	}
+	if o.TLS != nil && o.TLS.MinVersion < tls.VersionTLS12 {
+		o.TLS.MinVersion = tls.VersionTLS12
+	}
+	return client.Dial(t.addr, o)
+}
+
+// writeProto writes a message as JSON to stdout, with the names of the proto file.
+func (c *cli) writeProto(m proto.Message) error {
+	b, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return c.writeJSON(rawJSON(b))
+}
+
+// rawJSON is JSON that is written with the indentation of all other results; protojson's own varies.
+type rawJSON []byte
+
+func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
+
+// when writes an instant for people.
+func when(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return "-"
+	}
+	return t.AsTime().UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// lasting writes a duration for people, with two units at most.
+func lasting(d *durationpb.Duration) string {
+	if d == nil {
+		return "-"
+	}
+	return span(d.AsDuration())
+}
+
+func span(d time.Duration) string {
+	if d < 0 {
+		return "-" + span(-d)
+	}
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	case d >= time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d > 0:
+		return "<1ms"
+	}
+	return "0s"
+}
+
+// assignments splits key=value arguments; both parts must be there.
+func assignments(args []string) error {
+	for _, a := range args {
+		if name, _, ok := strings.Cut(a, "="); !ok || name == "" {
+			return usagef("%q: write FIELD=VALUE", a)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/models"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitProject = 3
+	exitBelow   = 4
+	exitStopped = 130
+)
+
+// codeError is an error with the exit code that it means.
+type codeError struct {
+	code int
+	err  error
+}
+
+func (e *codeError) Error() string { return e.err.Error() }
+func (e *codeError) Unwrap() error { return e.err }
+
+// usagef is an error in how the program was called.
+func usagef(format string, args ...any) error {
+	return &codeError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// reported is an error of which everything was said: only the exit code is left.
+type reported int
+
+func (reported) Error() string { return "reported" }
+
+// report writes an error to stderr and returns its exit code.
+func (c *cli) report(ctx context.Context, err error) int {
+	var invalid *project.Errors
+	var said reported
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &said):
+		return int(said)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		c.note("freshet: stopped")
+		return exitStopped
+	case errors.As(err, &invalid):
+		fmt.Fprintln(c.stderr, invalid.Error())
+		fmt.Fprintf(c.stderr, "freshet: %s is invalid: %s\n", invalid.File, plural(len(invalid.Problems), "problem"))
+		return exitProject
+	}
+	fmt.Fprintf(c.stderr, "freshet: %v\n", err)
+	return codeOf(err)
+}
+
+func codeOf(err error) int {
+	var with *codeError
+	var spec models.SpecErrors
+	switch {
+	case errors.As(err, &with):
+		return with.code
+	case errors.As(err, &spec):
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// flagError says what is wrong with a flag, with the nearest one that there is.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usagef("%w; see %s --help", err, cmd.CommandPath())
+	}
+	var list []string
+	add := func(f *pflag.Flag) { list = append(list, f.Name) }
+	cmd.LocalFlags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	name := unknown.GetSpecifiedName()
+	dashes := "--"
+	if unknown.GetSpecifiedShortnames() != "" {
+		dashes = "-"
+	}
+	if near := nearest(name, list); near != "" {
+		return usagef("unknown flag %s%s; did you mean --%s? See %s --help", dashes, name, near, cmd.CommandPath())
+	}
+	return usagef("unknown flag %s%s; see %s --help", dashes, name, cmd.CommandPath())
+}
+
+// arguments checks how many arguments a command got; what names them as in its usage line.
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usagef("%s needs %s; see %s --help", cmd.CommandPath(), what, cmd.CommandPath())
+		case most >= 0 && len(args) > most:
+			return usagef("%s takes %s, and %q is too much", cmd.CommandPath(), what, args[most])
+		}
+		return nil
+	}
+}
+
+func didYouMean(word string, known []string) string {
+	if near := nearest(word, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return "; there are " + strings.Join(known, ", ")
+}
+
+// nearest returns the known word that is most like word, or "" when none is: at most a third of its letters
+// may differ, or one begins with the other.
+func nearest(word string, known []string) string {
+	best, least := "", len(word)/3+2
+	for _, k := range known {
+		d := distance(strings.ToLower(word), k)
+		if len(word) >= 3 && strings.HasPrefix(k, strings.ToLower(word)) {
+			d = 1
+		}
+		if d < least && d < len(k) {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of two words, over bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], d
+		}
+	}
+	return row[len(b)]
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
