@@ -35,13 +35,7 @@ func (s *shard) waiting() bool {
 // passes a part that can still be lost.
 func (s *shard) commit(ctx context.Context) error {
 	began := time.Now()
-	moveAll := began.Sub(s.swept) >= positionEvery
-	var list []redis.Commit
-	for _, h := range s.hashes {
-		if c, ok := s.prepare(h, moveAll); ok {
-			list = append(list, c)
-		}
-	}
+	list := s.changed()
 	if len(list) == 0 && !s.waiting() {
 		s.committed = began
 		s.report(0)
@@ -51,7 +45,7 @@ func (s *shard) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if moveAll {
+	if began.Sub(s.swept) >= sweepEvery {
 		s.swept = began
 		if err := s.sweep(ctx); err != nil {
 			return err
@@ -72,6 +66,28 @@ func (s *shard) report(entities int) {
 	for _, out := range s.outputs {
 		s.o.Committed(UnitsProgress{Partition: out.partition, Items: s.seq, Head: s.head, Took: s.took, Entities: entities, Cached: s.cached})
 	}
+}
+
+// changed prepares the commits of all units that changed, and of a few others in turn, whose positions
+// move alone: so no unit falls far behind and no round is long.
+func (s *shard) changed() []redis.Commit {
+	s.list = s.list[:0]
+	for _, h := range s.hashes {
+		if c, ok := s.prepare(h, false); ok {
+			s.list = append(s.list, c)
+		}
+	}
+	for range min(positionsPerRound, len(s.hashes)) {
+		h := s.hashes[s.turn%len(s.hashes)]
+		s.turn++
+		if len(h.dirty) > 0 {
+			continue
+		}
+		if c, ok := s.prepare(h, true); ok {
+			s.list = append(s.list, c)
+		}
+	}
+	return s.list
 }
 
 // commitHash commits one unit at the current item, which it has not folded yet.

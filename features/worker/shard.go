@@ -33,6 +33,8 @@ type shard struct {
 	committed time.Time
 	took      time.Duration // the last commit
 	swept     time.Time
+	list      []redis.Commit // of the current commit
+	turn      int            // of the unit whose position moves next
 }
 
 // output is one parts partition that this process owns.
@@ -67,8 +69,10 @@ type entity struct {
 // growth bounds what one item adds to the state of an entity, its key included.
 const growth = 64 << 10
 
-// positionEvery is how often units that did not change move their position.
-const positionEvery = 500 * time.Millisecond
+const (
+	positionsPerRound = 4                      // units without changes whose position a commit moves
+	sweepEvery        = 500 * time.Millisecond // between two searches for entities to forget
+)
 
 func (s *shard) run(ctx context.Context) error {
 	tick := time.NewTicker(s.o.CommitEvery)
