@@ -25,8 +25,9 @@ const (
 // order, never its event time: windows, labels and ages are reckoned as before, from what is visible.
 //
 // With a delay D, an event of a source that triggers no model takes the place of event time + D; triggers stay where they
-// are, since their own fields are in the request. A prediction asked at T thus knows exactly the events with event time ≤ T − D,
-// labels included. Ties go by source name, partition and offset, as they do without a delay; 0s is the order of event times itself.
+// are, since their own fields are in the request. A prediction asked at T thus knows the events with event time < T − D, labels
+// included, and of those at T − D the ones whose source stands before the trigger by name: ties go by source name, partition and
+// offset, as they do without a delay, so that +0s is the order of event times itself.
 // Late and duplicate records are refused as in the order of event times, before anything is moved.
 type Availability struct {
 	Mode  Mode

@@ -105,7 +105,11 @@ func Files(cfg ingest.Config, files []File) (Items, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return Sequenced(cfg, func(context.Context) (Feed, error) { return openFiles(&cfg, in, files) }), nil
+	list := Sequenced(cfg, func(context.Context) (Feed, error) { return openFiles(&cfg, in, files) })
+	return func(ctx context.Context, visit Visit) error {
+		// The rows of files go with their event time as timestamp; nobody knows when they were appended.
+		return list(ctx, func(it *features.Item, _ int64) error { return visit(it, features.NoTime) })
+	}, nil
 }
 
 // fileFeed merges files and offers their rows, with a mark behind every few of them.

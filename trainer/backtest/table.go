@@ -80,7 +80,7 @@ func (m *Model) row(w io.Writer) {
 	p := m.Paired
 	switch {
 	case p == nil:
-		fmt.Fprint(w, "\t\t\t\n")
+		fmt.Fprintln(w)
 	case math.IsNaN(float64(p.Low)):
 		fmt.Fprintf(w, "\t%+.5f\ttoo few: n %d, block %d\t%s\n", float64(p.Mean), p.N, p.Block, p.Against)
 	default:
