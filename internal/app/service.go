@@ -29,6 +29,8 @@ type ServiceOptions struct {
 	Groups                   bool // several processes share the roles
 	// DataDir keeps the embedded broker's logs; empty: in memory.
 	DataDir string
+	// KafkaPort and RedisPort are ports of the embedded servers; 0: free ones.
+	KafkaPort, RedisPort int
 	// NoCheckpoints leaves out checkpoints, for runs that are over when the process is.
 	NoCheckpoints bool
 	Build         string
@@ -117,7 +119,7 @@ func listen(address, setting string) (net.Listener, error) {
 func (s *Service) connect(p *project.Project) error {
 	kafka, store := len(p.Kafka.Brokers) == 0, len(p.Redis.Addr) == 0
 	if kafka || store {
-		servers, err := embedded.Start(embedded.Options{DataDir: s.o.DataDir, NoBroker: !kafka, NoStore: !store})
+		servers, err := embedded.Start(embedded.Options{DataDir: s.o.DataDir, KafkaPort: s.o.KafkaPort, RedisPort: s.o.RedisPort, NoBroker: !kafka, NoStore: !store})
 		if err != nil {
 			return err
 		}
