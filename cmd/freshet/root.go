@@ -48,7 +48,7 @@ func (c *cli) projectCommands() []*cobra.Command {
 }
 
 func (c *cli) fileCommands() []*cobra.Command {
-	return grouped(groupFiles, c.produce(), c.evaluate())
+	return grouped(groupFiles, c.produce(), c.evaluate(), c.backtest())
 }
 
 func (c *cli) clientCommands() []*cobra.Command {
