@@ -159,4 +159,3 @@ func TestRunEqualsReplay(t *testing.T) {
 		}
 	}
 }
-
