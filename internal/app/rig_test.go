@@ -57,6 +57,8 @@ type rig struct {
 	steps    atomic.Int64 // reports of all stages so far
 	sessions map[string]int
 	failed   error
+	head     int64       // of the events, when they are not the demo's alone
+	answer   fold.Answer // of the learner
 }
 
 // logLevel keeps the tests quiet unless FRESHET_TEST_LOG is set.
@@ -141,7 +143,7 @@ func (r *rig) join(ctx context.Context, alive func()) error {
 func (r *rig) learn(ctx context.Context, alive func()) error {
 	t := r.prog.Triggers[0]
 	return run.Learner(ctx, run.LearnerOptions{Transport: r.tr, Trigger: t, Members: t.Members, Log: r.topics.Logs[t.Name], Workers: r.workers,
-		Checkpoints: r.checkpoints, Name: "models", Every: time.Millisecond, Logger: r.log,
+		Checkpoints: r.checkpoints, Name: "models", Every: time.Millisecond, Logger: r.log, Answer: r.answer,
 		Publish: func(f *fold.Fold) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -344,7 +346,12 @@ func (r *rig) states(ctx context.Context) string {
 }
 
 // watermark is that of the undisturbed core: no source of the demo may be out of order.
-func (r *rig) watermark(context.Context) int64 { return replayHead(r.t, r.prog) }
+func (r *rig) watermark(context.Context) int64 {
+	if r.head != 0 {
+		return r.head
+	}
+	return replayHead(r.t, r.prog)
+}
 
 // direct is a client that does not go through the proxy.
 func (r *rig) direct() *redis.Store {
