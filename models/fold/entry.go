@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -178,7 +179,9 @@ func (d *reader) vector(e *Entry) {
 		d.bad = true
 		return
 	}
-	for range n {
-		e.Vector = append(e.Vector, math.Float64frombits(d.fixed()))
+	e.Vector = slices.Grow(e.Vector, int(n))[:n]
+	for i := range e.Vector {
+		e.Vector[i] = math.Float64frombits(binary.LittleEndian.Uint64(d.b[8*i:]))
 	}
+	d.b = d.b[8*n:]
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -46,7 +47,8 @@ type Fold struct {
 	members  []*member
 	position uint64 // Seq of the next entry
 	answer   Answer
-	psi      *drift.PSI // of the union vector; nil: not watched
+	psi      *drift.PSI   // of the union vector; nil: not watched
+	next     atomic.Int32 // the member that the next free worker of ApplyAll takes
 }
 
 // Watch makes the fold compare the distribution of every column of the union vector with a frozen reference of the
@@ -117,26 +119,33 @@ func (f *Fold) ApplyAll(entries []Entry, workers int) error {
 		}
 		if skip {
 			first = i + 1
-			continue
 		}
-		f.watch(&entries[i])
 	}
 	entries = entries[first:]
 	workers = max(1, min(workers, len(f.members)))
+	f.next.Store(-1) // first the drift of the columns
 	var wg sync.WaitGroup
 	for w := 1; w < workers; w++ {
-		wg.Go(func() { f.share(w, workers, entries) })
+		wg.Go(func() { f.share(entries) })
 	}
-	f.share(0, workers, entries)
+	f.share(entries)
 	wg.Wait()
 	return nil
 }
 
-// share applies entries to every workers-th member.
-func (f *Fold) share(w, workers int, entries []Entry) {
-	for i := w; i < len(f.members); i += workers {
+// share applies entries to the members that no other worker has taken.
+func (f *Fold) share(entries []Entry) {
+	for {
+		i := int(f.next.Add(1)) - 1
+		if i >= len(f.members) {
+			return
+		}
 		for j := range entries {
-			f.members[i].apply(&entries[j], f.answer)
+			if i < 0 {
+				f.watch(&entries[j])
+			} else {
+				f.members[i].apply(&entries[j], f.answer)
+			}
 		}
 	}
 }

@@ -36,6 +36,8 @@ type member struct {
 	guard   guard
 	good    *Snapshot // the last one that the guard let pass
 	width   int
+	whole   bool // Columns are the first ones of the union, in their order: its vector is the row
+	columns int
 	row     []float64
 	example models.Example
 }
@@ -47,7 +49,8 @@ func newMember(spec *Member, union *features.Schema) (*member, error) {
 	}
 	classes := max(2, len(spec.Classes))
 	width := models.AnswerLen(spec.Task, classes)
-	return &member{spec: spec, learner: l, pending: map[uint64][]float64{}, until: features.NoTime,
+	whole := len(spec.Columns) > 0 && spec.Columns[len(spec.Columns)-1] == len(spec.Columns)-1 // they increase
+	return &member{spec: spec, whole: whole, columns: len(spec.Columns), learner: l, pending: map[uint64][]float64{}, until: features.NoTime,
 		scores: metric.New(spec.Task, classes), months: metric.NewPeriods(spec.Task, classes, maxMonths),
 		loss: drift.NewADWIN(0), width: width}, nil
 }
@@ -62,8 +65,7 @@ func (m *member) apply(e *Entry, told Answer) {
 		}
 	case Learn:
 		if m.spec.Label == int(e.Label) {
-			m.load(e)
-			m.learn(&m.example, e)
+			m.learn(e)
 		}
 	case Close:
 		if m.spec.Label == int(e.Label) {
@@ -77,15 +79,19 @@ func (m *member) apply(e *Entry, told Answer) {
 
 // load projects the vector of e on the member's columns.
 func (m *member) load(e *Entry) {
-	m.row = m.row[:0]
-	for _, c := range m.spec.Columns {
-		v := math.NaN()
-		if c < len(e.Vector) {
-			v = e.Vector[c]
+	row := e.Vector
+	if !m.whole || len(row) != m.columns {
+		m.row = m.row[:0]
+		for _, c := range m.spec.Columns {
+			v := math.NaN()
+			if c < len(e.Vector) {
+				v = e.Vector[c]
+			}
+			m.row = append(m.row, v)
 		}
-		m.row = append(m.row, v)
+		row = m.row
 	}
-	m.example = models.Example{Row: models.Row{Value: m.row}, Key: e.Key, Time: e.Time, Weight: 1}
+	m.example = models.Example{Row: models.Row{Value: row}, Key: e.Key, Time: e.Time, Weight: 1}
 	if e.Kind == Learn {
 		m.example.Y, m.example.Time = e.Y, e.Taken
 	}
@@ -113,13 +119,14 @@ func (m *member) predict(x *models.Example, e *Entry) []float64 {
 	return answer[:m.width]
 }
 
-func (m *member) learn(x *models.Example, e *Entry) {
+func (m *member) learn(e *Entry) {
 	past := m.pending[e.Ref]
 	if past != nil && e.Flags&Correction == 0 && finite(past[:m.width]) {
-		m.score(x.Y, past[:m.width], e)
+		m.score(e.Y, past[:m.width], e)
 	}
 	if !m.stopped(e.Time) {
-		m.learner.Learn(x, past)
+		m.load(e)
+		m.learner.Learn(&m.example, past)
 		m.learned++
 		m.until = max(m.until, e.Time)
 	}

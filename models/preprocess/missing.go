@@ -49,16 +49,36 @@ func NewMissingIndicator(schema *features.Schema, columns []int) *MissingIndicat
 // missing value of a column that it does not work on stays missing.
 func (t *MissingIndicator) Transform(dst models.Row, e *models.Example) models.Row {
 	dst = startSparse(dst)
-	present(e.Row, len(t.slot), func(i int, x float64) {
-		if x != 0 && (x == x || t.slot[i] < 0) {
+	missing := 0
+	for j, x := range e.Value {
+		i := j
+		if e.Index != nil {
+			i = int(e.Index[j])
+		}
+		switch {
+		case i >= len(t.slot):
+			return t.indicate(dst, e, missing)
+		case x != x && t.slot[i] >= 0:
+			missing++
+		case x != 0:
 			dst.Index, dst.Value = append(dst.Index, uint32(i)), append(dst.Value, x)
 		}
-	})
-	present(e.Row, len(t.slot), func(i int, x float64) {
-		if x != x && t.slot[i] >= 0 {
-			dst.Index, dst.Value = append(dst.Index, uint32(t.slot[i])), append(dst.Value, 1)
+	}
+	return t.indicate(dst, e, missing)
+}
+
+// indicate adds the indicators of the missing values, of which there are n.
+func (t *MissingIndicator) indicate(dst models.Row, e *models.Example, n int) models.Row {
+	for j := 0; n > 0; j++ {
+		i := j
+		if e.Index != nil {
+			i = int(e.Index[j])
 		}
-	})
+		if x := e.Value[j]; x != x && t.slot[i] >= 0 {
+			dst.Index, dst.Value = append(dst.Index, uint32(t.slot[i])), append(dst.Value, 1)
+			n--
+		}
+	}
 	return dst
 }
 

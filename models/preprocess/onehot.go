@@ -77,19 +77,33 @@ func split(in *features.Schema, columns []int, out *features.Schema) (place []in
 // Transform writes a sparse row.
 func (t *OneHot) Transform(dst models.Row, e *models.Example) models.Row {
 	dst = startSparse(dst)
-	present(e.Row, len(t.place), func(i int, x float64) {
-		if x != 0 && t.place[i] >= 0 {
+	first, end := len(e.Value), 0 // the entries between which categories lie
+	for j, x := range e.Value {
+		i := j
+		if e.Index != nil {
+			i = int(e.Index[j])
+		}
+		if i >= len(t.place) {
+			break
+		}
+		if t.place[i] < 0 {
+			first, end = min(first, j), j+1
+		} else if x != 0 {
 			dst.Index, dst.Value = append(dst.Index, uint32(t.place[i])), append(dst.Value, x)
 		}
-	})
-	present(e.Row, len(t.place), func(i int, x float64) {
+	}
+	for j := first; j < end; j++ {
+		i, x := j, e.Value[j]
+		if e.Index != nil {
+			i = int(e.Index[j])
+		}
 		if t.place[i] >= 0 || x != x {
-			return
+			continue
 		}
 		if slot := t.slot(-1-t.place[i], x); slot >= 0 {
 			dst.Index, dst.Value = append(dst.Index, uint32(slot)), append(dst.Value, 1)
 		}
-	})
+	}
 	return dst
 }
 
@@ -107,15 +121,14 @@ func (t *OneHot) slot(j int, x float64) int {
 
 // Observe gives new categories their slots.
 func (t *OneHot) Observe(e *models.Example) {
-	present(e.Row, len(t.place), func(i int, x float64) {
-		if t.place[i] >= 0 || x != x {
-			return
+	for j, i := range t.columns {
+		if len(t.known[j]) == t.slots {
+			continue
 		}
-		j := -1 - t.place[i]
-		if len(t.known[j]) < t.slots && !slices.Contains(t.known[j], x) {
+		if x, held := held(e.Row, i); held && x == x && !slices.Contains(t.known[j], x) {
 			t.known[j] = append(t.known[j], x)
 		}
-	})
+	}
 }
 
 // State visits the known categories.

@@ -9,6 +9,7 @@ package preprocess
 
 import (
 	"math"
+	"slices"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -159,4 +160,19 @@ func visit(s *codec.State, name string, v []float64) {
 func extended(s *features.Schema, more ...features.Column) *features.Schema {
 	cols := make([]features.Column, 0, len(s.Columns)+len(more))
 	return &features.Schema{Columns: append(append(cols, s.Columns...), more...)}
+}
+
+// held returns the value of a column, and whether the row holds one: dense rows up to their length, sparse
+// ones where they have an entry.
+func held(r models.Row, column int) (float64, bool) {
+	if r.Index == nil {
+		if column < len(r.Value) {
+			return r.Value[column], true
+		}
+		return 0, false
+	}
+	if j, ok := slices.BinarySearch(r.Index, uint32(column)); ok {
+		return r.Value[j], true
+	}
+	return 0, false
 }
