@@ -49,6 +49,7 @@ type boardEntry struct {
 	confirmed atomic.Int64 // wall clock, ns
 	scored    atomic.Pointer[Scored]
 	barred    atomic.Bool
+	holds     atomic.Uint64
 }
 
 // NewBoard returns a board for these models, without versions.
@@ -72,6 +73,9 @@ func (b *Board) Publish(model string, s *fold.Snapshot, at time.Time) {
 	}
 	e.confirmed.Store(at.UnixNano())
 	old := e.snapshot.Swap(s)
+	if s.Held && (old == nil || !old.Held) {
+		e.holds.Add(1)
+	}
 	if old == nil || old.Held != s.Held {
 		b.notify()
 	}
@@ -133,6 +137,14 @@ func (b *Board) Scored(model string) *Scored {
 		return e.scored.Load()
 	}
 	return nil
+}
+
+// Holds returns how often the guard began to hold a version of a model.
+func (b *Board) Holds(model string) uint64 {
+	if e := b.entries[model]; e != nil {
+		return e.holds.Load()
+	}
+	return 0
 }
 
 // Changed receives after a model began to answer, stopped, or its guard took or left hold.

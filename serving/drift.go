@@ -47,12 +47,18 @@ func (m *served) trigger() string {
 	return m.On
 }
 
-func (d *Drifted) message(trigger string, top int) *freshetv1.TriggerDrift {
-	out := &freshetv1.TriggerDrift{Name: trigger, Reference: uint32(d.Reference), Window: uint32(d.Window), Windows: d.Windows}
+// Ranked returns the scores, the greatest in relation to its threshold first.
+func (d *Drifted) Ranked() []drift.Score {
 	ranked := slices.Clone(d.Scores)
 	slices.SortStableFunc(ranked, func(a, b drift.Score) int {
 		return cmp.Compare(float64(b.PSI*a.Threshold), float64(a.PSI*b.Threshold))
 	})
+	return ranked
+}
+
+func (d *Drifted) message(trigger string, top int) *freshetv1.TriggerDrift {
+	out := &freshetv1.TriggerDrift{Name: trigger, Reference: uint32(d.Reference), Window: uint32(d.Window), Windows: d.Windows}
+	ranked := d.Ranked()
 	for i := range ranked {
 		f := &ranked[i]
 		if f.Drifted {

@@ -3,11 +3,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,10 +18,12 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/features/worker"
+	"github.com/freshet-ml/freshet/internal/metrics"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/serving"
 	"github.com/freshet-ml/freshet/trainer"
 	"github.com/freshet-ml/freshet/trainer/checkpoint"
 	"github.com/freshet-ml/freshet/trainer/run"
@@ -52,13 +56,19 @@ type Options struct {
 	Partitions int
 	// Committed is told of each commit of feature units.
 	Committed func(worker.UnitsProgress)
-	Secret    []byte // for hashes of sensitive fields in dead letters
+	Metrics   *metrics.Metrics // nil: none
+	Board     *serving.Board   // of Publish, for metrics and for models that must not answer; nil: none
+	Build     string           // for attestations
+	Secret    []byte           // for hashes of sensitive fields in dead letters
 }
 
 // App is a process of a project.
 type App struct {
 	o      Options
 	Topics Topics
+	watch  *watch
+	// verifier compares what this process folds with what learners attest; nil where it trains itself.
+	verifier *Verifier
 
 	mu       sync.Mutex
 	progress Progress
@@ -80,6 +90,14 @@ func New(ctx context.Context, o Options) (*App, error) {
 		a.Topics.rerun(o.Rerun, o.Partitions)
 	}
 	a.progress = Progress{Units: map[int32]worker.UnitsProgress{}, Joiners: map[string]run.JoinerProgress{}, Learners: map[string]uint64{}}
+	if o.Roles.Serve && !o.Roles.Trainer {
+		a.verifier = NewVerifier(barDiffering(o.Board, o.Logger))
+	}
+	a.watch = newWatch(o.Metrics, o.Program, a.Topics.Partitions)
+	a.watch.m.OnScrape(func() {
+		p, _ := a.Progress()
+		a.watch.scrape(p, a.o.Roles, a.o.Board)
+	})
 	if a.o.Workers <= 0 {
 		a.o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -118,47 +136,63 @@ func (a *App) Run(ctx context.Context) error {
 			g.Go(func() error { return a.follower(ctx, t) })
 		}
 	}
+	if a.verifier != nil {
+		g.Go(func() error { return a.attestations(ctx, a.verifier.Theirs) })
+	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
 
-// own runs a stage for the partitions of an output topic that this process owns.
-func (a *App) own(ctx context.Context, topic string, partitions int, f func(ctx context.Context, partitions []int32) error) error {
+// own runs a stage, named for metrics, for the partitions of an output topic that this process owns.
+func (a *App) own(ctx context.Context, name, of, topic string, partitions int, f func(ctx context.Context, partitions []int32) error) error {
 	o := stage.OwnOptions{Topic: topic, Logger: a.o.Logger}
 	if a.o.Groups {
 		o.Group = topic
-		return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, p int32) error { return f(ctx, []int32{p}) })
+		return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, p int32) error {
+			return a.watch.session(ctx, name, cmp.Or(of, strconv.Itoa(int(p))), func() error { return f(ctx, []int32{p}) })
+		})
 	}
 	all := make([]int32, partitions)
 	for i := range all {
 		all[i] = int32(i)
 	}
 	o.Static = []int32{0} // one session for all partitions shares one reader of the input
-	return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, _ int32) error { return f(ctx, all) })
+	return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, _ int32) error {
+		return a.watch.session(ctx, name, of, func() error { return f(ctx, all) })
+	})
 }
 
 func (a *App) sequencer(ctx context.Context) error {
-	return a.own(ctx, a.Topics.Events, 1, func(ctx context.Context, _ []int32) error {
+	return a.own(ctx, "sequencer", "", a.Topics.Events, 1, func(ctx context.Context, _ []int32) error {
 		cfg, err := a.o.Program.Ingest(false)
 		if err != nil {
 			return err
 		}
 		return worker.Sequence(ctx, worker.SequencerOptions{Transport: a.o.Transport, Ingest: cfg, Events: a.Topics.Events,
-			DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger, Taken: a.o.Taken,
-			Progress: func(p worker.SequencerProgress) { a.note(func(all *Progress) { all.Sequencer = p }) }})
+			DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger,
+			Taken: func(it *features.Item) {
+				a.watch.taken(it)
+				if a.o.Taken != nil {
+					a.o.Taken(it)
+				}
+			},
+			Progress: func(p worker.SequencerProgress) {
+				a.watch.sequenced(&p)
+				a.note(func(all *Progress) { all.Sequencer = p })
+			}})
 	})
 }
 
 func (a *App) units(ctx context.Context) error {
 	p := a.o.Program
-	return a.own(ctx, a.Topics.Parts, a.Topics.Partitions, func(ctx context.Context, partitions []int32) error {
+	return a.own(ctx, "units", "", a.Topics.Parts, a.Topics.Partitions, func(ctx context.Context, partitions []int32) error {
 		return worker.Units(ctx, worker.UnitsOptions{Transport: a.o.Transport, Project: p.Project.Name, Generation: p.Generation,
 			Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions, Sources: p.Sources, Entities: p.Entities,
 			Reads: p.Reads, Store: a.o.Store, Logger: a.o.Logger, CommitEvery: a.o.CommitEvery,
 			Committed: func(u worker.UnitsProgress) {
-				a.note(func(all *Progress) { all.Units[u.Partition] = u })
+				a.committed(u)
 				if a.o.Committed != nil {
 					a.o.Committed(u)
 				}
@@ -171,54 +205,28 @@ func (a *App) checkpointName(kind, trigger string) string {
 }
 
 func (a *App) joiner(ctx context.Context, t *trainer.Trigger) error {
-	return a.own(ctx, a.Topics.Logs[t.Name], 1, func(ctx context.Context, _ []int32) error {
+	return a.own(ctx, "joiner", t.Name, a.Topics.Logs[t.Name], 1, func(ctx context.Context, _ []int32) error {
 		return run.Joiner(ctx, run.JoinerOptions{Transport: a.o.Transport, Program: a.o.Program.Program, Trigger: t,
 			Generation: a.o.Program.Generation, Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions,
 			Log: a.Topics.Logs[t.Name], Checkpoints: a.o.Checkpoints, Name: a.checkpointName("joiner", t.Name),
-			Every: a.o.Program.Project.Checkpoints.Every, Logger: a.o.Logger,
+			Every: a.o.Program.Project.Checkpoints.Every, Logger: a.o.Logger, Saved: a.watch.saved("joiner", t.Name),
 			Progress: func(j run.JoinerProgress) { a.note(func(all *Progress) { all.Joiners[t.Name] = j }) }})
 	})
 }
 
-func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
-	o := run.LearnerOptions{Transport: a.o.Transport, Trigger: t, Members: t.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
-		Watch: true, Checkpoints: a.o.Checkpoints, Name: a.checkpointName("models", t.Name), Every: a.o.Program.Project.Checkpoints.Every,
-		Logger: a.o.Logger, Answer: a.o.Answer,
-		After: func(_ context.Context, position uint64) error {
-			a.note(func(all *Progress) { all.Learners[t.Name] = position })
-			return nil
-		}}
-	if a.o.Folded != nil {
-		o.Folded = func(e *fold.Entry) { a.o.Folded(t, e) }
-	}
-	if a.o.Publish != nil {
-		o.Publish = func(f *fold.Fold) error { return a.o.Publish(t, f) }
-	}
-	// A learner owns no log: it is run again like one that does, under a name that no topic has.
-	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
-		func(ctx context.Context, _ int32) error { return run.Learner(ctx, o) })
-}
-
-// follower folds the champions of a trigger for a server that does not train. It starts at the beginning of
-// the log.
-func (a *App) follower(ctx context.Context, t *trainer.Trigger) error {
-	champions := *t
-	champions.Members = nil
-	for _, m := range t.Members {
-		if m.Of == m.Name {
-			champions.Members = append(champions.Members, m)
+// committed notes a commit of feature units.
+func (a *App) committed(u worker.UnitsProgress) {
+	a.watch.committed(u)
+	items := u.Items
+	a.note(func(all *Progress) {
+		all.Units[u.Partition] = u
+		for _, other := range all.Units {
+			items = min(items, other.Items)
 		}
+	})
+	if took, ok := a.watch.feature.end(items); ok {
+		a.watch.m.Freshness.WithLabelValues().Observe(took.Seconds())
 	}
-	o := run.LearnerOptions{Transport: a.o.Transport, Trigger: &champions, Members: champions.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
-		Logger: a.o.Logger, After: func(_ context.Context, position uint64) error {
-			a.note(func(all *Progress) { all.Learners[t.Name] = position })
-			return nil
-		}}
-	if a.o.Publish != nil {
-		o.Publish = func(f *fold.Fold) error { return a.o.Publish(&champions, f) }
-	}
-	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
-		func(ctx context.Context, _ int32) error { return run.Learner(ctx, o) })
 }
 
 func (a *App) note(f func(*Progress)) {

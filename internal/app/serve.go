@@ -104,6 +104,9 @@ func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) erro
 			return nil
 		}
 		scored[t.Name] = now
+		if reference, window, windows := f.DriftSizes(); reference > 0 {
+			board.Drift(t.Name, &serving.Drifted{Reference: reference, Window: window, Windows: windows, Scores: f.Drift()})
+		}
 		for i := range t.Members {
 			name := t.Members[i].Name
 			score, _ := f.Score(name)
@@ -167,7 +170,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	}
 	s, err := serving.New(o.Config, serving.Deps{Catalog: Catalog(p, &a.Topics, o.Build), Models: o.Board,
 		States: serving.NewStoreStates(a.o.Store, p.Project.Name, p.Generation, p.Entities, bound, a.behind),
-		Log:    &plainLog{topics: &a.Topics, producer: producer}, Report: a, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
+		Log:    &plainLog{topics: &a.Topics, producer: producer}, Report: a, Audit: a, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
 	if err != nil {
 		return err
 	}
@@ -209,11 +212,15 @@ func (a *App) Report(_ context.Context, to *freshetv1.StatusResponse) {
 		lag = j.Entries - min(j.Entries, p.Learners[name])
 		to.Stages = append(to.Stages, &freshetv1.StageStatus{Name: "learner", Of: name, State: state(lag), Lag: lag})
 		to.Triggers = append(to.Triggers, &freshetv1.TriggerStatus{Name: name, Examples: j.Stats.Predicted, Labelled: j.Stats.Learned,
-			Unlabelled: j.Stats.Missing, Pending: uint64(j.Pending), NotLearned: j.Stats.NotLearned})
+			Unlabelled: j.Stats.Missing, Pending: uint64(j.Pending), NotLearned: j.Stats.NotLearned,
+			LabelDelay: a.watch.delay(name)})
 		if j.Stats.Predicted > 0 && j.Stats.NotLearned*100 > j.Stats.Predicted {
 			to.Warnings = append(to.Warnings, fmt.Sprintf("%.1f %% of the examples of %s come later than max_skew and are not learned: declare out_of_orderness, or produce the topics with time marks",
 				100*float64(j.Stats.NotLearned)/float64(j.Stats.Predicted), name))
 		}
+	}
+	if a.o.Roles.Features {
+		a.watch.report(to)
 	}
 	to.WaitingFor = append(to.WaitingFor, s.Blocked()...)
 }

@@ -100,6 +100,7 @@ func (s *Service) open(ctx context.Context) error {
 	}
 	s.Board = serving.NewBoard(names...)
 	opts.Publish = Publisher(s.Board)
+	opts.Metrics, opts.Board, opts.Build = s.Metrics, s.Board, s.o.Build
 	if s.o.Tune != nil {
 		s.o.Tune(&opts)
 	}

@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/trainer"
+	"github.com/freshet-ml/freshet/trainer/run"
+)
+
+// learnerOptions describe the learners of a trigger, without what they tell.
+func (a *App) learnerOptions(t *trainer.Trigger) run.LearnerOptions {
+	return run.LearnerOptions{Transport: a.o.Transport, Trigger: t, Members: t.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
+		Watch: true, Checkpoints: a.o.Checkpoints, Name: a.checkpointName("models", t.Name), Every: a.o.Program.Project.Checkpoints.Every,
+		Logger: a.o.Logger}
+}
+
+// learner runs the learners of a trigger: sessions that fold its log, write predictions, attest and publish.
+func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
+	o := a.learnerOptions(t)
+	o.Folded = func(e *fold.Entry) {
+		a.watch.folded(t, e)
+		if a.o.Folded != nil {
+			a.o.Folded(t, e)
+		}
+	}
+	o.Publish = a.publish(t)
+	o.Saved = a.watch.saved("learner", t.Name)
+	return a.fold(ctx, "learner", t, func(ctx context.Context) error {
+		o := o
+		out, err := stage.OpenProducer(a.o.Transport, kgo.MaxBufferedRecords(predictionsQueue))
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		p := a.openPredictions(ctx, t, out, a.o.Answer)
+		o.Answer, o.Before = p.told(), p.flush
+		o.After = func(_ context.Context, position uint64) error {
+			a.note(func(all *Progress) { all.Learners[t.Name] = position })
+			return p.after()
+		}
+		if a.o.Rerun == "" {
+			o.Attest = func(f *fold.Fold, model string, position uint64) {
+				if at, ok := attestation(f, model, o.Log, position, a.o.Build); ok {
+					out.Send(ctx, at.record(a.Topics.Hashes))
+				}
+			}
+		}
+		return run.Learner(ctx, o)
+	})
+}
+
+// follower folds the champions of a trigger for a server that does not train. It starts at the beginning of
+// the log.
+func (a *App) follower(ctx context.Context, t *trainer.Trigger) error {
+	champions := *t
+	champions.Members = nil
+	for _, m := range t.Members {
+		if m.Of == m.Name {
+			champions.Members = append(champions.Members, m)
+		}
+	}
+	o := a.learnerOptions(&champions)
+	o.Watch, o.Checkpoints = false, nil
+	o.After = func(_ context.Context, position uint64) error {
+		a.note(func(all *Progress) { all.Learners[t.Name] = position })
+		return nil
+	}
+	o.Attest = func(f *fold.Fold, model string, position uint64) {
+		if at, ok := attestation(f, model, o.Log, position, a.o.Build); ok && a.verifier != nil {
+			a.verifier.Own(at)
+		}
+	}
+	o.Publish = a.publish(&champions)
+	return a.fold(ctx, "follower", t, func(ctx context.Context) error { return run.Learner(ctx, o) })
+}
+
+func (a *App) publish(t *trainer.Trigger) func(f *fold.Fold) error {
+	if a.o.Publish == nil {
+		return nil
+	}
+	return func(f *fold.Fold) error {
+		err := a.o.Publish(t, f)
+		a.watch.published(t)
+		return err
+	}
+}
+
+// fold runs sessions that fold the log of a trigger. They own no log: they are run again like those that do,
+// under a name that no topic has.
+func (a *App) fold(ctx context.Context, name string, t *trainer.Trigger, session func(ctx context.Context) error) error {
+	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
+		func(ctx context.Context, _ int32) error {
+			return a.watch.session(ctx, name, t.Name, func() error { return session(ctx) })
+		})
+}
