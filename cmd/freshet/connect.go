@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/freshet-ml/freshet/internal/cli/connect"
-	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/serving/client"
 )
 
@@ -46,12 +44,9 @@ func (c *cli) dial(cmd *cobra.Command, t *target) (*client.Client, error) {
 	o := client.Options{Token: t.token, Timeout: t.timeout}
 	if t.secure || t.ca != "" {
 		var err error
-		if o.TLS, err = connect.ClientTLS(&project.TLS{CA: t.ca}); err != nil {
+		if o.TLS, err = connect.ClientTLS(t.ca); err != nil {
 			return nil, err
 		}
-	}
-	if o.TLS != nil && o.TLS.MinVersion < tls.VersionTLS12 {
-		o.TLS.MinVersion = tls.VersionTLS12
 	}
 	return client.Dial(t.addr, o)
 }
@@ -90,13 +85,20 @@ func span(d time.Duration) string {
 	if d < 0 {
 		return "-" + span(-d)
 	}
+	two := func(unit, smaller time.Duration, name, smallerName string) string {
+		text := fmt.Sprintf("%d%s", d/unit, name)
+		if rest := d % unit / smaller; rest > 0 {
+			text += fmt.Sprintf("%d%s", rest, smallerName)
+		}
+		return text
+	}
 	switch {
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+		return two(24*time.Hour, time.Hour, "d", "h")
 	case d >= time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+		return two(time.Hour, time.Minute, "h", "m")
 	case d >= time.Minute:
-		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+		return two(time.Minute, time.Second, "m", "s")
 	case d >= time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	case d >= time.Millisecond:

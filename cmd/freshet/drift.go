@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
@@ -8,93 +10,81 @@ import (
 
 func (c *cli) drift() *cobra.Command {
 	t := &target{}
+	var top uint32
 	cmd := &cobra.Command{
-		Use:   "drift [MODEL]",
-		Short: "Say what has changed: detected changes of the loss, and scores by month",
-		Args:  arguments(0, 1, "at most one model"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return c.runDrift(cmd, t, args) },
+		Use:   "drift [TRIGGER]",
+		Short: "Say what has changed: features against their reference, and the losses of models",
+		Long: "Compares the features of the newest examples of each trigger with a frozen reference (population stability\n" +
+			"index; the threshold accounts for the sample sizes), and tells what the detector on the loss of each model saw.",
+		Example: "  freshet drift\n  freshet drift scheduled --top 5",
+		Args:    arguments(0, 1, "at most one trigger: a source, or the name of a request model"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req := &freshetv1.DriftRequest{Top: top}
+			if len(args) > 0 {
+				req.Trigger = args[0]
+			}
+			return c.runDrift(cmd, t, req)
+		},
 	}
 	t.flags(cmd)
+	cmd.Flags().Uint32Var(&top, "top", 20, "features of each trigger, those that drifted most (0: all)")
 	return cmd
 }
 
-// drifted is the JSON of drift: one model.
-type drifted struct {
-	Model  string        `json:"model"`
-	Role   string        `json:"role"`
-	Drifts uint64        `json:"drifts"` // changes that the detector on the loss has seen
-	Scored uint64        `json:"scored"`
-	Scores monthScores   `json:"scores"`
-	Months []driftsMonth `json:"months"`
-}
-
-type driftsMonth struct {
-	Month  string      `json:"month"`
-	Labels uint64      `json:"labels"`
-	Scores monthScores `json:"scores"`
-}
-
-type monthScores map[string]float64
-
-func (c *cli) runDrift(cmd *cobra.Command, t *target, args []string) error {
+func (c *cli) runDrift(cmd *cobra.Command, t *target, req *freshetv1.DriftRequest) error {
 	cl, err := c.dial(cmd, t)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	names := args
-	if len(names) == 0 {
-		list, err := cl.ListModels(cmd.Context(), &freshetv1.ListModelsRequest{})
-		if err != nil {
-			return err
-		}
-		for _, m := range list.GetModels() {
-			names = append(names, m.GetName())
-		}
-	}
-	out := []drifted{}
-	for _, name := range names {
-		about, err := cl.GetModel(cmd.Context(), &freshetv1.GetModelRequest{Name: name})
-		if err != nil {
-			return err
-		}
-		d := drifted{Model: name, Role: role(about.GetModel()), Drifts: about.GetDrifts(), Scored: about.GetScored(), Scores: scoreMap(about.GetModel().GetScores()), Months: []driftsMonth{}}
-		for _, m := range about.GetMonths() {
-			d.Months = append(d.Months, driftsMonth{m.GetMonth(), m.GetLabels(), scoreMap(m.GetScores())})
-		}
-		out = append(out, d)
-		if !c.json() {
-			if err := c.writeDrift(about, len(names) > 1 && name != names[0]); err != nil {
-				return err
-			}
-		}
+	r, err := cl.Drift(cmd.Context(), req)
+	if err != nil {
+		return err
 	}
 	if c.json() {
-		return c.writeJSON(map[string]any{"models": out})
+		return c.writeProto(r)
 	}
-	return nil
-}
-
-func scoreMap(list []*freshetv1.Score) monthScores {
-	out := monthScores{}
-	for _, s := range list {
-		if s.GetValue() == s.GetValue() { // JSON has no NaN
-			out[s.GetName()] = s.GetValue()
+	for _, g := range r.GetTriggers() {
+		if err := c.writeTriggerDrift(g); err != nil {
+			return err
 		}
 	}
-	return out
+	if len(r.GetModels()) == 0 {
+		return nil
+	}
+	out := c.table("MODEL", "MEASURE", "LOSS", "LABELS", "CHANGES", "LAST")
+	for _, m := range r.GetModels() {
+		last := "-"
+		if m.GetChanges() > 0 {
+			last = "fell"
+			if m.GetRose() {
+				last = "rose"
+			}
+		}
+		out.row(m.GetName(), m.GetMeasure(), decimals(m.GetLoss()), count(int64(m.GetWindow())), count(int64(m.GetChanges())), last)
+	}
+	return out.flush()
 }
 
-func (c *cli) writeDrift(r *freshetv1.GetModelResponse, gap bool) error {
-	t := c.table()
-	if gap {
-		t.row("")
+func (c *cli) writeTriggerDrift(g *freshetv1.TriggerDrift) error {
+	if g.GetWindows() == 0 {
+		_, err := fmt.Fprintf(c.stdout, "%s: no window of examples is finished yet, nothing can be said of its features\n\n", g.GetName())
+		return err
 	}
-	m := r.GetModel()
-	t.row(m.GetName(), role(m), plural(int(r.GetDrifts()), "change")+" of the loss detected")
-	for _, month := range r.GetMonths() {
-		t.row("  "+month.GetMonth(), count(int64(month.GetLabels()))+" labels", scores(month.GetScores(), 4))
+	fmt.Fprintf(c.stdout, "%s: %s drifted; %s examples against the first %s\n", g.GetName(), plural(int(g.GetDrifted()), "feature"),
+		count(int64(g.GetWindow())), count(int64(g.GetReference())))
+	t := c.table("FEATURE", "PSI", "THRESHOLD", "MISSING", "UNSEEN", "DRIFTED")
+	for _, f := range g.GetFeatures() {
+		drifted := ""
+		if f.GetDrifted() {
+			drifted = "yes"
+		}
+		t.row(f.GetName(), decimals3(f.GetScore()), decimals3(f.GetThreshold()), percent(f.GetMissing()), percent(f.GetUnseen()), drifted)
 	}
-	t.row("  all", count(int64(r.GetScored()))+" labels", scores(m.GetScores(), 4))
+	t.row("")
 	return t.flush()
 }
+
+func decimals3(x float64) string { return fmt.Sprintf("%.3f", x) }
+
+func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }

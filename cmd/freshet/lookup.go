@@ -64,7 +64,7 @@ func (c *cli) runLookup(cmd *cobra.Command, f *lookupFlags, what string, args []
 	keys := map[string]*freshetv1.Value{}
 	for _, a := range args {
 		name, text, _ := strings.Cut(a, "=")
-		if keys[name], err = client.Parse(kinds[name], text); err != nil {
+		if keys[name], err = client.Parse(kinds.of(name), text); err != nil {
 			return usagef("key %s: %w", name, err)
 		}
 	}
@@ -103,7 +103,15 @@ func (c *cli) keyKinds(cmd *cobra.Command, cl *client.Client) (kindsOf, error) {
 	return kinds, nil
 }
 
+// kindsOf are the kinds of fields by name.
 type kindsOf map[string]string
+
+func (k kindsOf) of(name string) string {
+	if kind, ok := k[name]; ok {
+		return kind
+	}
+	return "string"
+}
 
 func (c *cli) writeFeatures(r *freshetv1.GetFeaturesResponse) error {
 	fresh := map[string]*freshetv1.EntityFreshness{}

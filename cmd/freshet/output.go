@@ -115,3 +115,11 @@ func count(n int64) string {
 	}
 	return s
 }
+
+// things writes a number of things: 1 record, 1,234 records.
+func things(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return count(n) + " " + what + "s"
+}

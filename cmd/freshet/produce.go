@@ -116,7 +116,7 @@ func (c *cli) runProduce(ctx context.Context, f *produceFlags, args []string) er
 	out := produced{Records: done.Records, BadRows: bad, Until: instant(done.Time), Seconds: time.Since(p.began).Seconds(), RecordsPerSecond: p.rate(done.Records)}
 	if err != nil {
 		if done.Records > 0 {
-			c.note("%s records up to %s are in the topics, without end marks", count(done.Records), out.Until)
+			c.note("%s up to %s are in the topics, without end marks", things(done.Records, "record"), out.Until)
 		}
 		return err
 	}
@@ -127,9 +127,9 @@ func (c *cli) writeProduced(out produced) error {
 	if c.json() {
 		return c.writeJSON(out)
 	}
-	text := fmt.Sprintf("%s records up to %s in %.1f s", count(out.Records), orNone(out.Until), out.Seconds)
+	text := fmt.Sprintf("%s up to %s in %.1f s", things(out.Records, "record"), orNone(out.Until), out.Seconds)
 	if out.BadRows > 0 {
-		text += ", " + plural(int(out.BadRows), "bad row") + " left out"
+		text += ", " + things(out.BadRows, "bad row") + " left out"
 	}
 	_, err := fmt.Fprintln(c.stdout, text)
 	return err

@@ -44,7 +44,7 @@ const (
 )
 
 func (c *cli) projectCommands() []*cobra.Command {
-	return grouped(groupProject, c.initialize(), c.validate(), c.plan(), c.schema())
+	return grouped(groupProject, c.initialize(), c.validate(), c.plan(), c.doctor(), c.schema())
 }
 
 func (c *cli) fileCommands() []*cobra.Command {
@@ -52,7 +52,7 @@ func (c *cli) fileCommands() []*cobra.Command {
 }
 
 func (c *cli) clientCommands() []*cobra.Command {
-	return grouped(groupClient, c.predict(), c.lookup(), c.feedback(), c.models(), c.status(), c.drift())
+	return grouped(groupClient, c.predict(), c.lookup(), c.feedback(), c.models(), c.status(), c.drift(), c.audit())
 }
 
 func grouped(group string, list ...*cobra.Command) []*cobra.Command {
