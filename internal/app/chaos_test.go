@@ -60,23 +60,24 @@ func replayOf(t testing.TB, prog *program.Program, taken func(it *features.Item)
 	return r
 }
 
-var heads sync.Map
+var demoHead = struct {
+	sync.Once
+	at int64
+}{}
 
 func replayHead(t testing.TB, prog *program.Program) int64 {
-	key := strconv.Itoa(days(t))
-	if h, ok := heads.Load(key); ok {
-		return h.(int64)
-	}
-	h := replayOf(t, prog, nil).Head()
-	heads.Store(key, h)
-	return h
+	demoHead.Do(func() { demoHead.at = replayOf(t, prog, nil).Head() })
+	return demoHead.at
 }
 
 // each runs a test with source topics of one and of three partitions, over the demo's first days.
 func each(t *testing.T, test func(t *testing.T, r *rig)) {
-	t.Setenv("FLIGHTS_DAYS", "1")
+	t.Parallel()
 	for _, partitions := range []int{1, 3} {
-		t.Run(strconv.Itoa(partitions), func(t *testing.T) { test(t, newRig(t, compiled(t, partitions))) })
+		t.Run(strconv.Itoa(partitions), func(t *testing.T) {
+			t.Parallel()
+			test(t, newRig(t, compiled(t, partitions)))
+		})
 	}
 }
 
@@ -204,12 +205,8 @@ func TestP1OneLogOneAnswer(t *testing.T) {
 			r.unitGroups = [][]int32{{0, 2, 4, 6}, {1, 3, 5, 7}}
 			r.workers = 3
 		},
-		"slow commits, one processor": func(r *rig) { r.commitEvery = 200 * time.Millisecond; onProcessors(r.t, 1) },
-		"fast commits, two processors": func(r *rig) {
-			r.commitEvery = time.Millisecond
-			r.workers = 2
-			onProcessors(r.t, 2)
-		},
+		"slow commits": func(r *rig) { r.commitEvery = 200 * time.Millisecond },
+		"fast commits": func(r *rig) { r.commitEvery, r.workers = time.Millisecond, 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, r *rig) {
@@ -221,7 +218,16 @@ func TestP1OneLogOneAnswer(t *testing.T) {
 	}
 }
 
-func onProcessors(t testing.TB, n int) {
-	before := runtime.GOMAXPROCS(n)
-	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+// P1 on one processor and on two. It is not parallel, so that it has them alone.
+func TestP1OnOneProcessorAndTwo(t *testing.T) {
+	for _, n := range []int{1, 2} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			before := runtime.GOMAXPROCS(n)
+			defer runtime.GOMAXPROCS(before)
+			r := newRig(t, compiled(t, 3))
+			r.workers = 2
+			r.run(undisturbed)
+			r.check()
+		})
+	}
 }

@@ -259,7 +259,7 @@ func TestP3TrainedOnWhatWasServed(t *testing.T) {
 
 // P4: what is asked for later than the newest event knows that time has passed: counts fall to nothing.
 func TestP4FunctionOfTime(t *testing.T) {
-	t.Setenv("FLIGHTS_DAYS", "1")
+	t.Parallel()
 	r := newRig(t, compiled(t, 1))
 	r.run(undisturbed)
 	e := slices.IndexFunc(r.prog.Entities, func(p *unit.Program) bool { return p.Name() == "origin" })
@@ -289,7 +289,7 @@ func TestP4FunctionOfTime(t *testing.T) {
 // P6: an answer of the past is computed again from the log up to its version, and from a checkpoint before it,
 // to the bit.
 func TestP6AnswersAreRecomputed(t *testing.T) {
-	t.Setenv("FLIGHTS_DAYS", "1")
+	t.Parallel()
 	r := newRig(t, compiled(t, 3))
 	r.withCheckpoints()
 	var mu sync.Mutex
@@ -380,7 +380,7 @@ func recompute(t *testing.T, f *fold.Fold, e *fold.Entry, answers map[string][]u
 
 // One bit of one event changes the sums of all that follows from it, and a frame with a flipped bit is refused.
 func TestOneFlippedBit(t *testing.T) {
-	t.Setenv("FLIGHTS_DAYS", "1")
+	t.Parallel()
 	r := newRig(t, compiled(t, 1))
 	r.run(undisturbed)
 	departed := r.prog.Project.Index("departed")
@@ -415,7 +415,7 @@ func TestOneFlippedBit(t *testing.T) {
 // The control for the order: as the records come from the brokers, topic by topic, triggers see their own labels,
 // and every poll size gives another answer.
 func TestOrderOfArrivalIsNotEnough(t *testing.T) {
-	t.Setenv("FLIGHTS_DAYS", "2")
+	t.Parallel()
 	prog := compiled(t, 1)
 	lanes := map[int][]features.Item{}
 	leaks := func() (add func(it *features.Item) bool) {
@@ -482,7 +482,7 @@ func TestOrderOfArrivalIsNotEnough(t *testing.T) {
 // The control for the one hash: with the position in a key of its own, losing the newest write of one of two keys
 // leaves a state that is folded twice. With both in one hash the same loss is a rewind.
 func TestSeveralWritesAreNotOneCommit(t *testing.T) {
-	t.Setenv("FLIGHTS_DAYS", "1")
+	t.Parallel()
 	r := newRig(t, compiled(t, 1))
 	ctx, cl := r.deadline(), r.scripts()
 	const commit = `redis.call('HSET', KEYS[1], 'sum', ARGV[1]) redis.call('HSET', KEYS[2], 'position', ARGV[2])`

@@ -61,6 +61,9 @@ type rig struct {
 	answer   fold.Answer // of the learner
 }
 
+// demoDays is how much of the demo the disturbed runs take.
+const demoDays = 1
+
 // logLevel keeps the tests quiet unless FRESHET_TEST_LOG is set.
 func logLevel() slog.Level {
 	if os.Getenv("FRESHET_TEST_LOG") != "" {
@@ -263,7 +266,7 @@ var cores sync.Map
 // core folds the same records without any log, once for each number of days and partitions.
 func core(t testing.TB, prog *program.Program) *expected {
 	t.Helper()
-	key := fmt.Sprint(days(t), prog.Generation, prog.Project.Inputs()[0].Partitions)
+	key := fmt.Sprint(prog.Generation, prog.Project.Inputs()[0].Partitions)
 	if e, ok := cores.Load(key); ok {
 		return e.(*expected)
 	}
@@ -306,6 +309,12 @@ func (r *rig) check() {
 // await waits until the logs, the states and the learners are where they must be, or beyond.
 func (r *rig) await(ctx context.Context, want *expected) error {
 	log := r.topics.Logs[r.prog.Triggers[0].Name]
+	waits := []func() bool{
+		func() bool { return r.tail(ctx, r.topics.Events) >= want.items },
+		func() bool { return r.tail(ctx, log) >= want.entries },
+		func() bool { return r.learned.Load() >= want.entries },
+		func() bool { return r.states(ctx) == want.golden.States },
+	}
 	for ctx.Err() == nil {
 		r.mu.Lock()
 		failed := r.failed
@@ -313,10 +322,11 @@ func (r *rig) await(ctx context.Context, want *expected) error {
 		if failed != nil {
 			return failed
 		}
-		if r.tail(ctx, r.topics.Events) >= want.items && r.tail(ctx, log) >= want.entries && r.learned.Load() >= want.entries && r.states(ctx) == want.golden.States {
+		if !waits[0]() {
+			pause(ctx, 25*time.Millisecond)
+		} else if waits = waits[1:]; len(waits) == 0 {
 			return nil
 		}
-		pause(ctx, 15*time.Millisecond)
 	}
 	end := context.WithoutCancel(ctx)
 	return fmt.Errorf("not through: %d of %d items, %d of %d entries, %d learned, states equal: %t", r.tail(end, r.topics.Events), want.items,
@@ -399,7 +409,7 @@ func (r *rig) produce(ctx context.Context, piece int) {
 // deal is dealt with marks every so many records.
 func deal(t testing.TB, prog *program.Program, every int, put func(ingest.Record)) {
 	t.Helper()
-	s, err := flights.Days(days(t))
+	s, err := flights.Days(demoDays)
 	if err != nil {
 		t.Fatal(err)
 	}
