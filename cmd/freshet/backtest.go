@@ -129,7 +129,7 @@ func belowThreshold(r *backtest.Report) error {
 
 // options reads the flags that need no project.
 func (f *backtestFlags) options() (backtest.Options, error) {
-	o := backtest.Options{AsLive: f.asLive, Now: time.Now}
+	o := backtest.Options{AsLive: f.asLive, Now: time.Now, Build: thisBuild().String()}
 	ways := 0
 	for _, way := range []bool{len(f.files) > 0, f.topics, f.asLive} {
 		if way {

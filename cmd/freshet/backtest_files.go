@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -57,9 +58,11 @@ func fileRecords(list []string, programs []*program.Program) (*backtestRecords, 
 		r.total += info.Size()
 		files, has[source] = append(files, file), true
 	}
-	for _, in := range programs[0].Project.Inputs() {
-		if !has[in.Name] {
-			r.missing = append(r.missing, in.Name)
+	for _, p := range programs {
+		for _, in := range p.Project.Inputs() {
+			if !has[in.Name] && !slices.Contains(r.missing, in.Name) {
+				r.missing = append(r.missing, in.Name)
+			}
 		}
 	}
 	r.items = func(candidate int, p *program.Program) (backtest.Items, error) {

@@ -187,34 +187,21 @@ func (v *visible) release(t int64) error {
 	return nil
 }
 
-// between leaves out what happened outside [from, to), but for table rows before it.
+// between leaves out what happened outside [from, to), but for table rows before it. It reads to the end: an event that comes
+// late may still lie between.
 func between(items Items, p *trainer.Program, from, to int64) Items {
 	if from == features.NoTime && to == endOfTime {
 		return items
 	}
-	late := int64(0)
-	for i := range p.Sources {
-		late = max(late, p.Sources[i].OutOfOrder)
-	}
 	return func(ctx context.Context, visit Visit) error {
-		err := items(ctx, func(it *features.Item, appended int64) error {
-			switch {
-			case to != endOfTime && it.Time != features.NoTime && it.Time >= to+late:
-				return errPast
-			case it.Time >= to || it.Time < from && !p.Sources[it.Source].Table:
+		return items(ctx, func(it *features.Item, appended int64) error {
+			if it.Time >= to || it.Time < from && !p.Sources[it.Source].Table {
 				return nil
 			}
 			return visit(it, appended)
 		})
-		if err == errPast {
-			return nil
-		}
-		return err
 	}
 }
-
-// errPast ends the walk of items: all that follow lie beyond the end.
-var errPast = fmt.Errorf("past the end")
 
 const endOfTime int64 = 1<<63 - 1
 

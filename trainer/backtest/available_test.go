@@ -142,6 +142,13 @@ func TestReportIsJSON(t *testing.T) {
 			t.Errorf("%s is not in %s", want, b)
 		}
 	}
+	var again backtest.Report
+	if err := json.Unmarshal(b, &again); err != nil {
+		t.Fatal(err)
+	}
+	if twice, err := json.Marshal(&again); err != nil || string(twice) != string(b) {
+		t.Errorf("read back, it is %s, not %s: %v", twice, b, err)
+	}
 	var out strings.Builder
 	if err := r.Table(&out); err != nil {
 		t.Fatal(err)

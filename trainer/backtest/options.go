@@ -52,6 +52,7 @@ type Options struct {
 	Predictions func(*Prediction) error
 	// Progress is told every few thousand items, from another goroutine than that of Predictions; nil: nobody.
 	Progress func(Progress)
+	Build    string // of the program, for the report
 	// Now measures how long the backtest takes; nil: it is not measured.
 	Now func() time.Time
 }

@@ -3,6 +3,8 @@ package backtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -20,6 +22,15 @@ func (n Number) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*n = Number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(b, (*float64)(n))
 }
 
 // Metrics are the values of a task's metrics, in the order of the catalogue. As JSON they are an object.
@@ -44,6 +55,28 @@ func (m Metrics) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// UnmarshalJSON reads the object, in its order.
+func (m *Metrics) UnmarshalJSON(b []byte) error {
+	*m = nil
+	d := json.NewDecoder(bytes.NewReader(b))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.Join(fmt.Errorf("metrics are no object"), err)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var value Number
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		*m = append(*m, metric.Named{Name: name.(string), Value: float64(value)})
+	}
+	_, err := d.Token()
+	return err
+}
+
 // Value returns the metric of that name, NaN if there is none.
 func (m Metrics) Value(name string) float64 {
 	for _, v := range m {
@@ -66,6 +99,9 @@ type Report struct {
 	Candidates   []Result    `json:"candidates"`
 	Live         *Comparison `json:"live,omitempty"`   // the first candidate against the run that served
 	Checks       []Check     `json:"checks,omitempty"` // thresholds
+	// Build and Arch name what computed the sums: other builds and architectures may give others.
+	Build string `json:"build,omitempty"`
+	Arch  string `json:"arch"`
 }
 
 // Result is one candidate.
@@ -107,19 +143,19 @@ type Trigger struct {
 
 // Model is how good one model, challenger or baseline was.
 type Model struct {
-	Name    string  `json:"name"`
-	Of      string  `json:"of"`   // the model that it challenges
-	Kind    string  `json:"kind"` // champion, challenger or baseline
-	Task    string  `json:"task"`
-	Scored  uint64  `json:"scored"`
-	Unscore uint64  `json:"labels_not_scored"` // in the warm-up, or beyond from and to
-	Invalid Number  `json:"invalid"`           // answers that were not finite
-	Metrics Metrics `json:"metrics"`
-	Months  []Month `json:"months,omitempty"`
-	Paired  *Paired `json:"paired,omitempty"`
-	Learned uint64  `json:"learned"`
-	Bytes   int     `json:"state_bytes"`
-	Weights string  `json:"state_sha256"`
+	Name     string  `json:"name"`
+	Of       string  `json:"of"`   // the model that it challenges
+	Kind     string  `json:"kind"` // champion, challenger or baseline
+	Task     string  `json:"task"`
+	Scored   uint64  `json:"scored"`
+	Unscored uint64  `json:"labels_not_scored"` // in the warm-up, or beyond from and to
+	Invalid  Number  `json:"invalid"`           // answers that were not finite
+	Metrics  Metrics `json:"metrics"`
+	Months   []Month `json:"months,omitempty"`
+	Paired   *Paired `json:"paired,omitempty"`
+	Learned  uint64  `json:"learned"`
+	Bytes    int     `json:"state_bytes"`
+	Weights  string  `json:"state_sha256"`
 }
 
 // Month is the scores of one calendar month (UTC) of the triggers' event time.

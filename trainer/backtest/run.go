@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,7 +26,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Resamples <= 0 {
 		o.Resamples = 1000
 	}
-	r := &Report{Mode: "from_sources", Availability: o.Availability.String(), From: timeOf(o.From), To: timeOf(o.To)}
+	r := &Report{Mode: "from_sources", Availability: o.Availability.String(), From: timeOf(o.From), To: timeOf(o.To),
+		Build: o.Build, Arch: runtime.GOARCH}
 	if o.AsLive {
 		r.Mode = "as_live"
 	}
@@ -202,7 +204,7 @@ func modelOf(l *line, s *scorer, sums fold.Hashes) Model {
 		kind = "champion"
 	}
 	score, _ := l.fold.Score(s.spec.Name)
-	m := Model{Name: s.spec.Name, Of: s.spec.Of, Kind: kind, Task: s.spec.Task.String(), Scored: s.set.Events(), Unscore: s.unscored,
+	m := Model{Name: s.spec.Name, Of: s.spec.Of, Kind: kind, Task: s.spec.Task.String(), Scored: s.set.Events(), Unscored: s.unscored,
 		Invalid: Number(s.invalid), Metrics: s.set.Values(), Learned: score.Learned, Bytes: score.Bytes, Weights: sums.Weights}
 	if s.months != nil {
 		for _, p := range s.months.List() {
