@@ -75,7 +75,7 @@ func (c *cli) writeTriggerDrift(g *freshetv1.TriggerDrift) error {
 		count(int64(g.GetWindow())), count(int64(g.GetReference())))
 	t := c.table("FEATURE", "PSI", "THRESHOLD", "MISSING", "UNSEEN", "DRIFTED")
 	for _, f := range g.GetFeatures() {
-		drifted := ""
+		drifted := "no"
 		if f.GetDrifted() {
 			drifted = "yes"
 		}

@@ -78,9 +78,12 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 		}
 	}
 	p := c.progress()
+	var soFar func() evaluate.Metrics
+	o.Watch = func(f func() evaluate.Metrics) { soFar = f }
 	report, err := evaluate.Run(cmd.Context(), o, func(rows, all int64) {
 		p.update(func() string {
-			return fmt.Sprintf("%s of %s events (%.0f%%), %s events/s", count(rows), count(all), 100*float64(rows)/float64(max(all, 1)), count(int64(p.rate(rows))))
+			return fmt.Sprintf("%s of %s events (%.0f%%), %s events/s%s", count(rows), count(all), 100*float64(rows)/float64(max(all, 1)),
+				count(int64(p.rate(rows))), firstMetrics(soFar()))
 		})
 	})
 	p.clear()
@@ -93,6 +96,18 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 		err = report.Table(c.stdout)
 	}
 	return errors.Join(err, holds(bounds, report.Metrics))
+}
+
+// firstMetrics writes the first three metrics that are defined.
+func firstMetrics(list evaluate.Metrics) string {
+	text, n := "", 0
+	for _, m := range list {
+		if n < 3 && !math.IsNaN(m.Value) {
+			text += fmt.Sprintf(", %s %.4g", m.Name, m.Value)
+			n++
+		}
+	}
+	return text
 }
 
 func parseTask(name string) (models.Task, error) {

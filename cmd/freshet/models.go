@@ -105,10 +105,10 @@ func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 	t.row("version", version(m.GetVersion()))
 	t.row("trained until", when(m.GetTrainedUntil()))
 	t.row("staleness", lasting(m.GetStaleness()))
-	t.row("learned", fmt.Sprintf("%s, %s wait for their label", count(int64(m.GetLearned())), count(int64(r.GetPending()))))
+	t.row("learned", fmt.Sprintf("%s; %s wait for their label", things(int64(m.GetLearned()), "label"), things(int64(r.GetPending()), "answer")))
 	t.row("label", labelText(r.GetLabel()))
 	t.row("drifts", count(int64(r.GetDrifts())))
-	t.row("state", fmt.Sprintf("%s bytes, sha256 %s", count(int64(r.GetStateBytes())), orNone(r.GetStateSha256())))
+	t.row("saved state", fmt.Sprintf("%s bytes, sha256 %s", count(int64(r.GetStateBytes())), orNone(r.GetStateSha256())))
 	t.row("scores", scores(m.GetScores(), len(m.GetScores())))
 	for _, f := range r.GetFields() {
 		text := f.GetName() + " " + f.GetKind()

@@ -27,10 +27,13 @@ func (c *cli) table(header ...string) *table {
 	return t
 }
 
-// row adds a row; cells that a tab would split are kept whole.
+// row adds a row. Cells that a tab would split are kept whole, and an empty one is a dash.
 func (t *table) row(cells ...string) {
 	for i, cell := range cells {
 		cells[i] = strings.NewReplacer("\t", " ", "\n", " ").Replace(cell)
+		if cell == "" && len(cells) > 1 {
+			cells[i] = "-"
+		}
 	}
 	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
 }

@@ -41,6 +41,10 @@ type Options struct {
 	Seed        uint64 // for models that draw random numbers
 	Limit       int64  // rows to read, 0: all
 	Predictions string // file to write every scored answer to, as CSV; "" for none
+
+	// Watch is handed, before the first row, a function that returns the model's metrics so far; it may be called
+	// from within Progress only. nil: nobody asks.
+	Watch func(soFar func() Metrics)
 }
 
 // Delay is how long a label takes. The zero Delay is none: the label of a row is learned before the next row is predicted.

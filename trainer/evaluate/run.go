@@ -82,6 +82,9 @@ func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
 	if r.out, err = newPredictions(o.Predictions, t); err != nil {
 		return nil, err
 	}
+	if o.Watch != nil {
+		o.Watch(func() Metrics { return r.runners[0].scores.Values() })
+	}
 	began := time.Now()
 	err = r.all(ctx)
 	if closing := r.out.close(); err == nil {
