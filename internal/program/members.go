@@ -68,12 +68,12 @@ func (c *compiler) baselines(t *trainer.Trigger, m *project.Model, have []candid
 		{name: m.Name + "." + constant, use: m.Use, pipeline: constant, baseline: true},
 		{name: m.Name + ".no_change", use: m.Use, pipeline: "no_change", baseline: true},
 	}
-	static := c.columns(t, m.Use, true)
-	if len(static) == 0 || slices.Equal(static, c.columns(t, m.Use, false)) {
+	static := c.columns(t, m, m.Use, true)
+	if len(static) == 0 || slices.Equal(static, c.columns(t, m, m.Use, false)) {
 		return out
 	}
 	for _, x := range have {
-		if x.until.IsZero() && slices.Equal(c.columns(t, x.use, false), static) {
+		if x.until.IsZero() && slices.Equal(c.columns(t, m, x.use, false), static) {
 			return out
 		}
 	}
@@ -84,11 +84,13 @@ func (c *compiler) baselines(t *trainer.Trigger, m *project.Model, have []candid
 	return append(out, candidate{name: m.Name + ".static", use: use, pipeline: m.Pipeline, seed: m.Seed, baseline: true})
 }
 
-// columns returns the slots that patterns name; static leaves out those that follow from events.
-func (c *compiler) columns(t *trainer.Trigger, patterns []string, static bool) []int {
+// columns returns the slots that a use list names; static leaves out those that follow from events.
+func (c *compiler) columns(t *trainer.Trigger, m *project.Model, use []string, static bool) []int {
+	want := map[string]bool{}
+	c.names(want, m, use)
 	var out []int
 	for i, col := range t.Vector.Schema.Columns {
-		if matches(col.Name, patterns) && !(static && c.streaming(col.Name)) {
+		if want[col.Name] && !(static && c.streaming(col.Name)) {
 			out = append(out, i)
 		}
 	}
@@ -120,7 +122,7 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 		return fold.Member{}, err
 	}
 	out := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Classes: m.Classes, Label: label,
-		Columns: c.columns(t, x.use, false), Pipeline: plan.Canonical(), LearnUntil: micros(x.until), Baseline: x.baseline}
+		Columns: c.columns(t, m, x.use, false), Pipeline: plan.Canonical(), LearnUntil: micros(x.until), Baseline: x.baseline}
 	classes := 2
 	if m.Task == models.Multiclass {
 		classes = len(m.Classes)

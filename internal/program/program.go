@@ -144,28 +144,30 @@ func (c *compiler) trigger(group []*project.Model) (*trainer.Trigger, error) {
 
 // vector lays out the union of what the models of a trigger use.
 func (c *compiler) vector(t *trainer.Trigger, src *features.Source, group []*project.Model) error {
-	var patterns []string
+	want := map[string]bool{}
 	for _, m := range group {
-		patterns = append(patterns, m.Use...)
+		c.names(want, m, m.Use)
 		for _, ch := range m.Challengers {
-			patterns = append(patterns, ch.Use...)
+			c.names(want, m, ch.Use)
 		}
 	}
 	var derived []vector.Derived
 	for _, d := range c.project.Derived {
-		if name := "derived." + d.Name; matches(name, patterns) {
+		if name := "derived." + d.Name; want[name] {
 			derived = append(derived, vector.Derived{Name: name, Expr: d.Expr, Cross: d.Cross, Categorical: d.Categorical})
-			patterns = append(append(patterns, d.Cross...), dotted(d.Expr)...)
+			for _, of := range slices.Concat(d.Cross, dotted(d.Expr)) {
+				want[of] = true
+			}
 		}
 	}
 	var entities, fields []int
 	for i, u := range c.out.Entities {
-		if slices.ContainsFunc(u.Columns(), func(col features.Column) bool { return matches(col.Name, patterns) }) {
+		if slices.ContainsFunc(u.Columns(), func(col features.Column) bool { return want[col.Name] }) {
 			entities = append(entities, i)
 		}
 	}
 	for i, f := range src.Fields {
-		if matches(src.Name+"."+f.Name, patterns) {
+		if want[src.Name+"."+f.Name] {
 			fields = append(fields, i)
 		}
 	}
@@ -191,18 +193,13 @@ func dotted(src string) []string {
 	return names
 }
 
-// matches reports whether a column is named by one of the patterns, in which * stands for any rest.
-func matches(column string, patterns []string) bool {
-	for _, p := range patterns {
-		if before, after, star := strings.Cut(p, "*"); star {
-			if strings.HasPrefix(column, before) && strings.HasSuffix(column, after) && len(column) >= len(p)-1 {
-				return true
-			}
-		} else if p == column {
-			return true
-		}
+// names adds the columns that a use list names: what * stands for is the project's to say, which leaves out ids,
+// instants and what would give the label away.
+func (c *compiler) names(into map[string]bool, m *project.Model, use []string) {
+	columns, _ := c.project.Use(m, use)
+	for _, col := range columns {
+		into[col.Name] = true
 	}
-	return false
 }
 
 // label adds the label of a model to its trigger, or finds the same one, and returns its index.
