@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/features/window"
 )
 
 // Origin says where a column of a vector comes from.
@@ -133,7 +134,7 @@ func (f *Feature) suffixes() []string {
 	if f.Suffix {
 		windows = windows[:0]
 		for _, w := range f.Over {
-			windows = append(windows, "_"+FormatDuration(w))
+			windows = append(windows, "_"+window.Suffix(w))
 		}
 	}
 	if f.Agg != "last_k" && f.Agg != "first_k" {

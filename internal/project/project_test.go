@@ -305,3 +305,26 @@ features:
 	// freshet.yaml:5:53: sources.orders.fields.amount: unknown type "doubel"; did you mean "double"?
 	// freshet.yaml:9:13: features.user.spent: unknown aggregation "sun"; did you mean "sum"?
 }
+
+// Windows have one name: 1d is 24h in a column, as units make it, and 3d is 3d.
+func TestColumnsOfWindowsOfDays(t *testing.T) {
+	p, err := Parse("freshet.yaml", []byte("version: 1\nproject: p\nsources:\n  orders: {time: at, fields: {user: string}}\n"+
+		"features:\n  user: {key: user, orders: {count: orders, over: [90m, 1d, 48h, 72h, 1w]}}\n"), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Entities()[0]
+	prog, err := unit.Compile(e, p.FeatureSources(), unit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range p.entityColumns(&p.Features[0]) {
+		names = append(names, c.Name)
+	}
+	for i, c := range prog.Columns() {
+		if c.Name != names[i] {
+			t.Errorf("units make %s, the project says %s", c.Name, names[i])
+		}
+	}
+}
