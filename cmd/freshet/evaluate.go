@@ -83,7 +83,7 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 	report, err := evaluate.Run(cmd.Context(), o, func(rows, all int64) {
 		p.update(func() string {
 			return fmt.Sprintf("%s of %s events (%.0f%%), %s events/s%s", count(rows), count(all), 100*float64(rows)/float64(max(all, 1)),
-				count(int64(p.rate(rows))), firstMetrics(soFar()))
+				count(int64(p.rate(rows))), topMetrics(soFar()))
 		})
 	})
 	p.clear()
@@ -98,12 +98,12 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 	return errors.Join(err, holds(bounds, report.Metrics))
 }
 
-// firstMetrics writes the first three metrics that are defined.
-func firstMetrics(list evaluate.Metrics) string {
+// topMetrics writes the first two metrics of the headline.
+func topMetrics(list evaluate.Metrics) string {
 	text, n := "", 0
-	for _, m := range list {
-		if n < 3 && !math.IsNaN(m.Value) {
-			text += fmt.Sprintf(", %s %.4g", m.Name, m.Value)
+	for _, name := range headline {
+		if x := list.Value(name); n < 2 && !math.IsNaN(x) {
+			text += fmt.Sprintf(", %s %.4g", name, x)
 			n++
 		}
 	}

@@ -61,7 +61,7 @@ func (c *cli) runModels(cmd *cobra.Command, t *target, args []string) error {
 	out := c.table("MODEL", "ROLE", "TASK", "ON", "STATE", "LEARNED", "TRAINED UNTIL", "STALENESS", "VERSION", "SCORES")
 	for _, m := range list.GetModels() {
 		out.row(m.GetName(), role(m), m.GetTask(), m.GetOn(), modelState(m), count(int64(m.GetLearned())), when(m.GetTrainedUntil()),
-			lasting(m.GetStaleness()), fmt.Sprint(m.GetVersion().GetSeq()), scores(m.GetScores(), 3))
+			lasting(m.GetStaleness()), fmt.Sprint(m.GetVersion().GetSeq()), topScores(m.GetScores()))
 	}
 	return out.flush()
 }
@@ -76,18 +76,31 @@ func modelState(m *freshetv1.Model) string {
 	return s
 }
 
-// scores writes the first n scores that are defined.
-func scores(list []*freshetv1.Score, n int) string {
+// headline are the scores that a short list shows, those that say most first.
+var headline = []string{"roc_auc", "log_loss", "mase", "mae", "rmse", "accuracy", "kappa", "r2"}
+
+// scores writes all scores that are defined.
+func scores(list []*freshetv1.Score) string {
 	var out []string
 	for _, s := range list {
-		if len(out) < n && !math.IsNaN(s.GetValue()) {
+		if !math.IsNaN(s.GetValue()) {
 			out = append(out, fmt.Sprintf("%s %.4g", s.GetName(), s.GetValue()))
 		}
 	}
-	if len(out) == 0 {
-		return "-"
-	}
 	return strings.Join(out, ", ")
+}
+
+// topScores writes the first three scores of the headline.
+func topScores(list []*freshetv1.Score) string {
+	var top []*freshetv1.Score
+	for _, name := range headline {
+		for _, s := range list {
+			if s.GetName() == name && len(top) < 3 {
+				top = append(top, s)
+			}
+		}
+	}
+	return scores(top)
 }
 
 func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
@@ -109,7 +122,7 @@ func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 	t.row("label", labelText(r.GetLabel()))
 	t.row("drifts", count(int64(r.GetDrifts())))
 	t.row("saved state", fmt.Sprintf("%s bytes, sha256 %s", count(int64(r.GetStateBytes())), orNone(r.GetStateSha256())))
-	t.row("scores", scores(m.GetScores(), len(m.GetScores())))
+	t.row("scores", scores(m.GetScores()))
 	for _, f := range r.GetFields() {
 		text := f.GetName() + " " + f.GetKind()
 		if f.GetNullable() {
@@ -124,7 +137,7 @@ func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 		t.row("column", col.GetName()+" "+col.GetKind())
 	}
 	for _, month := range r.GetMonths() {
-		t.row(month.GetMonth(), fmt.Sprintf("%s labels, %s", count(int64(month.GetLabels())), scores(month.GetScores(), 3)))
+		t.row(month.GetMonth(), fmt.Sprintf("%s labels, %s", count(int64(month.GetLabels())), topScores(month.GetScores())))
 	}
 	return t.flush()
 }
