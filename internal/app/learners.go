@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
@@ -97,3 +98,6 @@ func (a *App) fold(ctx context.Context, name string, t *trainer.Trigger, session
 			return a.watch.session(ctx, name, t.Name, func() error { return session(ctx) })
 		})
 }
+
+// Program returns the project that the process runs. It must not be changed.
+func (a *App) Program() *program.Program { return a.o.Program }

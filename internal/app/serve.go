@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -89,7 +90,19 @@ const scoreEvery = 2 * time.Second
 
 // Publisher returns a function for Options.Publish that puts every member on the board.
 func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) error {
-	scored := map[string]time.Time{}
+	var mu sync.Mutex // triggers are told apart, and at the same time
+	scored, position := map[string]time.Time{}, map[string]uint64{}
+	due := func(t *trainer.Trigger, f *fold.Fold, now time.Time) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		idle := position[t.Name] == f.Position() // told once more: the log has nothing now
+		position[t.Name] = f.Position()
+		if !idle && now.Sub(scored[t.Name]) < scoreEvery {
+			return false
+		}
+		scored[t.Name] = now
+		return true
+	}
 	return func(t *trainer.Trigger, f *fold.Fold) error {
 		now := time.Now()
 		for i := range t.Members {
@@ -100,10 +113,9 @@ func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) erro
 			}
 			board.Publish(name, s, now)
 		}
-		if now.Sub(scored[t.Name]) < scoreEvery {
+		if !due(t, f, now) {
 			return nil
 		}
-		scored[t.Name] = now
 		if reference, window, windows := f.DriftSizes(); reference > 0 {
 			board.Drift(t.Name, &serving.Drifted{Reference: reference, Window: window, Windows: windows, Scores: f.Drift()})
 		}

@@ -33,7 +33,9 @@ type LearnerOptions struct {
 	// PublishEvery is the least time between two publications while the log has more, 5 ms when 0. At
 	// the end of the log every frame is published at once.
 	PublishEvery time.Duration
-	Publish      func(f *fold.Fold) error // after entries were folded; must not keep f
+	// Publish is called after entries were folded, and once more when the log then has nothing for half a second, for what
+	// is too dear to tell each time; it must not keep f.
+	Publish func(f *fold.Fold) error
 	Attest       func(f *fold.Fold, model string, seq uint64)
 	// Folded is told of each entry before it is folded; nil: nobody. It must not keep the entry.
 	Folded func(e *fold.Entry)
@@ -85,6 +87,7 @@ type learning struct {
 	saved     time.Time
 	published time.Time
 	dirty     bool
+	told      uint64 // position of the last publication of an idle log
 }
 
 func (l *learning) fresh() (*fold.Fold, error) {
@@ -101,7 +104,7 @@ func (l *learning) run(ctx context.Context, r *stage.Reader) error {
 		c, err := r.TryNext()
 		if err == nil && c == nil {
 			if err = l.publish(); err == nil {
-				c, err = r.Next(ctx)
+				c, err = l.next(ctx, r)
 			}
 		}
 		if err != nil {
@@ -125,6 +128,27 @@ func (l *learning) run(ctx context.Context, r *stage.Reader) error {
 			return err
 		}
 	}
+}
+
+// idleAfter is how long the log must have nothing for a last publication.
+const idleAfter = 500 * time.Millisecond
+
+// next waits for the next frame.
+func (l *learning) next(ctx context.Context, r *stage.Reader) (*stage.Counted, error) {
+	if l.o.Publish == nil || l.told == l.fold.Position() {
+		return r.Next(ctx)
+	}
+	waiting, stop := context.WithTimeout(ctx, idleAfter)
+	defer stop()
+	c, err := r.Next(waiting)
+	if err == nil || waiting.Err() == nil || ctx.Err() != nil {
+		return c, err
+	}
+	l.told = l.fold.Position()
+	if err := l.o.Publish(l.fold); err != nil {
+		return nil, err
+	}
+	return r.Next(ctx)
 }
 
 // frame folds the entries of a frame, in batches that end where the hashes are attested.
