@@ -52,7 +52,7 @@ func (c *cli) fileCommands() []*cobra.Command {
 }
 
 func (c *cli) clientCommands() []*cobra.Command {
-	return grouped(groupClient, c.predict(), c.lookup(), c.feedback(), c.models(), c.status(), c.drift(), c.audit())
+	return grouped(groupClient, c.predict(), c.lookup(), c.feedback(), c.models(), c.status(), c.drift(), c.audit(), c.bench())
 }
 
 func grouped(group string, list ...*cobra.Command) []*cobra.Command {

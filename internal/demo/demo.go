@@ -28,10 +28,13 @@ type Options struct {
 	GRPC, HTTP string // addresses; empty: the project's
 	Partitions int    // of each topic; 0: 1
 	NoReplay   bool   // leave out the second folding
-	Stay       bool   // go on serving until ctx ends
-	Build      string
-	Logger     *slog.Logger
-	Catalog    models.Registry
+	// Paced is how long the end of the data, sent at 2,000 records a second, lasts: freshness is measured there.
+	// 0: 5 s.
+	Paced   time.Duration
+	Stay    bool // go on serving until ctx ends
+	Build   string
+	Logger  *slog.Logger
+	Catalog models.Registry
 	// Progress is told a few times a second how far the run is; nil: nobody.
 	Progress func(Progress)
 	// Ready is told the addresses once the service answers; nil: nobody.
@@ -54,8 +57,8 @@ type Progress struct {
 
 // Freshness is measured on the last records, sent at a steady pace.
 const (
-	pacedRate    = 2000 // records a second
-	pacedRecords = 10000
+	pacedRate = 2000 // records a second
+	pacedTime = 5 * time.Second
 )
 
 // Project returns the compiled project of the demo, with the addresses and partitions of the options.
@@ -114,6 +117,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	prog, err := Project(&o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Paced <= 0 {
+		o.Paced = pacedTime
 	}
 	days := o.Days
 	if days <= 0 {
@@ -242,7 +248,7 @@ func (r *run) whileRunning(ctx context.Context, ended chan error, f func(context
 
 // replay sends all records, the last ones at a steady pace, and waits until all have gone through.
 func (r *run) replay(ctx context.Context, data *flights.Stream) error {
-	fast := max(r.total-pacedRecords, 0)
+	fast := max(r.total-int64(pacedRate*r.o.Paced.Seconds()), 0)
 	pace := produce.AtRate(pacedRate)
 	probes, stopProbes := context.WithCancel(ctx)
 	defer stopProbes()

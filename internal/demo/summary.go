@@ -82,7 +82,7 @@ func (r *run) summarise(ctx context.Context) (*Summary, error) {
 	s := &Summary{Demo: "flights", Seconds: time.Since(r.began).Seconds(), Events: p.Sequencer.Items, Refused: p.Sequencer.Refused, Models: map[string]Model{}}
 	s.GRPC, s.HTTP = r.service.Addresses()
 	s.GRPCAnswers, s.GRPCFailures = r.calls.answered.Load(), r.calls.failed.Load()
-	paced := min(float64(r.total), pacedRecords)
+	paced := min(float64(r.total), pacedRate*r.o.Paced.Seconds())
 	if fast := s.Seconds - paced/pacedRate; fast > 0 {
 		s.EventsPerSecond = (float64(s.Events) - paced) / fast
 	}
