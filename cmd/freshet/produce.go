@@ -15,6 +15,8 @@ import (
 	"github.com/freshet-ml/freshet/features/ingest"
 	"github.com/freshet-ml/freshet/internal/cli/connect"
 	"github.com/freshet-ml/freshet/internal/produce"
+	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/stage"
 )
 
 // produceFlags are the flags of freshet produce.
@@ -99,7 +101,7 @@ func (c *cli) runProduce(ctx context.Context, f *produceFlags, args []string) er
 		return err
 	}
 	defer stream.Close()
-	if err := reach(ctx, transport.Brokers, func(ctx context.Context) error { return produce.EnsureTopics(ctx, transport, prog.Project) }); err != nil {
+	if err := c.prepare(ctx, transport, prog.Project); err != nil {
 		return err
 	}
 	p := c.progress()
@@ -121,6 +123,25 @@ func (c *cli) runProduce(ctx context.Context, f *produceFlags, args []string) er
 		return err
 	}
 	return c.writeProduced(out)
+}
+
+// prepare makes the topics that are missing and tells of those that hold something already.
+func (c *cli) prepare(ctx context.Context, t stage.Transport, p *project.Project) error {
+	return reach(ctx, t.Brokers, func(ctx context.Context) error {
+		if err := produce.EnsureTopics(ctx, t, p); err != nil {
+			return err
+		}
+		held, err := produce.Held(ctx, t, p)
+		if err != nil {
+			return err
+		}
+		for _, in := range p.Inputs() {
+			if n := held[in.Name]; n > 0 {
+				c.note("topic %s holds %s already; rows that are older than those are late", in.Topic, things(n, "record"))
+			}
+		}
+		return nil
+	})
 }
 
 func (c *cli) writeProduced(out produced) error {

@@ -169,6 +169,8 @@ func formatOf(path string) (ingest.Format, error) {
 		return ingest.CSV, nil
 	case ".json", ".jsonl", ".ndjson":
 		return ingest.JSON, nil
+	case ".parquet":
+		return "", fmt.Errorf("file %s: Parquet files cannot be produced; export them as .csv or .jsonl, with .zst after it when packed", path)
 	}
 	return "", fmt.Errorf("file %s: the name does not say what it holds; name it .csv, .tsv or .jsonl, with .gz or .zst after it when it is packed", path)
 }

@@ -173,6 +173,10 @@ func TestFilesToTopics(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("topics, -dealt +files:\n%.2000s", diff)
 	}
+	held, err := produce.Held(t.Context(), tr, prog.Project)
+	if err != nil || len(held) != 6 || held["scheduled"] <= int64(len(want["scheduled/0"])) {
+		t.Errorf("topics hold %v, %v", held, err)
+	}
 	if p.Records != total || acked != total {
 		t.Errorf("%d records told, %d acknowledged, %d in the topics", p.Records, acked, total)
 	}
@@ -256,6 +260,7 @@ func TestFilesErrors(t *testing.T) {
 		{produce.File{Source: "trips", Path: write(t, "t.csv", trips)}, "t.csv:4: schema: wrong_type: field x"},
 		{produce.File{Source: "trip", Path: write(t, "t.csv", trips)}, "no source or table trip; it has riders, trips"},
 		{produce.File{Source: "trips", Path: write(t, "t.dat", trips)}, "the name does not say what it holds"},
+		{produce.File{Source: "trips", Path: write(t, "t.parquet", "PAR1")}, "Parquet files cannot be produced; export them as .csv or .jsonl"},
 		{produce.File{Source: "trips", Path: filepath.Join(t.TempDir(), "none.csv")}, "no such file"},
 	} {
 		f, err := produce.OpenFiles(p, []produce.File{c.file}, produce.FilesOptions{})
@@ -343,6 +348,9 @@ func TestEnsureTopicsChecksPartitions(t *testing.T) {
 	tr := broker(t)
 	if err := produce.EnsureTopics(t.Context(), tr, compile(t, []byte(small), 1).Project); err != nil {
 		t.Fatal(err)
+	}
+	if held, err := produce.Held(t.Context(), tr, compile(t, []byte(small), 1).Project); err != nil || len(held) != 0 {
+		t.Errorf("new topics hold %v, %v", held, err)
 	}
 	err := produce.EnsureTopics(t.Context(), tr, compile(t, []byte(small), 2).Project)
 	if err == nil || !strings.Contains(err.Error(), "topic trips: it has 1 partitions, trips declares 2; set partitions: 1") {
