@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshet-ml/freshet/features"
@@ -81,7 +84,7 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 		return err
 	}
 	core.Resume(positionsOf(&o.Ingest, tail))
-	dead, err := stage.OpenProducer(o.Transport)
+	dead, err := stage.OpenProducer(o.Transport, kgo.ProducerBatchMaxBytes(MaxLetter))
 	if err != nil {
 		return err
 	}
@@ -213,6 +216,28 @@ func (s *sequencing) openSources(ctx context.Context) error {
 		return err
 	}
 	s.cl = cl
+	return s.firstLags(ctx, from)
+}
+
+// firstLags tells the order what lies on the brokers before the first fetch. A fetch tells of no partition that has
+// nothing: without this a backlog that is fetched later would be overtaken, and a partition that stays empty would
+// never count as idle.
+func (s *sequencing) firstLags(ctx context.Context, from map[string]map[int32]kgo.Offset) error {
+	ends, err := kadm.NewClient(s.cl).ListCommittedOffsets(ctx, slices.Sorted(maps.Keys(from))...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("ends of the source topics: %w", stage.Explain(err))
+	}
+	now := time.Now().UnixMicro()
+	ends.Each(func(e kadm.ListedOffset) {
+		id := laneID{s.topics[e.Topic], e.Partition}
+		if l := s.lanes[id]; l != nil {
+			l.beyond = max(0, e.Offset-l.next)
+			s.core.Lag(id.source, id.partition, l.beyond, now)
+		}
+	})
 	return nil
 }
 
@@ -404,8 +429,29 @@ func (s *sequencing) refuse(ctx context.Context, d *ingest.Decision) {
 	for _, h := range headers {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 	}
+	cutLetter(r)
 	s.dead.Send(ctx, r)
 	s.letters++
+}
+
+// MaxLetter bounds the bytes of a batch in the dead-letter topic. A record above it is cut there; whole it lies in
+// its source, where the letter's headers say.
+const MaxLetter = 4 << 20
+
+// cutLetter makes a letter of a record that fits into no batch fit: it keeps our headers and the beginning of key
+// and value, and says in the header cut how many bytes these had.
+func cutLetter(r *kgo.Record) {
+	size := len(r.Key) + len(r.Value)
+	whole := size
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value) + 16
+	}
+	if size <= MaxLetter-4096 {
+		return
+	}
+	r.Key, r.Value = r.Key[:min(len(r.Key), 64<<10)], r.Value[:min(len(r.Value), 1<<20)]
+	r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return !strings.HasPrefix(h.Key, ingest.ErrorHeader) })
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: ingest.ErrorHeader + "cut", Value: []byte(strconv.Itoa(whole))})
 }
 
 // flush sends what is in the pack.

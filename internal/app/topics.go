@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
 )
@@ -74,6 +75,9 @@ func (t *Topics) Specs(replicas int16, retention time.Duration) []stage.TopicSpe
 	list := []stage.TopicSpec{own(t.Events, 1), own(t.Parts, t.Partitions)}
 	for _, name := range []string{t.DeadLetters, t.Hashes, t.Served, t.Feedback, t.Control} {
 		list = append(list, own(name, 1))
+		if name == t.DeadLetters {
+			list[len(list)-1].Message = worker.MaxLetter // records of others, of any size
+		}
 	}
 	for _, m := range []map[string]string{t.Logs, t.Predictions} {
 		for _, name := range m {

@@ -21,6 +21,7 @@ type TopicSpec struct {
 	Retention  time.Duration // 0: for ever
 	Bytes      int64         // retained per partition, 0: all
 	MinISR     int           // 0: the cluster's default
+	Message    int           // bytes of the greatest batch it must take, 1 MiB when 0
 	// Keep accepts whatever retention a topic has that exists, for topics of others.
 	Keep bool
 }
@@ -33,6 +34,13 @@ const (
 	messageMax   = "max.message.bytes"
 	minISR       = "min.insync.replicas"
 )
+
+func (s *TopicSpec) message() int {
+	if s.Message > 0 {
+		return s.Message
+	}
+	return recordLimit
+}
 
 func (s *TopicSpec) configs() map[string]*string {
 	ms, size := int64(-1), int64(-1)
@@ -47,7 +55,7 @@ func (s *TopicSpec) configs() map[string]*string {
 		unclean:      kadm.StringPtr("false"),
 		retentionMs:  kadm.StringPtr(strconv.FormatInt(ms, 10)),
 		retentionMax: kadm.StringPtr(strconv.FormatInt(size, 10)),
-		messageMax:   kadm.StringPtr(strconv.Itoa(recordLimit + 4096)),
+		messageMax:   kadm.StringPtr(strconv.Itoa(s.message() + 4096)),
 	}
 	if s.MinISR > 0 {
 		c[minISR] = kadm.StringPtr(strconv.Itoa(s.MinISR))
@@ -170,8 +178,8 @@ func (s *TopicSpec) misfit(key, value string) string {
 			return key + " is true, set it to false: a log that loses acknowledged records cannot be judged"
 		}
 	case messageMax:
-		if number && n < recordLimit {
-			return fmt.Sprintf("%s is %d, set it to at least %d", key, n, recordLimit)
+		if number && n < int64(s.message()) {
+			return fmt.Sprintf("%s is %d, set it to at least %d", key, n, s.message())
 		}
 	case retentionMs:
 		if want := s.Retention.Milliseconds(); number && n >= 0 && !s.Keep && (want == 0 || n < want) {
