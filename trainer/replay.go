@@ -22,7 +22,6 @@ type Replay struct {
 	lines   []*line
 	items   *ItemHash
 	key     []byte
-	part    []float64
 	vec     []float64
 	seen    uint64
 }
