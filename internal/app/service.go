@@ -84,7 +84,8 @@ func (s *Service) open(ctx context.Context) error {
 	}
 	opts := Options{Program: s.prog, Transport: s.Transport, Store: s.Store, Roles: Roles{Features: s.o.Features, Trainer: s.o.Trainer, Serve: s.o.Serve},
 		Groups: s.o.Groups, Logger: s.o.Logger}
-	if !s.o.NoCheckpoints {
+	// The logs of an embedded broker in memory end with the process: a checkpoint of them would contradict the next run.
+	if inMemory := len(p.Kafka.Brokers) == 0 && s.o.DataDir == ""; !s.o.NoCheckpoints && !inMemory {
 		store, err := checkpoint.Open(ctx, p.Checkpoints.URL, p.Checkpoints.Keep, s.o.Logger)
 		if err != nil {
 			return err
