@@ -83,17 +83,6 @@ func (p *progress) show(line string) {
 	p.width = len(line)
 }
 
-// done shows the last line.
-func (p *progress) done(line string) {
-	if p.c.quiet {
-		return
-	}
-	p.show(line)
-	if p.draw {
-		fmt.Fprintln(p.c.stderr)
-	}
-}
-
 // clear takes the line away.
 func (p *progress) clear() {
 	if p.draw && p.width > 0 {
