@@ -146,6 +146,11 @@ func (x *audit) compute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.Position() == 0 { // no checkpoint: the others need not be folded
+		if f, err = fold.New(x.trigger.Vector.Schema, []fold.Member{*x.member}); err != nil {
+			return err
+		}
+	}
 	x.from = f.Position()
 	f.OnAnswer(func(m *fold.Member, e *fold.Entry, answer []float64) {
 		if e.Seq == x.predict.Seq && m.Name == x.member.Name {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -28,7 +29,7 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 			a.o.Folded(t, e)
 		}
 	}
-	o.Publish = a.publish(t)
+	o.Publish, o.Confirm = a.publish(t), a.confirm(t)
 	o.Saved = a.watch.saved("learner", t.Name)
 	return a.fold(ctx, "learner", t, func(ctx context.Context) error {
 		o := o
@@ -75,7 +76,7 @@ func (a *App) follower(ctx context.Context, t *trainer.Trigger) error {
 			a.verifier.Own(at)
 		}
 	}
-	o.Publish = a.publish(&champions)
+	o.Publish, o.Confirm = a.publish(&champions), a.confirm(&champions)
 	return a.fold(ctx, "follower", t, func(ctx context.Context) error { return run.Learner(ctx, o) })
 }
 
@@ -87,6 +88,18 @@ func (a *App) publish(t *trainer.Trigger) func(f *fold.Fold) error {
 		err := a.o.Publish(t, f)
 		a.watch.published(t)
 		return err
+	}
+}
+
+// confirm tells the board that the versions of a trigger's models are the newest.
+func (a *App) confirm(t *trainer.Trigger) func(time.Time) {
+	if a.o.Board == nil {
+		return nil
+	}
+	return func(at time.Time) {
+		for i := range t.Members {
+			a.o.Board.Confirm(t.Members[i].Name, at)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func start(t testing.TB, prog *program.Program) *started {
 	p.Checkpoints.URL, p.Checkpoints.Every, p.Checkpoints.Keep = "file://"+t.TempDir(), 300*time.Millisecond, 1000
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	s, err := app.NewService(ctx, prog, app.ServiceOptions{Features: true, Trainer: true, Serve: true, Build: "test"})
+	s, err := app.NewService(ctx, prog, app.ServiceOptions{Features: true, Trainer: true, Serve: true, Build: "test", DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +144,11 @@ func TestWatchingARun(t *testing.T) {
 	t.Run("status", s.checkStatus)
 	t.Run("drift", s.checkDrift)
 	t.Run("audit", s.checkAudit)
+	for now := time.Now(); s.Board.Confirmed("late").Before(now); pause(s.ctx, 20*time.Millisecond) { // a quiet log leaves nothing stale
+		if s.ctx.Err() != nil {
+			t.Fatal("the versions were never confirmed")
+		}
+	}
 }
 
 func (s *started) checkMetrics(t *testing.T, examples, labels float64) {

@@ -13,14 +13,22 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/metrics"
+	"github.com/freshet-ml/freshet/internal/program"
+	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/fold"
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 	"github.com/freshet-ml/freshet/serving"
+	"github.com/freshet-ml/freshet/trainer"
 )
 
 func TestPredictionRecord(t *testing.T) {
@@ -220,4 +228,84 @@ func exposition(t testing.TB, m *metrics.Metrics) string {
 	w := httptest.NewRecorder()
 	promhttp.HandlerFor(m, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
+}
+
+func TestWhatTheSequencerTakesIsCounted(t *testing.T) {
+	prog := &program.Program{Project: &project.Project{}, Program: &trainer.Program{
+		Sources:  append([]features.Source{{Name: "a", OutOfOrder: 10}, {Name: "b"}}, features.PlainSources()...),
+		Triggers: []*trainer.Trigger{{Name: "a", Source: 0, Labels: []trainer.Label{{Source: 1}}}}}}
+	w := newWatch(nil, prog, 1)
+	for i, it := range []features.Item{
+		{Kind: features.EventItem, Source: 0, Time: 100},
+		{Kind: features.EventItem, Source: 1, Time: 90},                             // at the watermark: not late
+		{Kind: features.EventItem, Source: 1, Time: 89},                             // late
+		{Kind: features.EventItem, Source: 0, Time: 50, Flags: features.NotLearned}, // late and skewed
+		{Kind: features.EventItem, Source: 2, Time: 1},                              // Freshet's own are never late
+		{Kind: features.RefusalItem, Source: 1, Reason: "late"},
+		{Kind: features.TickItem, Time: 200},
+		{Kind: features.EventItem, Source: 0, Time: 189},
+	} {
+		it.Seq = uint64(i)
+		w.taken(&it)
+	}
+	w.sequenced(&worker.SequencerProgress{Lags: []int64{7, 0}})
+	var st freshetv1.StatusResponse
+	w.report(&st)
+	a, b := st.Sources[0], st.Sources[1]
+	if a.Accepted != 3 || a.Late != 2 || a.Lag != 7 || a.Newest.AsTime().UnixMicro() != 189 {
+		t.Errorf("source a: %v", a)
+	}
+	if b.Accepted != 2 || b.Late != 1 || b.Refused != 1 || b.Lag != 0 || b.Newest.AsTime().UnixMicro() != 90 {
+		t.Errorf("source b: %v", b)
+	}
+	if st.Sources[2].Late != 0 {
+		t.Errorf("source %v", st.Sources[2])
+	}
+	w.scrape(Progress{}, Roles{Features: true}, nil)
+	w.scrape(Progress{}, Roles{Features: true}, nil) // totals are not added twice
+	got := exposition(t, w.m)
+	for _, line := range []string{`freshet_events_total{source="a"} 3`, `freshet_events_late_total{source="a"} 2`,
+		`freshet_events_refused_total{reason="late",source="b"} 1`, `freshet_skewed_examples_ratio{source="a"} 0.3333`, `freshet_source_lag_records{source="a"} 7`} {
+		if !strings.Contains(got, line) {
+			t.Errorf("no %s in the metrics", line)
+		}
+	}
+}
+
+func TestCountingAnItemAllocatesNothing(t *testing.T) {
+	prog := &program.Program{Project: &project.Project{}, Program: &trainer.Program{Sources: features.PlainSources()}}
+	w := newWatch(nil, prog, 1)
+	it := features.Item{Kind: features.EventItem, Time: 1}
+	if n := testing.AllocsPerRun(1000, func() { it.Seq++; w.taken(&it) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestAttestationsAreRead(t *testing.T) {
+	servers, err := embedded.Start(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer servers.Close()
+	tr := stage.Transport{Brokers: servers.Brokers, Local: true}
+	if err := stage.EnsureTopics(t.Context(), tr, stage.TopicSpec{Name: "p.hashes", Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := stage.OpenProducer(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	want := Attestation{Model: "m", Log: "l", Seq: 65535, Weights: "aa", Scores: "bb", Build: "x", Arch: "amd64"}
+	if err := out.SendAll(t.Context(), []*kgo.Record{{Topic: "p.hashes", Value: []byte("no attestation")}, want.record("p.hashes")}); err != nil {
+		t.Fatal(err)
+	}
+	a := &App{o: Options{Transport: tr, Logger: slog.New(slog.DiscardHandler)}, Topics: Topics{Hashes: "p.hashes"}}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	var got []Attestation
+	_ = a.attestations(ctx, func(at Attestation) { got = append(got, at); stop() })
+	stop()
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("read %+v", got)
+	}
 }

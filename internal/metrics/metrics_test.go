@@ -56,6 +56,8 @@ func TestHooksRunBeforeCollection(t *testing.T) {
 	t.Fatal("the hook's value was not collected")
 }
 
+//go:generate go test . -run ^TestReferenceIsFresh$ -update
+
 var update = flag.Bool("update", false, "write docs/reference/metrics.md")
 
 func TestReferenceIsFresh(t *testing.T) {

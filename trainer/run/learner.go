@@ -36,7 +36,10 @@ type LearnerOptions struct {
 	// Publish is called after entries were folded, and once more when the log then has nothing for half a second, for what
 	// is too dear to tell each time; it must not keep f.
 	Publish func(f *fold.Fold) error
-	Attest       func(f *fold.Fold, model string, seq uint64)
+	// Confirm is told now and then that the log had nothing more at this wall clock time: what was published is the newest;
+	// nil: nobody.
+	Confirm func(at time.Time)
+	Attest  func(f *fold.Fold, model string, seq uint64)
 	// Folded is told of each entry before it is folded; nil: nobody. It must not keep the entry.
 	Folded func(e *fold.Entry)
 	Answer fold.Answer // see Fold.OnAnswer: may be called from several goroutines
@@ -72,6 +75,10 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 		return err
 	}
 	defer r.Close()
+	if l.log, err = stage.OpenLog(o.Transport, o.Log, 0); err != nil {
+		return err
+	}
+	defer l.log.Close()
 	l.fold.OnAnswer(o.Answer)
 	if err := l.publish(); err != nil {
 		return err
@@ -83,6 +90,7 @@ type learning struct {
 	o         LearnerOptions
 	fold      *fold.Fold
 	pos       frame.Position
+	log       *stage.Log   // to look for its end
 	entries   []fold.Entry // reused
 	saved     time.Time
 	published time.Time
@@ -135,20 +143,39 @@ const idleAfter = 500 * time.Millisecond
 
 // next waits for the next frame.
 func (l *learning) next(ctx context.Context, r *stage.Reader) (*stage.Counted, error) {
-	if l.o.Publish == nil || l.told == l.fold.Position() {
-		return r.Next(ctx)
+	for {
+		waiting, stop := context.WithTimeout(ctx, idleAfter)
+		c, err := r.Next(waiting)
+		idle := err != nil && waiting.Err() != nil && ctx.Err() == nil
+		stop()
+		if !idle {
+			return c, err
+		}
+		if err := l.idle(ctx, r); err != nil {
+			return nil, err
+		}
 	}
-	waiting, stop := context.WithTimeout(ctx, idleAfter)
+}
+
+// idle is called now and then while the log has nothing.
+func (l *learning) idle(ctx context.Context, r *stage.Reader) error {
+	if l.o.Publish != nil && l.told != l.fold.Position() {
+		l.told = l.fold.Position()
+		if err := l.o.Publish(l.fold); err != nil {
+			return err
+		}
+	}
+	if l.o.Confirm == nil {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, idleAfter)
 	defer stop()
-	c, err := r.Next(waiting)
-	if err == nil || waiting.Err() == nil || ctx.Err() != nil {
-		return c, err
+	now := time.Now()
+	// A broker that does not answer is no reason to end: versions are then not confirmed.
+	if end, err := l.log.End(ctx); err == nil && end == r.Position().Offset {
+		l.o.Confirm(now)
 	}
-	l.told = l.fold.Position()
-	if err := l.o.Publish(l.fold); err != nil {
-		return nil, err
-	}
-	return r.Next(ctx)
+	return nil
 }
 
 // frame folds the entries of a frame, in batches that end where the hashes are attested.
