@@ -3,9 +3,12 @@ package app_test
 import (
 	"context"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,9 +74,11 @@ func replayHead(t testing.TB, prog *program.Program) int64 {
 }
 
 // each runs a test with source topics of one and of three partitions, over the demo's first days.
-func each(t *testing.T, test func(t *testing.T, r *rig)) {
+func each(t *testing.T, test func(t *testing.T, r *rig)) { with(t, []int{1, 3}, test) }
+
+func with(t *testing.T, list []int, test func(t *testing.T, r *rig)) {
 	t.Parallel()
-	for _, partitions := range []int{1, 3} {
+	for _, partitions := range list {
 		t.Run(strconv.Itoa(partitions), func(t *testing.T) {
 			t.Parallel()
 			test(t, newRig(t, compiled(t, partitions)))
@@ -88,10 +93,30 @@ func TestKilledStages(t *testing.T) {
 		if r.partitions() == 3 {
 			r.withCheckpoints()
 		}
-		r.run(kills(uint64(r.partitions()), 8, 6))
+		r.run(kills(uint64(r.partitions()), 8, 6), r.damage)
 		r.check()
+		if r.checkpointDir != "" && r.damaged.Load() == 0 {
+			t.Error("no checkpoint was damaged")
+		}
 		t.Log(r.sessions)
 	})
+}
+
+// damage cuts the newest checkpoints short now and then.
+func (r *rig) damage(ctx context.Context) {
+	for next := int64(10); r.checkpointDir != "" && ctx.Err() == nil; pause(ctx, time.Millisecond) {
+		if r.steps.Load() < next {
+			continue
+		}
+		next = r.steps.Load() + 15
+		for _, name := range []string{"joiner", "models"} {
+			files, err := filepath.Glob(filepath.Join(r.checkpointDir, name, "*.ckpt"))
+			if err == nil && len(files) > 0 {
+				_ = os.Truncate(files[len(files)-1], 99) // the file may be gone already
+				r.damaged.Add(1)
+			}
+		}
+	}
 }
 
 // The store goes back to an earlier copy of itself, whole or one hash of it, or is emptied, while all run.
@@ -139,7 +164,7 @@ func TestStoreRolledBack(t *testing.T) {
 
 // Answers of the store are lost after the command was done: nobody knows whether the commit is applied.
 func TestCommitsWhoseAnswerIsLost(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	with(t, []int{3}, func(t *testing.T, r *rig) {
 		r.run(undisturbed, func(ctx context.Context) {
 			for next := int64(3); ctx.Err() == nil && r.proxy.lost.Load() < 10; pause(ctx, time.Millisecond) {
 				if n := r.steps.Load(); n >= next {
@@ -159,7 +184,7 @@ func TestCommitsWhoseAnswerIsLost(t *testing.T) {
 
 // Appends fail, or are applied and answered with an error, on every log.
 func TestBrokerErrors(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	with(t, []int{3}, func(t *testing.T, r *rig) {
 		logs := []string{r.topics.Events, r.topics.Parts, r.topics.Logs[r.prog.Triggers[0].Name]}
 		errs := []*kerr.Error{kerr.RequestTimedOut, kerr.NotLeaderForPartition, kerr.NotEnoughReplicasAfterAppend, kerr.KafkaStorageError, kerr.InvalidRecord}
 		n := 0
@@ -199,18 +224,22 @@ func TestTwoOfEverything(t *testing.T) {
 
 // P1: other poll sizes, processes, cadences and processors give the same, as do the tests above.
 func TestP1OneLogOneAnswer(t *testing.T) {
-	for name, set := range map[string]func(r *rig){
-		"small polls, two processes": func(r *rig) {
+	for _, c := range []struct {
+		name       string
+		partitions int
+		set        func(r *rig)
+	}{
+		{"small polls, two processes", 3, func(r *rig) {
 			r.tr.FetchBytes = 8 << 10
 			r.unitGroups = [][]int32{{0, 2, 4, 6}, {1, 3, 5, 7}}
 			r.workers = 3
-		},
-		"slow commits": func(r *rig) { r.commitEvery = 200 * time.Millisecond },
-		"fast commits": func(r *rig) { r.commitEvery, r.workers = time.Millisecond, 2 },
+		}},
+		{"slow commits", 1, func(r *rig) { r.commitEvery = 200 * time.Millisecond }},
+		{"fast commits", 3, func(r *rig) { r.commitEvery, r.workers = time.Millisecond, 2 }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, r *rig) {
-				set(r)
+		t.Run(c.name, func(t *testing.T) {
+			with(t, []int{c.partitions}, func(t *testing.T, r *rig) {
+				c.set(r)
 				r.run(undisturbed)
 				r.check()
 			})
@@ -228,6 +257,44 @@ func TestP1OnOneProcessorAndTwo(t *testing.T) {
 			r.workers = 2
 			r.run(undisturbed)
 			r.check()
+		})
+	}
+}
+
+// A session of a stage sleeps with all that it holds until another has taken over and gone on, then wakes up and
+// goes on as if nothing had been: what it writes does not count, and it ends.
+func TestZombies(t *testing.T) {
+	for name, of := range map[string]func(r *rig) session{
+		"sequencer": func(r *rig) session { return r.sequence },
+		"units0":    func(r *rig) session { return r.units(r.allParts()) },
+		"joiner":    func(r *rig) session { return r.join },
+	} {
+		t.Run(name, func(t *testing.T) {
+			with(t, []int{3}, func(t *testing.T, r *rig) {
+				asleep, awake := make(chan struct{}), make(chan struct{})
+				r.late = map[string]chan struct{}{name: asleep}
+				var once, woken sync.Once
+				var reports, after atomic.Int64
+				ended := make(chan error, 1)
+				r.onAlive = func(stage string) { // the successor's reports
+					if stage == name && after.Add(1) == 3 {
+						woken.Do(func() { close(awake) })
+					}
+				}
+				r.run(undisturbed, func(ctx context.Context) {
+					ended <- of(r)(ctx, func() {
+						if reports.Add(1) >= 4 {
+							once.Do(func() { close(asleep) })
+							select {
+							case <-awake:
+							case <-ctx.Done():
+							}
+						}
+					})
+				})
+				r.check()
+				t.Log(<-ended, r.sessions)
+			})
 		})
 	}
 }

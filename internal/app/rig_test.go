@@ -46,10 +46,14 @@ type rig struct {
 	proxy   *proxy
 	log     *slog.Logger
 
-	checkpoints *checkpoint.Store
-	commitEvery time.Duration
-	workers     int
-	unitGroups  [][]int32 // parts partitions by process; nil: all in one
+	checkpoints   *checkpoint.Store
+	checkpointDir string
+	damaged       atomic.Int64
+	late          map[string]chan struct{} // stages that begin when theirs is closed
+	onAlive       func(stage string)
+	commitEvery   time.Duration
+	workers       int
+	unitGroups    [][]int32 // parts partitions by process; nil: all in one
 
 	mu       sync.Mutex
 	final    *fold.Fold
@@ -107,7 +111,8 @@ func (r *rig) partitions() int { return r.prog.Project.Inputs()[0].Partitions }
 
 func (r *rig) withCheckpoints() {
 	r.t.Helper()
-	c, err := checkpoint.Open(r.deadline(), "file://"+r.t.TempDir(), 3, r.log)
+	r.checkpointDir = r.t.TempDir()
+	c, err := checkpoint.Open(r.deadline(), "file://"+r.checkpointDir, 3, r.log)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -212,6 +217,12 @@ func leaves(when schedule, sessions int) schedule {
 func (r *rig) again(ctx context.Context, name string, s session, when schedule) {
 	draw := rand.New(rand.NewPCG(uint64(len(name)), uint64(name[len(name)-1])))
 	wait := 5 * time.Millisecond
+	if begin := r.late[name]; begin != nil {
+		select {
+		case <-begin:
+		case <-ctx.Done():
+		}
+	}
 	for n := 0; ctx.Err() == nil; n++ {
 		began := time.Now()
 		life, cancel := context.WithCancel(ctx)
@@ -223,6 +234,9 @@ func (r *rig) again(ctx context.Context, name string, s session, when schedule) 
 		var count atomic.Int64
 		err := s(life, func() {
 			r.steps.Add(1)
+			if r.onAlive != nil {
+				r.onAlive(name)
+			}
 			if count.Add(1) == left {
 				cancel()
 			}
