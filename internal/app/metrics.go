@@ -41,6 +41,8 @@ type watch struct {
 	delays   map[string]*delays
 	learned  map[string]*modelProbe
 	feature  featureProbe
+	probed   bool // the first item, and the first label, of this frame was told to the probes
+	labelled bool
 
 	mu      sync.Mutex
 	sources []sourceCount     // as of the last frame
@@ -92,8 +94,12 @@ func (w *watch) taken(it *features.Item) {
 			}
 			c.skewed += (skewed - c.skewed) / float64(min(c.accepted, skewSpan))
 		}
-		w.feature.begin(it.Seq)
-		if w.labels[it.Source] {
+		if !w.probed {
+			w.probed = true
+			w.feature.begin(it.Seq)
+		}
+		if w.labels[it.Source] && !w.labelled {
+			w.labelled = true
 			for _, p := range w.learned {
 				p.begin(it.Seq)
 			}
@@ -111,6 +117,7 @@ func (w *watch) taken(it *features.Item) {
 func (w *watch) sequenced(p *worker.SequencerProgress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.probed, w.labelled = false, false
 	copy(w.sources, w.counts)
 	for i := range w.sources {
 		if i < len(p.Lags) {

@@ -309,3 +309,31 @@ func TestAttestationsAreRead(t *testing.T) {
 		t.Errorf("read %+v", got)
 	}
 }
+
+func BenchmarkTaken(b *testing.B) {
+	prog := &program.Program{Project: &project.Project{}, Program: &trainer.Program{
+		Sources:  []features.Source{{Name: "a"}},
+		Triggers: []*trainer.Trigger{{Name: "a", Source: 0, Labels: []trainer.Label{{Source: 0}}}}}}
+	w := newWatch(nil, prog, 1)
+	it := features.Item{Kind: features.EventItem}
+	b.ReportAllocs()
+	for b.Loop() {
+		it.Seq++
+		it.Time++
+		w.taken(&it)
+		w.feature.end(it.Seq + 1)
+	}
+}
+
+func BenchmarkFolded(b *testing.B) {
+	t := &trainer.Trigger{Name: "a"}
+	prog := &program.Program{Project: &project.Project{}, Program: &trainer.Program{Triggers: []*trainer.Trigger{t}, Sources: []features.Source{{Name: "a"}}}}
+	w := newWatch(nil, prog, 1)
+	e := fold.Entry{Kind: fold.Learn}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Seq++
+		e.Time += 1e6
+		w.folded(t, &e)
+	}
+}
