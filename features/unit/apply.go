@@ -57,6 +57,11 @@ func (p *Program) Apply(st *State, it *features.Item, watermark int64) {
 			}
 		}
 	}
+	for i, k := range p.keyed {
+		if k.source == it.Source {
+			f.keyed(p.keyedSection(i), k)
+		}
+	}
 }
 
 // farthest is the distance from the epoch, in µs, beyond which an event is left out: 73,000 years, so

@@ -15,6 +15,9 @@ import (
 type Options struct {
 	// MaxSkew is how much older than the newest event a trigger may be whose vector is still right. 0: 1m.
 	MaxSkew time.Duration
+	// Keyed makes the keyed model of a feature whose Agg names one: nil without error if it names none. It says what is wrong with the
+	// parameters. Nil: there are no keyed models.
+	Keyed func(f *Feature) (features.Keyed, error)
 }
 
 // Bounds of a declaration.
@@ -27,6 +30,7 @@ const (
 // compiling is one call of Compile.
 type compiling struct {
 	p       *Program
+	opt     Options
 	sources []features.Source
 	streams map[streamKey]*streamBuilder
 	sets    map[string]*openSet
@@ -41,8 +45,8 @@ func Compile(e Entity, sources []features.Source, opt Options) (*Program, error)
 		opt.MaxSkew = time.Minute
 	}
 	c := &compiling{
-		p:       &Program{entity: e, keep: e.Keep.Microseconds(), skew: opt.MaxSkew.Microseconds()},
-		sources: sources, streams: map[streamKey]*streamBuilder{}, sets: map[string]*openSet{},
+		p:   &Program{entity: e, keep: e.Keep.Microseconds(), skew: opt.MaxSkew.Microseconds()},
+		opt: opt, sources: sources, streams: map[streamKey]*streamBuilder{}, sets: map[string]*openSet{},
 	}
 	c.p.scratch.New = newScratch
 	c.p.keys = make([][]int, len(sources))
@@ -64,7 +68,7 @@ func Compile(e Entity, sources []features.Source, opt Options) (*Program, error)
 		return nil, errors.Join(c.errs...)
 	}
 	c.finish()
-	c.p.fingerprint = fingerprint(&e, sources, opt)
+	c.p.fingerprint = c.fingerprint(&e)
 	return c.p, nil
 }
 
@@ -91,6 +95,9 @@ func (c *compiling) entity(e *Entity) {
 // feature compiles one feature. It reports every error that it can tell.
 func (c *compiling) feature(f *Feature) {
 	spec := agg.Find(f.Agg)
+	if spec == nil && c.keyedFeature(f) {
+		return
+	}
 	if spec == nil {
 		names := make([]string, len(agg.Catalog))
 		for i := range agg.Catalog {
@@ -185,7 +192,8 @@ func (c *compiling) checkUse(f *Feature, spec *agg.Spec) {
 		{"weight", f.Weight != 0, slices.Contains(spec.Uses, "weight")},
 		{"cap", f.Cap != 0, slices.Contains(spec.Uses, "cap")},
 		{"due", f.Due != "", spec.Set}, {"until", len(f.Until) > 0, spec.Set},
-		{"by", f.By != "", spec.Set}, {"keep", f.Keep != 0, spec.Set}, {"at", f.At != "", !spec.Set},
+		{"by", f.By != "", spec.Set}, {"keep", f.Keep != 0, spec.Set}, {"at", f.At != "", !spec.Set && spec != keyedSpec},
+		{"forecast", f.Forecast != Forecast{}, spec == keyedSpec},
 	} {
 		if u.set && !u.may {
 			c.wrong(f.Name, "%s takes no %s; remove it", f.Agg, u.name)

@@ -9,16 +9,20 @@ import (
 )
 
 // fingerprint hashes all that state bytes and columns depend on.
-func fingerprint(e *Entity, sources []features.Source, opt Options) uint64 {
+func (c *compiling) fingerprint(e *Entity) uint64 {
 	var b strings.Builder
-	fmt.Fprintf(&b, "layout %d entity %q key %q keep %d buckets %d skew %d\n", version, e.Name, e.Key, e.Keep, e.Buckets, opt.MaxSkew)
+	fmt.Fprintf(&b, "layout %d entity %q key %q keep %d buckets %d skew %d\n", version, e.Name, e.Key, e.Keep, e.Buckets, c.opt.MaxSkew)
 	for i := range e.Features {
 		f := &e.Features[i]
 		fmt.Fprintf(&b, "%q %s@%d value %q where %q at %q per %q over %d suffix %t exact %t lag %d k %d half %d weight %x",
-			f.Name, f.Agg, agg.Find(f.Agg).Version, f.Value, f.Where, f.At, f.Per, f.Over, f.Suffix, f.Exact, f.Lag, f.K, f.HalfLife, f.Weight)
+			f.Name, f.Agg, c.version(f), f.Value, f.Where, f.At, f.Per, f.Over, f.Suffix, f.Exact, f.Lag, f.K, f.HalfLife, f.Weight)
 		fmt.Fprintf(&b, " due %q by %q keep %d cap %d\n", f.Due, f.By, f.Keep, f.Cap)
+		if f.Forecast != (Forecast{}) {
+			fmt.Fprintf(&b, "keyed step %d season %d horizon %d alpha %x beta %x gamma %x damping %x\n", f.Forecast.Step, f.Forecast.Season,
+				f.Forecast.Horizon, f.Forecast.Alpha, f.Forecast.Beta, f.Forecast.Gamma, f.Forecast.Damping)
+		}
 		for _, source := range append([]int{f.Source}, f.Until...) {
-			s := &sources[source]
+			s := &c.sources[source]
 			fmt.Fprintf(&b, " source %q table %t", s.Name, s.Table)
 			for _, field := range s.Fields {
 				fmt.Fprintf(&b, " %q %v", field.Name, field.Kind)
@@ -27,4 +31,17 @@ func fingerprint(e *Entity, sources []features.Source, opt Options) uint64 {
 		}
 	}
 	return features.Hash(b.String())
+}
+
+// version returns the fold version of a feature.
+func (c *compiling) version(f *Feature) int {
+	if spec := agg.Find(f.Agg); spec != nil {
+		return spec.Version
+	}
+	for _, k := range c.p.keyed {
+		if k.feature == f.Name {
+			return k.shape.Version
+		}
+	}
+	return 0
 }

@@ -22,6 +22,7 @@ type Program struct {
 	streams     []*stream
 	bySource    [][]int // by source: its streams
 	sets        []*openSet
+	keyed       []*keyedModel
 	keep, skew  int64 // µs
 	fingerprint uint64
 	scratch     sync.Pool
@@ -31,7 +32,7 @@ type Program struct {
 
 // Stats are counts since the Program was compiled. They are no part of any state.
 type Stats struct {
-	Late      uint64 // rows older than all that their stream keeps, left out
+	Late      uint64 // events left out: older than all that their stream keeps, or than the newest step of a keyed model
 	CapHits   uint64 // times that an `exact: true` stream or the rows of the last max_skew hit their cap and were sealed early
 	SetFull   uint64 // things left out because an open set was full
 	NotFinite uint64 // results that were not finite and became missing

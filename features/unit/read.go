@@ -41,6 +41,11 @@ func (p *Program) Read(dst []float64, st *State, t int64) (values []float64, new
 		}
 	}
 	sc.view.B = nil
+	for _, k := range p.keyed {
+		var b []byte
+		b, headAt = next(head, headAt)
+		k.read(own, b, t)
+	}
 	p.scratch.Put(sc)
 	for i, x := range own {
 		if math.IsInf(x, 0) {

@@ -6,7 +6,7 @@ import "time"
 // fields of that source.
 type Feature struct {
 	Name   string // within the entity; columns are named after it
-	Agg    string // name in the catalogue of features/agg: count, mean, last, open …
+	Agg    string // name in the catalogue of features/agg: count, mean, last, open …; or of a keyed model
 	Source int    // index into the project's sources
 	Value  string // expression of the aggregated value; empty where the aggregation takes none
 	Where  string // boolean expression; events for which it is false or missing are left out; empty: all
@@ -30,6 +30,19 @@ type Feature struct {
 	Keep  time.Duration // open: forget a thing this long after it was due; 0: 24h
 
 	Cap int // distinct: exact up to this many values, then HyperLogLog; 0: 256
+
+	Forecast Forecast // keyed models only
+}
+
+// Forecast holds the parameters of a keyed model. Which of them a model takes, and in what range, is its own to say.
+type Forecast struct {
+	Step    time.Duration // length of one step; 0: every event is one step
+	Season  int           // steps of one season; 0 or 1: none
+	Horizon int           // steps ahead of the time of a read: columns Name_1, Name_2 …
+	Alpha   float64       // smoothing of the level, in [0, 1]
+	Beta    float64       // smoothing of the trend, in [0, 1]
+	Gamma   float64       // smoothing of the season, in [0, 1]
+	Damping float64       // of the trend, in [0, 1]; 1: none
 }
 
 // Entity is one declared entity type: what its features are grouped by.

@@ -13,9 +13,10 @@ import (
 // State is all that Freshet keeps about one entity. The zero State is an entity without events. Apply
 // owns the bytes and writes into them; whoever saves a State copies them first and clears the marks.
 //
-// Head: version u8, newest event time i64, then for each stream and then for each open set of the
+// Head: version u8, newest event time i64, then for each stream, for each open set and for each keyed model of the
 // program: length u32, bytes. The bytes of a stream are rows in the order of (time, seq): time i64, seq
-// u64, inputs f64 each. Those of a set are as agg.Set says.
+// u64, inputs f64 each. Those of a set are as agg.Set says. Those of a keyed model are nothing before its first value, then what its
+// Update returned, which begins with a version of its own, then the event time i64 of the newest value that it took.
 //
 // Tiles: nothing as long as nothing was sealed; else version u8, then for each stream: length u32, records newest first: length u32 (of the whole
 // record), start i64, hop code u8 (255: the base of lifetime features, always last), newest event time
@@ -56,7 +57,7 @@ func (p *Program) ensure(st *State) {
 		st.Head = append(st.Head, version)
 		newest := int64(features.NoTime)
 		st.Head = binary.LittleEndian.AppendUint64(st.Head, uint64(newest))
-		st.Head = append(st.Head, make([]byte, sectionLen*(len(p.streams)+len(p.sets)))...)
+		st.Head = append(st.Head, make([]byte, sectionLen*p.sections())...)
 		st.HeadDirty = true
 	}
 }
@@ -99,7 +100,7 @@ func (p *Program) CheckState(st *State) error {
 	if len(st.Head) < headLen || st.Head[0] != version || len(st.Tiles) > 0 && st.Tiles[0] != version {
 		return fmt.Errorf("state of an entity of %s: unknown version or cut short; refold it from the events log", p.entity.Name)
 	}
-	heads, err := sections(st.Head[headLen:], len(p.streams)+len(p.sets))
+	heads, err := sections(st.Head[headLen:], p.sections())
 	if err != nil {
 		return fmt.Errorf("head of an entity of %s: %w", p.entity.Name, err)
 	}
@@ -120,8 +121,16 @@ func (p *Program) CheckState(st *State) error {
 			return fmt.Errorf("open set %d of an entity of %s: %w", i, p.entity.Name, err)
 		}
 	}
+	for i, k := range p.keyed {
+		if err := k.check(heads[p.keyedSection(i)], st.Newest()); err != nil {
+			return fmt.Errorf("keyed model %s of an entity of %s: %w", k.feature, p.entity.Name, err)
+		}
+	}
 	return nil
 }
+
+// sections returns how many sections a head has.
+func (p *Program) sections() int { return p.keyedSection(len(p.keyed)) }
 
 // sections splits b into n sections.
 func sections(b []byte, n int) ([][]byte, error) {

@@ -95,6 +95,17 @@ func stateKind(state []byte) byte {
 	return state[1]
 }
 
+var errState = errors.New("no state of this forecaster")
+
+// checkSlot returns an error if no event time falls into the newest step of the state.
+func (g *Grid) checkSlot(state []byte) error {
+	slot := lastSlot(state)
+	if g.Period == 0 && slot < 0 || g.Period > 0 && (slot > math.MaxInt64/g.Period || slot < (math.MinInt64+1)/g.Period-1) {
+		return errState
+	}
+	return nil
+}
+
 func newState(state []byte, kind byte, slot int64, doubles int) []byte {
 	size := stateHead + 8*doubles
 	if cap(state) < size {

@@ -38,6 +38,24 @@ type HoltWinters struct {
 
 var _ features.Keyed = (*HoltWinters)(nil)
 
+var holtWintersSpec = Spec{
+	Name: "holt_winters",
+	Doc: "Forecasts of the next `horizon` steps, as columns _1, _2 …, by exponential smoothing with damped trend and season " +
+		"(Holt-Winters, additive). In the first two seasons the value one season before, or the mean; missing without events.",
+	Uses: []string{"step", "season", "horizon", "alpha", "beta", "gamma", "damping"}, Version: holtWintersVersion,
+	Cost: "constant to update, linear in the horizon to read", Memory: "26 + 8·season bytes, up to 16·season in the first two seasons",
+	Source: "Holt 1957, Winters 1960, Gardner & McKenzie 1985; error-correction form of Hyndman et al. 2008, §2.3",
+	New: func(c HoltWintersConfig) (features.Keyed, error) {
+		h, err := NewHoltWinters(c)
+		if err != nil {
+			return nil, err
+		}
+		return h, nil
+	},
+}
+
+const holtWintersVersion = 1
+
 // NewHoltWinters returns a forecaster with these parameters, or an error that says which is out of range.
 func NewHoltWinters(cfg HoltWintersConfig) (*HoltWinters, error) {
 	if err := cfg.check(); err != nil {
@@ -52,6 +70,33 @@ func NewHoltWinters(cfg HoltWintersConfig) (*HoltWinters, error) {
 		}
 	}
 	return &HoltWinters{cfg: cfg}, nil
+}
+
+// Shape returns the horizon as width; the largest state is that of a warm-up, or of one without season.
+func (h *HoltWinters) Shape() features.KeyedShape {
+	most := max(2*h.cfg.Season-1, 2+h.cfg.Season)
+	return features.KeyedShape{Width: h.cfg.Horizon, MaxBytes: stateHead + 8*most, Step: h.cfg.Period, Version: holtWintersVersion}
+}
+
+// Check returns an error if the bytes are no state of a forecaster with this season.
+func (h *HoltWinters) Check(state []byte) error {
+	if len(state) == 0 {
+		return nil
+	}
+	kind := h.kind(state)
+	if kind == 0 || kind == kindWarmUp && h.cfg.Season == 1 {
+		return errState
+	}
+	if err := h.cfg.checkSlot(state); err != nil {
+		return err
+	}
+	for i := range doubles(state) {
+		v := double(state, i)
+		if missing := kind == kindWarmUp && i > 0 && math.IsNaN(v); !missing && !finite(v) {
+			return errState
+		}
+	}
+	return nil
 }
 
 // Update takes in x[0] at the event time t. It allocates only while a state grows.

@@ -1,0 +1,131 @@
+package unit
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/features/window"
+)
+
+// keyedModel is a keyed model of an entity type. Its state is updated in the order of items and, like a last value, does not look back: a
+// read at an earlier time says what the newest state says. Values that are missing, and events of a step before
+// the newest one taken, leave it alone; the latter are counted as late.
+type keyedModel struct {
+	feature string
+	model   features.Keyed
+	shape   features.KeyedShape
+	source  int
+	input   input
+	column  int // the first
+}
+
+// timeLen is the length of the newest event time behind a keyed model's state.
+const timeLen = 8
+
+// keyedSpec is what a keyed model may be declared with, beside its own parameters: value and where.
+var keyedSpec = &agg.Spec{Value: agg.MustValue, Always: true}
+
+// keyedSection is the section of keyed model i in a head.
+func (p *Program) keyedSection(i int) int { return len(p.streams) + len(p.sets) + i }
+
+// keyedFeature compiles a feature that is a keyed model, and reports whether it is one.
+func (c *compiling) keyedFeature(f *Feature) bool {
+	if c.opt.Keyed == nil {
+		return false
+	}
+	model, err := c.opt.Keyed(f)
+	if model == nil && err == nil {
+		return false
+	}
+	n := len(c.errs)
+	if err != nil {
+		c.wrong(f.Name, "%v", err)
+	}
+	if f.Name == "" {
+		c.wrong("?", "%s has no name; name it", f.Agg)
+	}
+	if !c.takes(f, f.Source) {
+		return true
+	}
+	c.checkUse(f, keyedSpec)
+	c.checkWindows(f, keyedSpec)
+	in := input{value: c.compile(f, "value", f.Value, wantsNumber), where: c.compile(f, "where", f.Where, wantsTruth)}
+	if len(c.errs) > n {
+		return true
+	}
+	k := &keyedModel{feature: f.Name, model: model, shape: model.Shape(), source: f.Source, input: in, column: len(c.p.columns)}
+	for i := range k.shape.Width {
+		c.column(fmt.Sprintf("%s_%d", f.Name, i+1), features.Numeric, columnWindow{})
+	}
+	c.p.keyed = append(c.p.keyed, k)
+	return true
+}
+
+// keyed takes the item into the keyed model whose section is i.
+func (f *folding) keyed(i int, k *keyedModel) {
+	if f.it.Flags&features.Tombstone != 0 {
+		f.st.Head = setSection(f.st.Head, headLen, i, nil)
+		return
+	}
+	x := k.input.number(f.it.Fields)
+	if math.IsNaN(x) {
+		return
+	}
+	t := f.it.Time
+	start, end := section(f.st.Head, headLen, i)
+	b := append(f.sc.keyed[:0], f.st.Head[start:end]...)
+	newest := t
+	if len(b) > 0 {
+		newest = i64(b, len(b)-timeLen)
+		b = b[:len(b)-timeLen]
+	}
+	if t < -farthest || t > farthest || k.before(t, newest) {
+		f.p.late.Add(1)
+		return
+	}
+	f.sc.x[0] = x
+	b = k.model.Update(b, t, f.sc.x[:])
+	if len(b) > k.shape.MaxBytes {
+		panic(fmt.Sprintf("unit: a state of the keyed model %s has %d bytes, more than its %d", k.feature, len(b), k.shape.MaxBytes))
+	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(max(t, newest)))
+	f.sc.keyed = b
+	f.st.Head = setSection(f.st.Head, headLen, i, b)
+}
+
+// before reports whether t lies in a step before that of the newest time.
+func (k *keyedModel) before(t, newest int64) bool {
+	if k.shape.Step > 0 {
+		newest = window.Floor(newest, k.shape.Step)
+	}
+	return t < newest
+}
+
+// read writes the columns of the model at t; b is its section, nil for an entity without events.
+func (k *keyedModel) read(dst []float64, b []byte, t int64) {
+	if len(b) > 0 {
+		b = b[:len(b)-timeLen]
+	}
+	from, to := k.column, k.column+k.shape.Width
+	if got := k.model.Read(dst[from:from:to], b, t, nil); len(got) != k.shape.Width {
+		panic(fmt.Sprintf("unit: the keyed model %s reads %d values, not %d", k.feature, len(got), k.shape.Width))
+	}
+}
+
+// check returns an error if b, in the head of an entity with that newest event time, is no section of the model.
+func (k *keyedModel) check(b []byte, newest int64) error {
+	switch {
+	case len(b) == 0:
+		return nil
+	case len(b) < timeLen || len(b)-timeLen > k.shape.MaxBytes:
+		return errors.New("state cut short or too long")
+	}
+	if t := i64(b, len(b)-timeLen); t > newest || t < -farthest || t > farthest {
+		return errors.New("time out of range")
+	}
+	return k.model.Check(b[:len(b)-timeLen])
+}
