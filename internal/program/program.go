@@ -89,7 +89,7 @@ func (c *compiler) source(name string) int {
 func (c *compiler) entities() error {
 	var errs []error
 	for _, e := range c.project.Entities() {
-		u, err := unit.Compile(e, c.out.Sources, unit.Options{MaxSkew: c.project.MaxSkew})
+		u, err := unit.Compile(e, c.out.Sources, c.project.UnitOptions())
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -1,17 +1,46 @@
 package project
 
-import "github.com/freshet-ml/freshet/features/agg"
+import (
+	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/models/forecast"
+)
 
-// aggregationNames lists the catalogue's names.
-func aggregationNames() []string {
-	names := make([]string, len(agg.Catalog))
+// aggregations are what a feature can be: the aggregations, then the forecasters, which are described in the same words.
+var aggregations = func() []*agg.Spec {
+	var list []*agg.Spec
 	for i := range agg.Catalog {
-		names[i] = agg.Catalog[i].Name
+		list = append(list, &agg.Catalog[i])
+	}
+	for _, s := range forecast.Catalog {
+		list = append(list, &agg.Spec{Name: s.Name, Doc: s.Doc, Value: agg.MustValue, Uses: s.Uses, Always: true,
+			Cost: s.Cost, Memory: s.Memory, Source: s.Source, Version: s.Version})
+	}
+	return list
+}()
+
+// find returns the aggregation or forecaster of that name, or nil.
+func find(name string) *agg.Spec {
+	for _, s := range aggregations {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// aggregationNames lists the names of aggregations and forecasters.
+func aggregationNames() []string {
+	names := make([]string, len(aggregations))
+	for i, s := range aggregations {
+		names[i] = s.Name
 	}
 	return names
 }
 
-func known(name string) bool { return agg.Find(name) != nil }
+func known(name string) bool { return find(name) != nil }
+
+// forecasts reports whether the feature is a forecaster: its state is that of a keyed model.
+func (f *Feature) forecasts() bool { return forecast.Find(f.Agg) != nil }
 
 // setting says which aggregations a setting of a feature belongs to.
 type setting struct {
@@ -25,7 +54,7 @@ var settings = []setting{
 	{"exact", func(s *agg.Spec) bool { return s.Windows }, "aggregations over windows"},
 	{"value", func(s *agg.Spec) bool { return s.Value != agg.NoValue }, "aggregations of values"},
 	{"per", func(s *agg.Spec) bool { return s.Per }, "ratio"},
-	{"at", func(s *agg.Spec) bool { return !s.Set }, "other aggregations: this one has due"},
+	{"at", func(s *agg.Spec) bool { return !s.Set && s.New != nil }, "aggregations over events: open has due, and forecasters take the event time"},
 	{"due", func(s *agg.Spec) bool { return s.Set }, "open and open_age"},
 	{"until", func(s *agg.Spec) bool { return s.Set }, "open and open_age"},
 	{"by", func(s *agg.Spec) bool { return s.Set }, "open and open_age"},
@@ -34,6 +63,13 @@ var settings = []setting{
 	{"half_life", uses("half_life"), "decayed aggregations"},
 	{"weight", uses("weight"), "decayed_mean"},
 	{"cap", uses("cap"), "distinct"},
+	{"step", uses("step"), "forecasters"},
+	{"season", uses("season"), "forecasters"},
+	{"horizon", uses("horizon"), "forecasters"},
+	{"alpha", uses("alpha"), "holt_winters"},
+	{"beta", uses("beta"), "holt_winters"},
+	{"gamma", uses("gamma"), "holt_winters"},
+	{"damping", uses("damping"), "holt_winters"},
 }
 
 func uses(parameter string) func(*agg.Spec) bool {

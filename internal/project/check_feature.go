@@ -81,7 +81,7 @@ func (c *checker) lackingKey(key string, names, lacking []string, path string) {
 func (c *checker) feature(e *Entity, f *Feature, path string) {
 	at := path + "." + f.Agg
 	s := c.source1(f.Source, at)
-	spec := agg.Find(f.Agg)
+	spec := find(f.Agg)
 	c.settings(f, spec, path)
 	if s == nil {
 		return

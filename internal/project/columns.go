@@ -137,12 +137,16 @@ func (f *Feature) suffixes() []string {
 			windows = append(windows, "_"+window.Suffix(w))
 		}
 	}
-	if f.Agg != "last_k" && f.Agg != "first_k" {
+	numbered := f.K
+	switch {
+	case f.forecasts():
+		numbered = f.Horizon
+	case f.Agg != "last_k" && f.Agg != "first_k":
 		return windows
 	}
 	var all []string
 	for _, w := range windows {
-		for i := range f.K {
+		for i := range numbered {
 			all = append(all, w+"_"+strconv.Itoa(i+1))
 		}
 	}

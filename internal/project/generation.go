@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
-	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/catalog"
 )
@@ -32,8 +32,9 @@ func (p *Project) parts() []part {
 		e := p.Features[i]
 		list = append(list, part{"entity", e.Name, struct {
 			Entity
-			Versions []int
-		}{e, versions(&e)}})
+			Versions  []int
+			Forecasts []unit.Forecast `json:",omitempty"`
+		}{e, versions(&e), e.forecasts()}})
 	}
 	for i := range p.Tables {
 		t := &p.Tables[i]
@@ -51,7 +52,7 @@ func (p *Project) parts() []part {
 func versions(e *Entity) []int {
 	var list []int
 	for i := range e.Features {
-		if spec := agg.Find(e.Features[i].Agg); spec != nil {
+		if spec := find(e.Features[i].Agg); spec != nil {
 			list = append(list, spec.Version)
 		}
 	}

@@ -141,6 +141,11 @@ func (p *Project) stateBytes(e *Entity) (quiet, busy int) {
 	for i := range e.Features {
 		f := &e.Features[i]
 		spec := agg.Find(f.Agg)
+		if f.forecasts() {
+			q, b := f.forecasterBytes()
+			quiet, busy = quiet+q, busy+b
+			continue
+		}
 		if spec == nil {
 			continue
 		}

@@ -165,7 +165,7 @@ func TestEntities(t *testing.T) {
 	}
 	// The columns that a project promises are those that the units make.
 	for _, e := range entities {
-		prog, err := unit.Compile(e, sources, unit.Options{})
+		prog, err := unit.Compile(e, sources, p.UnitOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestColumnsOfEverything(t *testing.T) {
 	}
 	sources := p.FeatureSources()
 	for _, e := range p.Entities() {
-		prog, err := unit.Compile(e, sources, unit.Options{})
+		prog, err := unit.Compile(e, sources, p.UnitOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,7 +314,7 @@ func TestColumnsOfWindowsOfDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := p.Entities()[0]
-	prog, err := unit.Compile(e, p.FeatureSources(), unit.Options{})
+	prog, err := unit.Compile(e, p.FeatureSources(), p.UnitOptions())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,10 +122,9 @@ func rangeOf(o *option) string {
 func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
 
 func aggregationTable(b *strings.Builder) {
-	b.WriteString("### Aggregations\n\n| Name | Value | Settings | Meaning |\n|---|---|---|---|\n")
+	b.WriteString("### Aggregations and forecasters\n\n| Name | Value | Settings | Meaning |\n|---|---|---|---|\n")
 	value := map[agg.Need]string{agg.NoValue: "none", agg.MayValue: "may have one", agg.MustValue: "required"}
-	for i := range agg.Catalog {
-		s := &agg.Catalog[i]
+	for _, s := range aggregations {
 		var keys []string
 		for _, k := range settings {
 			if k.fits(s) && k.key != "value" && k.key != "at" {

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/freshet-ml/freshet/features/agg"
 )
 
 const (
@@ -167,8 +165,7 @@ func (b *schemaBuilder) feature() schema {
 	s := b.object(reflect.TypeFor[Feature](), "")
 	properties := s["properties"].(schema)
 	var one []any
-	for i := range agg.Catalog {
-		spec := &agg.Catalog[i]
+	for _, spec := range aggregations {
 		one = append(one, schema{"required": []string{spec.Name}})
 		doc := spec.Doc
 		if p, ok := properties[spec.Name].(schema); ok {

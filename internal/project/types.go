@@ -106,6 +106,15 @@ type Feature struct {
 	By       string          `key:"by" doc:"open: field that names a thing, in its source and in all of until."`
 	Keep     Duration        `key:"keep" default:"24h" doc:"open: a thing is forgotten so long after it was due."`
 	Cap      int             `key:"cap" default:"256" min:"1" max:"65536" doc:"distinct: exact up to so many values, then estimated."`
+
+	// Parameters of forecasters. The generation takes them from unit.Forecast, for features that have them.
+	Step    Duration `json:"-" key:"step" default:"0s" doc:"Forecasters: length of one step, such as 1h. Several values of one step correct the state one after the other; an event of an earlier step than the newest is left out and counted as late. Like last values, forecasts do not look back. 0s: every event is one step."`
+	Season  int      `json:"-" key:"season" default:"0" min:"0" max:"10000" doc:"Forecasters: steps of one season, such as 24 with step: 1h. 0: none."`
+	Horizon int      `json:"-" key:"horizon" default:"1" min:"1" max:"256" doc:"Forecasters: how many steps after that of the asked time are forecast, as columns NAME_1, NAME_2 and so on."`
+	Alpha   float64  `json:"-" key:"alpha" default:"0.3" min:"0" max:"1" doc:"holt_winters: smoothing of the level; 1 follows the newest value."`
+	Beta    float64  `json:"-" key:"beta" default:"0.05" min:"0" max:"1" doc:"holt_winters: smoothing of the trend; 0 keeps the first."`
+	Gamma   float64  `json:"-" key:"gamma" default:"0.2" min:"0" max:"1" doc:"holt_winters: smoothing of the season; 0 keeps the first."`
+	Damping float64  `json:"-" key:"damping" default:"0.98" min:"0" max:"1" doc:"holt_winters: by how much the trend goes on from step to step; 1: undamped, 0: no trend."`
 }
 
 // Derived is a feature computed when it is asked for, from others. Exactly one of Expr and Cross is set.

@@ -35,7 +35,7 @@ func (c *checker) compiles() {
 	}
 	sources := c.p.FeatureSources()
 	for _, e := range c.p.Entities() {
-		if _, err := unit.Compile(e, sources, unit.Options{MaxSkew: c.p.MaxSkew}); err != nil {
+		if _, err := unit.Compile(e, sources, c.p.UnitOptions()); err != nil {
 			section := "features."
 			if s := c.p.Input(e.Name); s != nil {
 				section = "tables."
