@@ -33,8 +33,8 @@ bench: ## run the benchmarks of the hot paths
 fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
 	@bash .ci/fuzz $${FUZZTIME:-20s}
 
-soak: build ## the June and July flights ten times over; memory must stay flat (takes minutes)
-	@$(GO) test -count=1 -timeout 30m -run TestSoak -v ./cmd/freshet -args -soak
+soak: ## the June and July flights ten times over; memory must stay flat (takes minutes)
+	@$(GO) test -count=1 -timeout 30m -run TestSoak -v ./internal/demo -args -soak
 
 generate: ## write everything that is generated: protobuf code and the reference pages
 	@bash proto/generate.sh
