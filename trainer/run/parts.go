@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -13,7 +12,7 @@ import (
 
 // ErrLostPart is a parts log that goes on beyond a part that was awaited: the log lacks what its units
 // must have written. Nothing mends it but a rebuild.
-var ErrLostPart = errors.New("lost part of a vector")
+var ErrLostPart = fmt.Errorf("lost part of a vector: %w", frame.ErrDiverged)
 
 // partBuffer is how many frames of parts each partition holds ahead of the joiner.
 const partBuffer = 16
