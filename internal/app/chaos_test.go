@@ -95,6 +95,11 @@ func TestKilledStages(t *testing.T) {
 		}
 		r.run(kills(uint64(r.partitions()), 8, 6), r.damage)
 		r.check()
+		for _, name := range []string{"sequencer", "units0", "joiner", "learner"} {
+			if r.sessions[name] < 3 {
+				t.Errorf("%s was killed %d times only", name, r.sessions[name]-1)
+			}
+		}
 		if r.checkpointDir != "" && r.damaged.Load() == 0 {
 			t.Error("no checkpoint was damaged")
 		}
@@ -230,12 +235,11 @@ func TestP1OneLogOneAnswer(t *testing.T) {
 		set        func(r *rig)
 	}{
 		{"small polls, two processes", 3, func(r *rig) {
-			r.tr.FetchBytes = 8 << 10
 			r.unitGroups = [][]int32{{0, 2, 4, 6}, {1, 3, 5, 7}}
 			r.workers = 3
 		}},
-		{"slow commits", 1, func(r *rig) { r.commitEvery = 200 * time.Millisecond }},
-		{"fast commits", 3, func(r *rig) { r.commitEvery, r.workers = time.Millisecond, 2 }},
+		{"great polls, slow commits", 1, func(r *rig) { r.tr.FetchBytes, r.commitEvery = 8<<20, 200*time.Millisecond }},
+		{"fast commits", 3, func(r *rig) { r.tr.FetchBytes, r.commitEvery, r.workers = 64<<10, time.Millisecond, 2 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			with(t, []int{c.partitions}, func(t *testing.T, r *rig) {
