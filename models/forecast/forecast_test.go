@@ -263,15 +263,18 @@ func FuzzStates(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, state []byte, at int64, y float64) {
 		for _, k := range keyed(t) {
-			s := append([]byte(nil), state...)
+			s, good := append([]byte(nil), state...), k.Check(state) == nil
 			for i := range int64(12) {
 				if n := len(k.Read(nil, s, at, nil)); n != 3 {
 					t.Fatalf("%d numbers", n)
 				}
 				s = k.Update(s, at/2+i*hour, []float64{y})
 			}
-			if len(s) > stateHead+16*5 {
+			if len(s) > k.Shape().MaxBytes {
 				t.Fatalf("state of %d bytes", len(s))
+			}
+			if err := k.Check(s); good && err != nil {
+				t.Fatalf("of a good state follows a bad one: %v", err)
 			}
 		}
 	})

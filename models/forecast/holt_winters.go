@@ -256,7 +256,11 @@ func (h *HoltWinters) fit(state []byte, slot int64, y float64) []byte {
 	for i := range season {
 		season[i] -= shift
 	}
-	return h.start(state, slot, second+float64(trend*float64(m-1)/2)+shift, trend, season)
+	state = h.start(state, slot, second+float64(trend*float64(m-1)/2)+shift, trend, season)
+	if h.Check(state) != nil {
+		return state[:0] // beyond the range of numbers: start anew
+	}
+	return state
 }
 
 // mean is that of the finite values, NaN if there is none.
