@@ -82,11 +82,19 @@ func (f *feed) run(ctx context.Context, r *stage.Reader) error {
 	}
 }
 
-// release gives a batch back when the last shard is done with it.
+// release gives a batch back when the last shard is done with it. It drops the texts, which borrow what was fetched:
+// the items of a long batch would keep it in memory until a batch as long comes.
 func (f *feed) release(b *batch) {
-	if b.users.Add(-1) == 0 {
-		f.free <- b
+	if b.users.Add(-1) > 0 {
+		return
 	}
+	for i := range b.items[:b.frame.Count] {
+		it := &b.items[i]
+		it.Reason = ""
+		clear(it.Fields)
+	}
+	b.frame = nil
+	f.free <- b
 }
 
 func (f *feed) decode(b *batch, c *stage.Counted) error {

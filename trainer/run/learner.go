@@ -212,7 +212,13 @@ func (l *learning) apply(entries []fold.Entry) error {
 		return nil
 	}
 	l.dirty = true
-	return l.fold.ApplyAll(entries, l.o.Workers)
+	err := l.fold.ApplyAll(entries, l.o.Workers)
+	// The texts borrow the frame, and with it all that was fetched beside it: a long slice of entries that are
+	// used again now and then would keep many of those in memory.
+	for i := range entries {
+		entries[i].ID, entries[i].Verb = "", ""
+	}
+	return err
 }
 
 func (l *learning) attest() {
