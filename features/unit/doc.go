@@ -13,4 +13,7 @@
 // goes down to the window's hop: at most 1/24 of the window too far back. Events after t never count. A window with a lag l is that at
 // t − l; once events after t − l were sealed, at floor(t − l). An unlagged read at a time before sealed
 // events leaves out the tile that contains it; vectors within max_skew of the newest event never need that.
+//
+// Keyed models (features.Keyed, handed in by Options) live in the head beside rows and sets. They are updated in the order of items and
+// do not look back: a read at an earlier time is answered by the newest state.
 package unit

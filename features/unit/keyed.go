@@ -12,7 +12,7 @@ import (
 )
 
 // keyedModel is a keyed model of an entity type. Its state is updated in the order of items and, like a last value, does not look back: a
-// read at an earlier time says what the newest state says. Values that are missing, and events of a step before
+// read at an earlier time is answered by the newest state. Values that are missing, and events of a step before
 // the newest one taken, leave it alone; the latter are counted as late.
 type keyedModel struct {
 	feature string

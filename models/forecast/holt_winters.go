@@ -29,7 +29,7 @@ func DefaultHoltWinters(g Grid) HoltWintersConfig {
 // Steps without a value move level and trend along and leave the season. A second value in the same step corrects the state without a step; an older one
 // is left out, as is one that is not finite. The first two seasons are kept as they come and then fitted: trend from the
 // difference of their means, season from the mean distance to that line; until then a forecast is the value one season
-// before, or the mean. Without season it starts at the first value with trend 0.
+// before, or the mean. Without season, where γ is not used, it starts at the first value with trend 0.
 //
 // State per entity: 26 + 8·season bytes, up to 10 + 16·season in the first two seasons. Update is O(1), Read O(horizon).
 type HoltWinters struct {
@@ -68,6 +68,9 @@ func NewHoltWinters(cfg HoltWintersConfig) (*HoltWinters, error) {
 		if !(p.value >= 0 && p.value <= 1) {
 			return nil, errors.New("holt_winters " + p.name + " out of range: give a number from 0 to 1")
 		}
+	}
+	if cfg.Season == 1 {
+		cfg.Gamma = 0 // one place in the season would be a second level
 	}
 	return &HoltWinters{cfg: cfg}, nil
 }

@@ -1,0 +1,67 @@
+package project
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// withForecast is a project with that feature.
+func withForecast(t *testing.T, feature string) *Project {
+	t.Helper()
+	p, err := Parse("freshet.yaml", []byte(fmt.Sprintf(`
+version: 1
+project: shop
+sources:
+  orders: {time: at, fields: {user: string, amount: double}}
+features:
+  user: {key: user, next: %s}
+`, feature)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestGenerationOfForecasters: every parameter that a forecaster takes is part of the generation, written out or as its default.
+func TestGenerationOfForecasters(t *testing.T) {
+	seen := map[string]string{}
+	for _, f := range []string{
+		"{holt_winters: orders.amount}", "{seasonal_naive: orders.amount}", "{holt_winters: orders.amount, step: 1h}",
+		"{holt_winters: orders.amount, season: 24}", "{holt_winters: orders.amount, horizon: 2}", "{holt_winters: orders.amount, alpha: .1}",
+		"{holt_winters: orders.amount, beta: 0}", "{holt_winters: orders.amount, gamma: 0}", "{holt_winters: orders.amount, damping: 1}",
+		"{holt_winters: orders.amount, where: amount > 3}", "{last: orders.amount}",
+	} {
+		g := withForecast(t, f).Generation()
+		if other, ok := seen[g]; ok {
+			t.Errorf("%s has the generation of %s", f, other)
+		}
+		seen[g] = f
+	}
+	a, b := withForecast(t, "{holt_winters: orders.amount}"), withForecast(t, "{holt_winters: orders.amount, alpha: 0.3, step: 0s, horizon: 1}")
+	if a.Generation() != b.Generation() {
+		t.Error("defaults that are written out change the generation")
+	}
+}
+
+// TestPlanOfForecasters: the state is planned with the sizes that the forecaster has.
+func TestPlanOfForecasters(t *testing.T) {
+	plan := PlanOf(withForecast(t, "{holt_winters: orders.amount, step: 1h, season: 24, horizon: 3}"), PlanOptions{})
+	u := plan.Units[0]
+	if quiet, busy := 16+12+10+10*8, 16+12+10+47*8; u.StateQuiet != quiet || u.StateBusy != busy || u.Columns != 3 {
+		t.Errorf("%d columns, %d to %d bytes, want 3 and %d to %d", u.Columns, u.StateQuiet, u.StateBusy, quiet, busy)
+	}
+}
+
+// TestUseOfForecasts: the name of a forecaster stands for all its steps.
+func TestUseOfForecasts(t *testing.T) {
+	p := withForecast(t, "{seasonal_naive: orders.amount, season: 7, horizon: 2}")
+	columns, vain := p.Use(&Model{On: "orders"}, []string{"user.next"})
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	if want := []string{"user.next_1", "user.next_2"}; !slices.Equal(names, want) || len(vain) > 0 {
+		t.Errorf("%v (in vain %v), want %v", names, vain, want)
+	}
+}
