@@ -19,6 +19,7 @@ import (
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/metrics"
+	"github.com/freshet-ml/freshet/internal/produce"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
@@ -109,13 +110,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 }
 
 // EnsureSources makes the source topics that are missing, with the declared partitions: for projects whose
-// topics Freshet fills itself.
+// topics Freshet fills itself. Topics that are there must have as many partitions; the rest of their settings is their
+// owner's.
 func (a *App) EnsureSources(ctx context.Context) error {
-	var specs []stage.TopicSpec
-	for _, in := range a.o.Program.Project.Inputs() {
-		specs = append(specs, stage.TopicSpec{Name: in.Topic, Partitions: int32(in.Partitions), Keep: true})
-	}
-	return stage.EnsureTopics(ctx, a.o.Transport, specs...)
+	return produce.EnsureTopics(ctx, a.o.Transport, a.o.Program.Project)
 }
 
 // Run runs the roles until ctx ends or one fails for good.

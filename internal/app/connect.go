@@ -44,7 +44,7 @@ func mechanism(s *project.SASL) sasl.Mechanism {
 
 // Store opens the project's Redis.
 func Store(r *project.Redis) (*redis.Store, error) {
-	o := redis.Options{Addrs: r.Addr, Cluster: r.Cluster, Username: r.User, Password: r.Password.Reveal()}
+	o := redis.Options{Addrs: r.Addr, Cluster: r.Cluster, DB: r.DB, Username: r.User, Password: r.Password.Reveal()}
 	if r.TLS != nil {
 		c, err := clientTLS(r.TLS, "redis.tls")
 		if err != nil {

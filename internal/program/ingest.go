@@ -1,15 +1,8 @@
 package program
 
 import (
-	"fmt"
-	"slices"
-	"time"
-	"unicode/utf8"
-
 	"github.com/freshet-ml/freshet/features"
-	"github.com/freshet-ml/freshet/features/expr"
 	"github.com/freshet-ml/freshet/features/ingest"
-	"github.com/freshet-ml/freshet/internal/project"
 )
 
 // Ingest returns what the sequencer of the project is made of. ends says that all sources are read up to a
@@ -19,12 +12,12 @@ func (p *Program) Ingest(ends bool) (ingest.Config, error) {
 	if p.Project.Clock == "wall" && !ends {
 		cfg.Clock = ingest.ClockWall
 	}
+	specs, err := p.Project.SourceSpecs()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Sources = specs
 	for _, in := range p.Project.Inputs() {
-		spec, err := p.Source(in)
-		if err != nil {
-			return cfg, fmt.Errorf("source %s: %w", in.Name, err)
-		}
-		cfg.Sources = append(cfg.Sources, spec)
 		cfg.Partitions = append(cfg.Partitions, int32(in.Partitions))
 		cfg.Parsers = append(cfg.Parsers, nil)
 		if !in.Table {
@@ -41,54 +34,6 @@ func (p *Program) Ingest(ends bool) (ingest.Config, error) {
 		cfg.Parsers = append(cfg.Parsers, plainParser{fields: s.Fields})
 	}
 	return cfg, nil
-}
-
-// Source returns the declaration of a source or table as the decoder takes it.
-func (p *Program) Source(in *project.Source) (ingest.SourceSpec, error) {
-	s := ingest.SourceSpec{Name: in.Name, Topic: in.Topic, Format: ingest.Format(in.Format), Time: in.Time, OutOfOrder: in.OutOfOrderness,
-		MaxLateness: in.MaxLateness, Skew: in.Skew, Strict: in.Strict, Table: in.Table, Key: in.Key}
-	for _, f := range in.Fields {
-		zone := time.UTC
-		if f.Zone != "" {
-			var err error
-			if zone, err = time.LoadLocation(f.Zone); err != nil {
-				return s, err
-			}
-		}
-		s.Fields = append(s.Fields, ingest.FieldSpec{Name: f.Name, Kind: f.Kind, Nullable: f.Nullable, From: f.From, Layout: f.Format, Zone: zone,
-			Key: p.isKey(in.Name, f.Name), Sensitive: slices.Contains(in.Sensitive, f.Name)})
-	}
-	for _, text := range in.Expect {
-		x, err := expr.Compile(text, expr.FieldsOf(fieldsOf(in.Fields)))
-		if err != nil {
-			return s, fmt.Errorf("expect %q: %w", text, err)
-		}
-		s.Expect = append(s.Expect, ingest.Expectation{Text: text, Check: x})
-	}
-	if in.Dedupe != nil {
-		s.Dedupe = ingest.Dedupe{By: in.Dedupe.By, Within: in.Dedupe.Within}
-	}
-	if in.Delimiter != "" {
-		s.CSV.Delimiter, _ = utf8.DecodeRuneInString(in.Delimiter)
-	}
-	s.CSV.Columns = in.Columns
-	return s, nil
-}
-
-// isKey reports whether a field of a source names an entity or an example.
-func (p *Program) isKey(source, field string) bool {
-	for _, e := range p.Project.Entities() {
-		if slices.Contains(e.Key, field) {
-			return true
-		}
-	}
-	for i := range p.Project.Models {
-		m := &p.Project.Models[i]
-		if m.On == source && m.ID == field || m.Label != nil && m.Label.From == source && m.Label.By == field {
-			return true
-		}
-	}
-	return false
 }
 
 // PlainTopic is the topic of one of Freshet's own plain sources.

@@ -4,7 +4,6 @@
 package program
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,8 +32,7 @@ type Program struct {
 // Compile compiles a valid project with the models of a catalogue. Errors name what cannot be
 // compiled; a project that Load accepted gives none but for pipelines.
 func Compile(p *project.Project, reg models.Registry) (*Program, error) {
-	c := &compiler{project: p, registry: reg, out: &trainer.Program{}}
-	c.sources()
+	c := &compiler{project: p, registry: reg, out: &trainer.Program{Sources: p.FeatureSources()}}
 	if err := c.entities(); err != nil {
 		return nil, err
 	}
@@ -61,17 +59,6 @@ type compiler struct {
 	project  *project.Project
 	registry models.Registry
 	out      *trainer.Program
-}
-
-// sources lists the project's sources and tables by name, then Freshet's own.
-func (c *compiler) sources() {
-	inputs := append(slices.Clone(c.project.Sources), c.project.Tables...)
-	slices.SortFunc(inputs, func(a, b project.Source) int { return cmp.Compare(a.Name, b.Name) })
-	for _, in := range inputs {
-		c.out.Sources = append(c.out.Sources, features.Source{Name: in.Name, Fields: fieldsOf(in.Fields), Table: in.Table,
-			OutOfOrder: in.OutOfOrderness.Microseconds()})
-	}
-	c.out.Sources = append(c.out.Sources, features.PlainSources()...)
 }
 
 func fieldsOf(list []project.Field) []features.Field {

@@ -36,6 +36,7 @@ var (
 type Options struct {
 	Addrs    []string // host:port, or a path for a unix socket; several only for a cluster
 	Cluster  bool     // speak to a Redis Cluster
+	DB       int      // number of the database; 0 in a cluster
 	Username string
 	Password string
 	TLS      *tls.Config
@@ -70,7 +71,7 @@ func Open(o Options) (*Store, error) {
 	}
 	quiet.Do(logging.Disable) // it logs what it returns as well
 	u := goredis.UniversalOptions{
-		Addrs: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLS, PoolSize: o.Conns,
+		Addrs: o.Addrs, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLS, PoolSize: o.Conns,
 		MaxRetries:    -1, // 0 would mean three
 		DialerRetries: 1, DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
