@@ -15,6 +15,7 @@ const (
 	ServedVector = 2 // the union vector as served, 8 bytes a slot, little endian
 	ServedAnswer = 3 // the champion's answer, packed like the vector
 	ServedAt     = 4 // version (seq of the example log) that answered
+	ServedSchema = 5 // ID of the vector's schema
 
 	FeedbackModel = 0 // the model that the feedback is for
 	FeedbackID    = 1 // prediction id
@@ -30,7 +31,7 @@ const (
 func PlainSources() []Source {
 	return []Source{
 		{Name: ServedSource, Plain: true, Fields: []Field{{"model", String, false}, {"id", String, false},
-			{"vector", String, false}, {"answer", String, false}, {"version", Int, false}}},
+			{"vector", String, false}, {"answer", String, false}, {"version", Int, false}, {"schema", Int, false}}},
 		{Name: FeedbackSource, Plain: true, Fields: []Field{{"model", String, false}, {"id", String, false},
 			{"value", Double, true}, {"class", String, true}}},
 		{Name: ControlSource, Plain: true, Fields: []Field{{"verb", String, false}, {"model", String, false}, {"arg", String, true}}},

@@ -83,6 +83,7 @@ type served struct {
 	key      []bool // fields that are part of a needed entity's key
 	fields   map[string]int
 	metrics  modelMetrics
+	schema   uint64 // ID of its vector's
 }
 
 // maxParts bounds the entity types of one vector: answers mark the absent ones in one word.
@@ -94,7 +95,7 @@ func compile(m *Model) (*served, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	s := &served{Model: m, required: make([]bool, len(m.Fields)), key: make([]bool, len(m.Fields)), fields: make(map[string]int, len(m.Fields))}
+	s := &served{Model: m, schema: m.Vector.Schema.ID(), required: make([]bool, len(m.Fields)), key: make([]bool, len(m.Fields)), fields: make(map[string]int, len(m.Fields))}
 	for i, f := range m.Fields {
 		s.fields[f.Name] = i
 	}

@@ -60,12 +60,13 @@ type Served struct {
 	Vector  []float64 // the union vector
 	Answer  []float64
 	Version uint64 // Seq of the version that answered
+	Schema  uint64 // ID of the vector's schema
 }
 
 // Fields returns the record's fields in the order of the $served source, appended to dst.
 func (s *Served) Fields(dst []features.Value) []features.Value {
 	return append(dst, features.StringValue(s.Model), features.StringValue(s.ID), features.StringValue(pack(s.Vector)),
-		features.StringValue(pack(s.Answer)), features.IntValue(int64(s.Version)))
+		features.StringValue(pack(s.Answer)), features.IntValue(int64(s.Version)), features.IntValue(int64(s.Schema)))
 }
 
 func pack(v []float64) string {

@@ -19,7 +19,7 @@ func (c *call) served(dst []Served) []Served {
 	for i := range c.answers {
 		a := &c.answers[i]
 		dst = append(dst, Served{Model: c.model.Name, ID: c.ids[i], At: c.now, Vector: c.union[i*width : (i+1)*width],
-			Answer: c.numbers[a.from:a.to], Version: c.snapshot.Seq})
+			Answer: c.numbers[a.from:a.to], Version: c.snapshot.Seq, Schema: c.model.schema})
 	}
 	return dst
 }

@@ -24,7 +24,8 @@ type Joiner struct {
 	byID     map[string]uint64   // id of a waiting example to its Seq
 	early    []map[string]earlyLabel
 	timers   timers
-	control  int // index of the control source, -1 if there is none
+	schema   uint64 // ID of the vector's
+	control  int    // index of the control source, -1 if there is none
 	stats    JoinStats
 	entry    fold.Entry
 	emit     func(*fold.Entry)
@@ -59,13 +60,14 @@ type JoinStats struct {
 	NotLearned uint64 // examples predicted and not learned
 	Unusable   uint64 // labels that are no number or no declared class
 	Evicted    uint64 // examples closed because too many waited
+	Foreign    uint64 // served vectors of another schema: refused
 	NotFinite  uint64 // vector slots that were not finite and became missing
 }
 
 // NewJoiner returns a joiner at the beginning of its log. emit is called for each entry, in order, with
 // an entry that it borrows.
 func NewJoiner(t *Trigger, sources []features.Source, emit func(*fold.Entry)) *Joiner {
-	j := &Joiner{trigger: t, clock: features.NewClock(sources), emit: emit,
+	j := &Joiner{trigger: t, schema: t.Vector.Schema.ID(), clock: features.NewClock(sources), emit: emit,
 		examples: map[uint64]*example{}, byID: map[string]uint64{}, early: make([]map[string]earlyLabel, len(t.Labels)),
 		control: slices.IndexFunc(sources, func(s features.Source) bool { return s.Name == features.ControlSource })}
 	for i := range j.early {
@@ -122,6 +124,10 @@ func (j *Joiner) example(it *features.Item, vec []float64, newest int64) {
 	if j.trigger.Request {
 		e.flags = fold.Served
 		vec = unpackVector(vec[:0], it.Fields[j.trigger.Packed].Str())
+		if len(vec) != j.trigger.Vector.Width() || uint64(it.Fields[features.ServedSchema].Int()) != j.schema {
+			j.stats.Foreign++ // taken by another generation of the model
+			return
+		}
 	} else {
 		j.stats.NotFinite += uint64(j.trigger.Vector.Finish(vec, it.Fields))
 	}
@@ -185,7 +191,7 @@ func (j *Joiner) closeLabels(seq uint64, e *example, event uint64) {
 
 func (j *Joiner) label(l int, it *features.Item) {
 	spec := &j.trigger.Labels[l]
-	if spec.Model >= 0 && it.Fields[spec.Model].Str() != j.trigger.Name {
+	if spec.Model >= 0 && it.Fields[spec.Model].Str() != spec.Of {
 		return
 	}
 	if it.Flags&features.Tombstone != 0 || it.Fields[spec.ID].IsNull() {

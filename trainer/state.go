@@ -47,7 +47,7 @@ func (j *Joiner) State(s *codec.State) {
 
 func (c *JoinStats) state(s *codec.State) {
 	for _, n := range []*uint64{&c.Predicted, &c.Learned, &c.Missing, &c.Corrected, &c.Orphans, &c.Late, &c.Twice,
-		&c.Duplicates, &c.NotLearned, &c.Unusable, &c.Evicted, &c.NotFinite} {
+		&c.Duplicates, &c.NotLearned, &c.Unusable, &c.Evicted, &c.Foreign, &c.NotFinite} {
 		s.Uint64(n)
 	}
 }

@@ -26,7 +26,8 @@ type Label struct {
 	Value      *expr.Expr     // over the fields of that source; missing: no label yet
 	Text       string         // of Value, for comparison and display
 	Classes    map[string]int // of a multiclass label: text to class index; nil: the value is a number
-	Model      int            // feedback: field that names the trigger, else -1
+	Model      int            // feedback: field that names the model, else -1
+	Of         string         // feedback: the model
 	Wait       int64          // how long after its trigger a label still counts
 	Early      int64          // how long a label that comes before its example is kept
 	CorrectFor int64          // how long after a label a second one still corrects it
@@ -70,6 +71,6 @@ func (l *Label) value(fields []features.Value) (float64, bool) {
 
 // Same reports whether two labels give the same label to every example.
 func (l *Label) Same(o Label) bool {
-	return l.Source == o.Source && l.ID == o.ID && l.Text == o.Text && maps.Equal(l.Classes, o.Classes) && l.Model == o.Model &&
+	return l.Source == o.Source && l.ID == o.ID && l.Text == o.Text && maps.Equal(l.Classes, o.Classes) && l.Model == o.Model && (l.Model < 0 || l.Of == o.Of) &&
 		l.Wait == o.Wait && l.Early == o.Early && l.CorrectFor == o.CorrectFor && l.Missing == o.Missing
 }

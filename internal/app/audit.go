@@ -184,7 +184,7 @@ func (x *audit) compute(ctx context.Context) error {
 // again answers a served request with the version that f stands at.
 func (x *audit) again(f *fold.Fold) error {
 	s, err := f.Snapshot(x.member.Name)
-	if err != nil {
+	if err != nil || s == nil {
 		return err
 	}
 	e := models.Example{Row: models.Row{Value: s.Project(nil, x.predict.Vector)}, Key: features.Hash(x.predict.ID), Time: x.predict.Time, Weight: 1}

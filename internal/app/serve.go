@@ -111,7 +111,9 @@ func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) erro
 			if err != nil {
 				return err
 			}
-			board.Publish(name, s, now)
+			if s != nil { // else its guard has let none pass yet
+				board.Publish(name, s, now)
+			}
 		}
 		if !due(t, f, now) {
 			return nil

@@ -193,9 +193,9 @@ func (c *compiler) names(into map[string]bool, m *project.Model, use []string) {
 func (c *compiler) label(t *trainer.Trigger, m *project.Model) (int, error) {
 	spec := m.Label
 	if spec == nil {
-		return len(t.Labels), nil
+		return -1, nil
 	}
-	l := trainer.Label{Model: -1, Wait: spec.Wait.Microseconds(), Early: spec.Early.Microseconds(), CorrectFor: spec.CorrectFor.Microseconds()}
+	l := trainer.Label{Model: -1, Of: m.Name, Wait: spec.Wait.Microseconds(), Early: spec.Early.Microseconds(), CorrectFor: spec.CorrectFor.Microseconds()}
 	if spec.Missing == "negative" {
 		l.Missing = trainer.Negative
 	}

@@ -19,7 +19,7 @@ type Member struct {
 	Of         string // the model that it challenges; its own name for a champion
 	Task       models.Task
 	Classes    []string // of a classifier with declared classes
-	Label      int      // which label of the trigger it learns
+	Label      int      // which label of the trigger it learns; -1: none
 	Columns    []int    // slots of the union vector that it sees; strictly increasing
 	LearnUntil int64    // event time from which it neither observes nor learns; 0: never
 	Baseline   bool

@@ -13,24 +13,28 @@ type guard struct {
 	n      uint64
 	mean   float64 // mean loss so far
 	recent float64 // exponentially weighted, over about recentSpan labels
-	broken bool    // an answer was not finite
+	broken uint64  // finite answers that are still to be seen after one that was not
 }
 
 const (
 	recentSpan   = 200
 	guardAfter   = 1000 // labels before the loss is judged
 	guardExplode = 10   // recent loss over mean loss from which a model is not published
+	guardHeals   = 1000 // finite answers in a row after which one that was not is forgotten
 )
 
 func (g *guard) answer(a []float64) {
-	if !finite(a) {
-		g.broken = true
+	switch {
+	case !finite(a):
+		g.broken = guardHeals
+	case g.broken > 0:
+		g.broken--
 	}
 }
 
 func (g *guard) loss(l float64) {
 	if math.IsNaN(l) || math.IsInf(l, 0) {
-		g.broken = true
+		g.broken = guardHeals
 		return
 	}
 	g.n++
@@ -40,7 +44,7 @@ func (g *guard) loss(l float64) {
 }
 
 func (g *guard) holds() bool {
-	return !g.broken && (g.n < guardAfter || g.recent <= float64(guardExplode*g.mean)+1e-12)
+	return g.broken == 0 && (g.n < guardAfter || g.recent <= float64(guardExplode*g.mean)+1e-12)
 }
 
 // lossOf is what the guard and the drift detector watch: log-loss (natural, probabilities clipped at
@@ -61,5 +65,5 @@ func (g *guard) state(s *codec.State) {
 	s.Uint64(&g.n)
 	s.Float64(&g.mean)
 	s.Float64(&g.recent)
-	s.Bool(&g.broken)
+	s.Uint64(&g.broken)
 }

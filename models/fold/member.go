@@ -111,7 +111,7 @@ func (m *member) predict(x *models.Example, e *Entry) []float64 {
 	if !m.stopped(e.Time) {
 		m.learner.Observe(x)
 	}
-	if e.Flags&NotLearned != 0 || e.ID == "" {
+	if e.Flags&NotLearned != 0 || e.ID == "" || m.spec.Label < 0 {
 		m.free = append(m.free, answer)
 		return answer[:m.width]
 	}

@@ -28,13 +28,17 @@ func (s *Snapshot) Project(dst, union []float64) []float64 {
 }
 
 // Snapshot publishes the named member as it is now, or its last good version while the guard refuses
-// it. A model that can publish costs what changed; any other is copied through its saved state.
+// it; nil when there is none, as after a restart until the guard lets a version pass. Publishing costs what
+// changed.
 func (f *Fold) Snapshot(name string) (*Snapshot, error) {
 	m := f.find(name)
 	if m == nil {
 		return nil, fmt.Errorf("no model %q in this fold", name)
 	}
-	if !m.guard.holds() && m.good != nil {
+	if !m.guard.holds() {
+		if m.good == nil {
+			return nil, nil
+		}
 		held := *m.good
 		held.Held = true
 		return &held, nil
