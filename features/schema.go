@@ -43,6 +43,20 @@ func (s *Schema) ID() uint64 {
 	return Hash(string(b))
 }
 
+// SourcesID is a fingerprint of what the Source and Fields of items mean: names, kinds and their order. Two
+// logs with one ID can be read with the same sources.
+func SourcesID(sources []Source) uint64 {
+	var b []byte
+	for i := range sources {
+		b = AppendKey(b, sources[i].Name)
+		for _, f := range sources[i].Fields {
+			b = append(AppendKey(b, f.Name), byte(f.Kind))
+		}
+		b = append(b, 0xff)
+	}
+	return Hash(string(b))
+}
+
 // AppendKey appends an entity key of one or more parts to dst, each with its length before it, so that
 // ("a", "bc") and ("ab", "c") differ and no key can look like a name of Freshet's own.
 func AppendKey(dst []byte, parts ...string) []byte {

@@ -37,7 +37,9 @@ type feed struct {
 	shards []*shard
 	at     map[place]*shardUnit
 	clock  *features.Clock
-	free   chan *batch
+	// sources is the fingerprint that the frames must carry.
+	sources uint64
+	free    chan *batch
 }
 
 // place names a unit.
@@ -98,6 +100,9 @@ func (f *feed) release(b *batch) {
 }
 
 func (f *feed) decode(b *batch, c *stage.Counted) error {
+	if err := stage.CheckSources(c.Generation, f.sources); err != nil {
+		return err
+	}
 	b.frame, b.keys = c, b.keys[:0]
 	for i := range b.touches {
 		b.touches[i] = b.touches[i][:0]

@@ -71,11 +71,21 @@ const (
 // Sequence runs one session of the sequencer until ctx ends or something fails: it reads the tail of the
 // events log, folds the log to know what was decided, and goes on from the positions of the tail.
 func Sequence(ctx context.Context, o SequencerOptions) error {
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Events, Shard: o.Shard})
+	sources := make([]features.Source, len(o.Ingest.Sources))
+	for i := range sources {
+		sources[i] = o.Ingest.Sources[i].Source()
+	}
+	id := features.SourcesID(sources)
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: id})
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	if !tail.Last.Zero() {
+		if err := stage.CheckSources(tail.Gen, id); err != nil {
+			return err
+		}
+	}
 	core, err := ingest.NewSequencer(o.Ingest)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	f := &feed{o: &o, at: map[place]*shardUnit{}, clock: features.NewClock(o.Sources)}
+	f := &feed{o: &o, at: map[place]*shardUnit{}, clock: features.NewClock(o.Sources), sources: features.SourcesID(o.Sources)}
 	defer func() {
 		for _, s := range f.shards {
 			for _, out := range s.outputs {

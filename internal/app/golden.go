@@ -19,7 +19,11 @@ import (
 // EachItem visits the items of the events log up to seq end.
 func (a *App) EachItem(ctx context.Context, end uint64, visit func(it *features.Item) error) error {
 	var it features.Item
+	id := features.SourcesID(a.o.Program.Sources)
 	return eachFrame(ctx, a.o.Transport, a.Topics.Events, end, func(c *stage.Counted) error {
+		if err := stage.CheckSources(c.Generation, id); err != nil {
+			return err
+		}
 		i := 0
 		for items := c.Each(); items.Next(); i++ {
 			if _, err := features.DecodeItem(items.Item(), &it); err != nil {

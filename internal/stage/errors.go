@@ -25,6 +25,8 @@ var (
 	ErrReplaced = errors.New("topic was recreated or has other partitions")
 	// ErrMissing is a topic or partition that the broker does not know, or not yet. It is retriable.
 	ErrMissing = errors.New("topic or partition is missing")
+	// ErrSources is an events log whose items mean something else than the project's sources.
+	ErrSources = errors.New("the events log was written with other sources or fields")
 	// ErrSettings is a topic whose settings would lose data.
 	ErrSettings = errors.New("unfit topic")
 )
@@ -33,7 +35,7 @@ var (
 // retriable by opening the reader or the session anew.
 func Final(err error) bool {
 	for _, final := range []error{
-		ErrPassed, ErrReplaced, ErrSettings,
+		ErrPassed, ErrReplaced, ErrSettings, ErrSources,
 		frame.ErrDamaged, frame.ErrDiverged, frame.ErrCut, frame.ErrTooBig,
 	} {
 		if errors.Is(err, final) {
@@ -41,6 +43,14 @@ func Final(err error) bool {
 		}
 	}
 	return false
+}
+
+// CheckSources compares the fingerprint of a frame of the events log with that of the project's sources.
+func CheckSources(frame, project uint64) error {
+	if frame == project {
+		return nil
+	}
+	return fmt.Errorf("%w: bring back the sources as they were, or give the project another name and replay its topics", ErrSources)
 }
 
 // Explain is explain for readers of source topics, which have clients of their own.

@@ -72,7 +72,7 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		case <-ctx.Done():
 		}
 	})
-	j := &joining{o: o, w: w, known: tail.NextSeq, last: time.Now(), at: make([]frame.Input, 0, o.Partitions+1)}
+	j := &joining{o: o, w: w, known: tail.NextSeq, sources: features.SourcesID(o.Program.Sources), last: time.Now(), at: make([]frame.Input, 0, o.Partitions+1)}
 	j.joiner = trainer.NewJoiner(o.Trigger, o.Program.Sources, j.emit)
 	if err := j.restore(ctx); err != nil {
 		return err
@@ -98,18 +98,20 @@ type joining struct {
 	o      JoinerOptions
 	w      *stage.Writer
 	joiner *trainer.Joiner
-	known  uint64 // entries below are in the log already and are not emitted again
-	parts  []*partQueue
-	from   []frame.Input  // positions of the checkpoint
-	events frame.Position // before the current item
-	at     []frame.Input
-	pack   frame.Pack
-	entry  []byte
-	queue  [][]byte // entries of the current item that did not fit in the pack
-	vec    []float64
-	key    []byte
-	last   time.Time // of the last checkpoint
-	err    error
+	// sources is the fingerprint that the frames of events must carry.
+	sources uint64
+	known   uint64 // entries below are in the log already and are not emitted again
+	parts   []*partQueue
+	from    []frame.Input  // positions of the checkpoint
+	events  frame.Position // before the current item
+	at      []frame.Input
+	pack    frame.Pack
+	entry   []byte
+	queue   [][]byte // entries of the current item that did not fit in the pack
+	vec     []float64
+	key     []byte
+	last    time.Time // of the last checkpoint
+	err     error
 }
 
 func (j *joining) start(input string) frame.Position {
@@ -132,6 +134,9 @@ func (j *joining) run(ctx context.Context, r *stage.Reader) error {
 		}
 		if err != nil {
 			return cause(ctx, err)
+		}
+		if err := stage.CheckSources(c.Generation, j.sources); err != nil {
+			return err
 		}
 		items := c.Each()
 		items.Skip(c.Skip)
