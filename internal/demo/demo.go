@@ -279,7 +279,11 @@ func (r *run) replay(ctx context.Context, data *flights.Stream) error {
 	if err != nil {
 		return fmt.Errorf("write the topics: %w", err)
 	}
-	return r.service.App.Wait(ctx, r.service.App.Finished)
+	if err := r.service.App.Wait(ctx, r.service.App.Finished); err != nil {
+		return err
+	}
+	r.fresh.last(ctx, 3*time.Second)
+	return nil
 }
 
 // catchUp waits until what was sent so far has gone as far as it can: the newest records wait in the order for

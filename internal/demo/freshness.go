@@ -26,6 +26,7 @@ type freshness struct {
 	labels []waiting           // by seq of the entry
 
 	featureMS, modelMS []float64
+	left               int // events and labels that are not settled
 }
 
 type recordID struct {
@@ -73,6 +74,7 @@ func (f *freshness) taken(it *features.Item) {
 	id := recordID{it.Source, int(it.Partition), it.Offset}
 	f.ids[it.Seq] = id
 	f.events = append(f.events, waiting{it.Seq, id})
+	f.left++
 }
 
 func (f *freshness) folded(e *fold.Entry) {
@@ -83,6 +85,7 @@ func (f *freshness) folded(e *fold.Entry) {
 	defer f.mu.Unlock()
 	if id, ok := f.ids[e.Event]; ok {
 		f.labels = append(f.labels, waiting{e.Seq, id})
+		f.left++
 	}
 }
 
@@ -98,6 +101,7 @@ func (f *freshness) settle(list []waiting, seq uint64, now time.Time, into *[]fl
 			continue
 		}
 		*into = append(*into, max(0, now.Sub(at).Seconds()*1000))
+		f.left--
 	}
 	return keep
 }
@@ -154,6 +158,29 @@ func (f *freshness) each(ctx context.Context, c chan struct{}, probe func()) {
 		}
 		if f.on() {
 			probe()
+		}
+	}
+}
+
+// last lets the probes look at what came last, for at most so long.
+func (f *freshness) last(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		f.mu.Lock()
+		left := f.left
+		f.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		f.committed()
+		f.published()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
