@@ -207,6 +207,17 @@ func (o *Order[H]) Mark(lane int, t int64) {
 	l := &o.lanes[lane]
 	l.mark, l.since = t, 0
 	o.Open(lane)
+	o.Pass(lane, 1)
+}
+
+// Pass tells that so many of the known records of a lane are no records: they leave its lag, as those do that are
+// pushed and marked.
+func (o *Order[H]) Pass(lane int, n int64) {
+	l := &o.lanes[lane]
+	l.lag = max(0, l.lag-n)
+	if l.lag == 0 {
+		l.since = 0
+	}
 	if l.count == 0 {
 		o.play(lane)
 	}
@@ -236,9 +247,11 @@ func (o *Order[H]) End(lane int) {
 }
 
 // Lag tells, with clock: wall, how many records of a lane are known to lie on the broker and were not pushed
-// yet, at machine time now in µs, after a poll. A lane with lag and without a record blocks.
+// yet, at machine time now in µs, after a poll. A lane with lag and without a record blocks. More lag than before
+// ends the idleness of a lane: what is known to lie there is not overtaken before it has had its time to come.
 func (o *Order[H]) Lag(lane int, lag, now int64) {
 	l := &o.lanes[lane]
+	l.idle = l.idle && lag <= l.lag
 	l.lag, l.polled = max(lag, 0), true
 	switch {
 	case l.lag == 0 || l.count > 0 || l.idle:
@@ -252,7 +265,8 @@ func (o *Order[H]) Lag(lane int, lag, now int64) {
 }
 
 // Stalled returns a lane that has blocked since machine time now − after or longer, with clock: wall. The
-// caller writes an idle item and tells it with Idle.
+// caller writes an idle item and tells it with Idle. A lane that began to block between two polls, behind its last
+// record or mark, blocks since the first call that finds it so.
 func (o *Order[H]) Stalled(now, after int64) (lane int, ok bool) {
 	if o.clock != ClockWall {
 		return 0, false
@@ -263,10 +277,16 @@ func (o *Order[H]) Stalled(now, after int64) (lane int, ok bool) {
 	}
 	i := o.byLeaf[leaf]
 	l := &o.lanes[i]
-	return i, l.count == 0 && l.since > 0 && now-l.since >= after
+	if l.count > 0 {
+		return i, false
+	}
+	if l.since == 0 {
+		l.since = now
+	}
+	return i, now-l.since >= after
 }
 
-// Idle ends the block of a lane until its next record.
+// Idle ends the block of a lane until its next record, or until more of them are known.
 func (o *Order[H]) Idle(lane int) {
 	l := &o.lanes[lane]
 	l.idle, l.since = true, 0

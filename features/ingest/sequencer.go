@@ -136,6 +136,7 @@ func (s *Sequencer) Offer(rec *Record) bool {
 		return true
 	}
 	if t, is := MarkOf(rec); is {
+		s.order.Pass(i, rec.Offset-r.offered)
 		s.order.Mark(i, t)
 		r.offered, r.mark = rec.Offset+1, rec.Offset
 		return true
@@ -147,6 +148,7 @@ func (s *Sequencer) Offer(rec *Record) bool {
 	p.rec = *rec
 	p.fields, p.time, p.refusal = s.parsers[rec.Source].Decode(p.fields[:0], rec)
 	p.tombstone = p.refusal == nil && s.cfg.Sources[rec.Source].Table && rec.Value == nil
+	s.order.Pass(i, rec.Offset-r.offered)
 	s.order.Push(i, p.time, p)
 	r.offered = rec.Offset + 1
 	return true
@@ -178,8 +180,13 @@ func (s *Sequencer) LaneLen(source int, partition int32) int {
 // Skip tells that the offsets of a partition below next hold no record that was not offered (control
 // records, compaction, aborted transactions).
 func (s *Sequencer) Skip(source int, partition int32, next int64) {
-	if i, ok := s.lane(source, partition); ok {
-		s.reading[i].offered = max(s.reading[i].offered, next)
+	i, ok := s.lane(source, partition)
+	if !ok {
+		return
+	}
+	if r := &s.reading[i]; next > r.offered {
+		s.order.Pass(i, next-r.offered)
+		r.offered = next
 	}
 }
 
@@ -190,11 +197,11 @@ func (s *Sequencer) End(source int, partition int32) {
 	}
 }
 
-// Lag tells, with clock: wall, after a poll, how many records of a partition lie on the broker (last
-// stable offset − next offset); now is machine time in µs.
-func (s *Sequencer) Lag(source int, partition int32, lag, now int64) {
+// Lag tells, with clock: wall, after a poll, where a partition ends on the broker: end is its last stable offset.
+// The offsets before it that were neither offered nor skipped are its lag. now is machine time in µs.
+func (s *Sequencer) Lag(source int, partition int32, end, now int64) {
 	if i, ok := s.lane(source, partition); ok {
-		s.order.Lag(i, lag, now)
+		s.order.Lag(i, end-s.reading[i].offered, now)
 	}
 }
 

@@ -432,8 +432,8 @@ func TestIdleAndTicks(t *testing.T) {
 	if part, _ := s.Part(0, 0); !part.Idle {
 		t.Fatal("the fold does not know of the idle partition")
 	}
-	s.Lag(0, 0, 0, 101*sec)
-	s.Lag(1, 0, 0, 101*sec)
+	s.Lag(0, 0, 5, 101*sec)
+	s.Lag(1, 0, 1, 101*sec)
 	var ticks []int64
 	for now := int64(101 * sec); now <= 104*sec; now += sec / 4 {
 		if d, ok := s.Tick(now); ok {
@@ -443,13 +443,17 @@ func TestIdleAndTicks(t *testing.T) {
 	if want := []int64{102 * sec, 103 * sec, 104 * sec}; !slices.Equal(ticks, want) || s.Head() != 104*sec {
 		t.Fatalf("ticks %v, head %d", ticks, s.Head())
 	}
-	s.Lag(0, 0, 2, 105*sec)
+	s.Lag(0, 0, 5, 105*sec)
 	if _, ok := s.Tick(106 * sec); !ok {
 		t.Fatal("an idle partition must not stop the ticks")
 	}
+	s.Lag(0, 0, 8, 106*sec)
+	if _, ok := s.Tick(107 * sec); ok {
+		t.Fatal("a tick overtakes records that are known to have come")
+	}
 	s.Offer(event(0, 0, 7, 200, "ahead"))
 	all(s)
-	s.Lag(0, 0, 0, 107*sec)
+	s.Lag(0, 0, 8, 107*sec)
 	for now := int64(107 * sec); now < 201*sec; now += sec {
 		if d, ok := s.Tick(now); ok {
 			t.Fatalf("tick %d went back", d.Item.Time)
@@ -523,5 +527,110 @@ func TestSequencerAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, step); n != 0 {
 		t.Fatalf("%v allocations a record", n)
+	}
+}
+
+// What takes an offset and is no record, as the marker of a transaction and a time mark, leaves the lag of its
+// partition with it: nothing waits for it, and an idle project goes on with the clock.
+func TestOffsetsWithoutARecordBlockNothing(t *testing.T) {
+	const sec = 1_000_000
+	for name, last := range map[string]func(s *Sequencer){
+		"control record":      func(s *Sequencer) { s.Skip(0, 0, 2) },
+		"time mark":           func(s *Sequencer) { s.Offer(markAt(0, 0, 1, 90*sec)) },
+		"aborted transaction": func(s *Sequencer) { s.Lag(0, 0, 9, 100*sec); s.Skip(0, 0, 9) },
+		"a gap and a mark":    func(s *Sequencer) { s.Lag(0, 0, 9, 100*sec); s.Offer(markAt(0, 0, 8, 90*sec)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := mustSequencer(t, Config{Sources: []SourceSpec{eventSpec("a"), eventSpec("b")}, Partitions: []int32{1, 1}, Clock: ClockWall})
+			s.Lag(0, 0, 2, 100*sec)
+			s.Lag(1, 0, 1, 100*sec)
+			s.Offer(event(0, 0, 0, 90, ""))
+			last(s)
+			s.Offer(event(1, 0, 0, 95, ""))
+			if got := all(s); len(got) != 2 {
+				t.Fatalf("%v went, %v is waited for", got, s.Waiting())
+			}
+			if _, ok := s.Tick(100 * sec); ok {
+				t.Fatal("a tick at once")
+			}
+			if _, ok := s.Tick(101 * sec); !ok {
+				t.Fatal("no tick when nothing is left")
+			}
+		})
+	}
+}
+
+// The last known record of a partition does not come: its block ends after idle_after, although the records before
+// it came after the last poll that told of lag.
+func TestABlockThatBeginsBetweenPollsEnds(t *testing.T) {
+	const sec = 1_000_000
+	s := mustSequencer(t, Config{Sources: []SourceSpec{eventSpec("a"), eventSpec("b")}, Partitions: []int32{1, 1}, Clock: ClockWall})
+	s.Lag(0, 0, 2, 100*sec)
+	s.Offer(event(0, 0, 0, 90, ""))
+	s.Offer(event(1, 0, 0, 95, ""))
+	if got := all(s); len(got) != 1 {
+		t.Fatalf("%v went before what lies on the broker", got)
+	}
+	for _, now := range []int64{200 * sec, 201*sec - 1} {
+		if _, ok := s.Idle(now); ok {
+			t.Fatal("idle too early")
+		}
+	}
+	if d, ok := s.Idle(201 * sec); !ok || d.Item.Source != 0 {
+		t.Fatal("the block does not end")
+	}
+	if got := all(s); len(got) != 1 {
+		t.Fatalf("got %v", got)
+	}
+}
+
+// A partition that was idle when the sequencer went down is waited for when there is a backlog after its restart,
+// and again when more comes than was there when its block ended.
+func TestIdlePartitionsAreNotOvertakenByAKnownBacklog(t *testing.T) {
+	const sec = 1_000_000
+	cfg := Config{Sources: []SourceSpec{eventSpec("a"), eventSpec("b")}, Partitions: []int32{1, 1}, Clock: ClockWall}
+	s := mustSequencer(t, cfg)
+	s.Offer(event(1, 0, 0, 80, ""))
+	all(s)
+	s.Lag(1, 0, 2, 100*sec)
+	s.Idle(100 * sec)
+	if _, ok := s.Idle(101 * sec); !ok {
+		t.Fatal("b is not idle")
+	}
+	again := mustSequencer(t, cfg)
+	if err := codec.Load(again.Fold, codec.Save(s.Fold)); err != nil {
+		t.Fatal(err)
+	}
+	again.Resume(s.Positions(nil))
+	again.Lag(0, 0, 2, 200*sec)
+	again.Lag(1, 0, 3, 200*sec)
+	again.Offer(event(0, 0, 0, 150, "a0"))
+	again.Offer(event(0, 0, 1, 160, "a1"))
+	if got := all(again); len(got) != 0 {
+		t.Fatalf("%v overtook the backlog of b", got)
+	}
+	again.Offer(event(1, 0, 1, 140, "b1"))
+	again.Offer(event(1, 0, 2, 155, "b2"))
+	var times []int64
+	for d, ok := again.Next(); ok; d, ok = again.Next() {
+		times = append(times, d.Item.Time/sec)
+	}
+	if want := []int64{140, 150, 155, 160}; !slices.Equal(times, want) {
+		t.Fatalf("got %v, want %v", times, want)
+	}
+	again.Lag(1, 0, 5, 300*sec)
+	if _, ok := again.Idle(301 * sec); !ok {
+		t.Fatal("b is not idle again")
+	}
+	again.Lag(1, 0, 5, 302*sec)
+	if again.Offer(event(0, 0, 2, 302, "a2")); len(all(again)) != 1 {
+		t.Fatal("the same lag blocks again")
+	}
+	again.Lag(1, 0, 6, 303*sec)
+	if again.Offer(event(0, 0, 3, 303, "a3")); len(all(again)) != 0 {
+		t.Fatal("more lag does not block")
+	}
+	if _, ok := again.Idle(304 * sec); !ok || len(all(again)) != 1 {
+		t.Fatal("the second block does not end")
 	}
 }

@@ -245,7 +245,7 @@ func (s *sequencing) firstLags(ctx context.Context, from map[string]map[int32]kg
 		id := laneID{s.topics[e.Topic], e.Partition}
 		if l := s.lanes[id]; l != nil {
 			l.beyond = max(0, e.Offset-l.next)
-			s.core.Lag(id.source, id.partition, l.beyond, now)
+			s.core.Lag(id.source, id.partition, e.Offset, now)
 		}
 	})
 	return nil
@@ -317,7 +317,7 @@ func (s *sequencing) take(ctx context.Context, f kgo.Fetches) error {
 			l.next = p.Records[n-1].Offset + 1
 		}
 		l.beyond = max(0, p.LastStableOffset-l.next)
-		s.core.Lag(id.source, id.partition, l.beyond+int64(len(l.records)), now)
+		s.core.Lag(id.source, id.partition, p.LastStableOffset, now)
 		s.offer(id, l)
 		if len(l.records) > backlogHigh && !l.paused {
 			l.paused = true
