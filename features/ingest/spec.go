@@ -21,9 +21,9 @@ const (
 
 // Limits of what a record may hold.
 const (
-	MaxKeyBytes       = 1 << 10   // text of a key field
-	DefaultMaxRecord  = 1 << 20   // bytes of key and value of a record
-	DefaultMaxItem    = 384 << 10 // packed bytes of an item: it must fit a frame of 512 KB
+	MaxKeyBytes       = 1 << 10      // text of a key field
+	DefaultMaxRecord  = 1 << 20      // bytes of key and value of a record
+	DefaultMaxItem    = 384<<10 - 64 // packed bytes of an item's fields: with what stands before them it must fit a frame
 	DefaultLateness   = 24 * time.Hour
 	DefaultDedupeSize = 1 << 20 // ids remembered for a source
 )

@@ -1,6 +1,9 @@
 package program
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/ingest"
 )
@@ -31,7 +34,7 @@ func (p *Program) Ingest(ends bool) (ingest.Config, error) {
 		}
 		cfg.Sources = append(cfg.Sources, spec)
 		cfg.Partitions = append(cfg.Partitions, 1)
-		cfg.Parsers = append(cfg.Parsers, plainParser{fields: s.Fields})
+		cfg.Parsers = append(cfg.Parsers, plainParser{name: spec.Topic, fields: s.Fields, clock: cfg.Clock})
 	}
 	return cfg, nil
 }
@@ -39,8 +42,16 @@ func (p *Program) Ingest(ends bool) (ingest.Config, error) {
 // PlainTopic is the topic of one of Freshet's own plain sources.
 func PlainTopic(project, source string) string { return project + "." + source[1:] }
 
+// plainSkew is how far the time of a record of a plain source may be ahead of the record's own timestamp, with
+// clock: wall. Both come from the clock of the process that wrote it, or one from the broker's.
+const plainSkew = time.Minute
+
 // plainParser reads records of Freshet's own topics: a packed item.
-type plainParser struct{ fields []features.Field }
+type plainParser struct {
+	name   string // of the topic
+	fields []features.Field
+	clock  ingest.ClockMode
+}
 
 func (p plainParser) Decode(dst []features.Value, rec *ingest.Record) ([]features.Value, int64, *ingest.Refusal) {
 	it := features.Item{Fields: dst}
@@ -50,11 +61,22 @@ func (p plainParser) Decode(dst []features.Value, rec *ingest.Record) ([]feature
 		f, v := p.fields[i], it.Fields[i]
 		bad = v.Kind() != f.Kind && !(v.IsNull() && f.Nullable)
 	}
-	if bad {
-		return dst, features.NoTime, &ingest.Refusal{Stage: ingest.StageDecode, Reason: "bad_record",
-			Message: "the record was not written by Freshet; write to this topic through the API or the freshet command only"}
+	switch {
+	case len(rec.Value) > ingest.DefaultMaxItem: // the item has about as many bytes: it must fit a frame
+		return dst, features.NoTime, p.refuse(ingest.StageDecode, ingest.ReasonTooLarge, "a record of "+strconv.Itoa(len(rec.Value))+
+			" bytes is above the limit of "+strconv.Itoa(ingest.DefaultMaxItem))
+	case bad:
+		return dst, features.NoTime, p.refuse(ingest.StageDecode, "bad_record", "the record was not written by Freshet")
+	case p.clock == ingest.ClockWall && it.Time > rec.Timestamp*1000+plainSkew.Microseconds():
+		return dst, features.NoTime, p.refuse(ingest.StageTime, ingest.ReasonFuture, "the time "+features.TimeValue(it.Time).String()+
+			" is ahead of its record of "+features.TimeValue(rec.Timestamp*1000).String()+" by more than "+plainSkew.String())
 	}
 	return it.Fields, it.Time, nil
+}
+
+func (p plainParser) refuse(stage ingest.Stage, reason, found string) *ingest.Refusal {
+	return &ingest.Refusal{Stage: stage, Class: ingest.Poison, Reason: reason,
+		Message: found + "; write to " + p.name + " through the API or the freshet command only"}
 }
 
 // PlainRecord returns the value of a record of a plain source.
