@@ -182,7 +182,7 @@ func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
 				continue
 			}
 			if err := h.prog.CheckState(&st); err != nil {
-				return fmt.Errorf("state of %s %q: %w", h.prog.Name(), key, err)
+				return fmt.Errorf("state of %s %q: %w: %w", h.prog.Name(), key, frame.ErrDamaged, err)
 			}
 			h.states[key].st = st
 			s.cached++

@@ -103,10 +103,14 @@ func (a *App) confirm(t *trainer.Trigger) func(time.Time) {
 	}
 }
 
-// fold runs sessions that fold the log of a trigger. They own no log: they are run again like those that do,
-// under a name that no topic has.
+// fold runs sessions that fold the log of a trigger. They own no log, but where several processes share the roles
+// one at a time learns: the answers and checkpoints of two would be twice the same. Followers fold each for itself.
 func (a *App) fold(ctx context.Context, name string, t *trainer.Trigger, session func(ctx context.Context) error) error {
-	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger},
+	o := stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger}
+	if a.o.Groups && name == "learner" {
+		o.Static, o.Group = nil, o.Topic+".learner"
+	}
+	return stage.Own(ctx, a.o.Transport, o,
 		func(ctx context.Context, _ int32) error {
 			return a.watch.session(ctx, name, t.Name, func() error { return session(ctx) })
 		})

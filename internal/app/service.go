@@ -86,7 +86,11 @@ func (s *Service) open(ctx context.Context) error {
 		Groups: s.o.Groups, Logger: s.o.Logger}
 	// The logs of an embedded broker in memory end with the process: a checkpoint of them would contradict the next run.
 	if inMemory := len(p.Kafka.Brokers) == 0 && s.o.DataDir == ""; !s.o.NoCheckpoints && !inMemory {
-		store, err := checkpoint.Open(ctx, p.Checkpoints.URL, p.Checkpoints.Keep, s.o.Logger)
+		url := p.Checkpoints.URL
+		if s.o.DataDir != "" && len(p.Kafka.Brokers) == 0 {
+			url = "file://" + filepath.Join(s.o.DataDir, "checkpoints") // they belong to the logs beside them
+		}
+		store, err := checkpoint.Open(ctx, url, p.Checkpoints.Keep, s.o.Logger)
 		if err != nil {
 			return err
 		}
@@ -110,6 +114,14 @@ func (s *Service) open(ctx context.Context) error {
 	return err
 }
 
+// brokerDir is where the embedded broker keeps its logs.
+func brokerDir(data string) string {
+	if data == "" {
+		return ""
+	}
+	return filepath.Join(data, "kafka")
+}
+
 func listen(address, setting string) (net.Listener, error) {
 	if address == "off" {
 		return nil, nil
@@ -121,7 +133,7 @@ func listen(address, setting string) (net.Listener, error) {
 func (s *Service) connect(p *project.Project) error {
 	kafka, store := len(p.Kafka.Brokers) == 0, len(p.Redis.Addr) == 0
 	if kafka || store {
-		servers, err := embedded.Start(embedded.Options{DataDir: s.o.DataDir, KafkaPort: s.o.KafkaPort, RedisPort: s.o.RedisPort, NoBroker: !kafka, NoStore: !store})
+		servers, err := embedded.Start(embedded.Options{DataDir: brokerDir(s.o.DataDir), KafkaPort: s.o.KafkaPort, RedisPort: s.o.RedisPort, NoBroker: !kafka, NoStore: !store})
 		if err != nil {
 			return err
 		}
@@ -209,5 +221,5 @@ func ScratchDir() (string, func(), error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("folder for the embedded broker: %w", err)
 	}
-	return filepath.Join(dir, "kafka"), func() { os.RemoveAll(dir) }, nil
+	return dir, func() { os.RemoveAll(dir) }, nil
 }

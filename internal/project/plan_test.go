@@ -98,7 +98,7 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh(t, "testdata/plan/changes.txt", b.Bytes())
-	long := edited(t, "over: [1h, 6h]", "over: [1h, 30d]")
+	long := edited(t, "over: [1h, 6h]", "over: [1h, 30d]", "version: 1", "version: 1\nkafka: {retention: 7d}")
 	if got := Compare(from, long); !strings.Contains(got[0].Note, "kafka.retention is 7d") {
 		t.Errorf("a window beyond retention: %+v", got)
 	}

@@ -175,7 +175,7 @@ type Kafka struct {
 	SASL           *SASL          `key:"sasl" doc:"Log in."`
 	SchemaRegistry SchemaRegistry `key:"schema_registry" doc:"Confluent-compatible schema registry."`
 	Replication    int            `key:"replication" default:"1" min:"1" max:"15" doc:"Replicas of the topics that Freshet makes. Use 3 where you can."`
-	Retention      Duration       `key:"retention" default:"7d" doc:"How long the broker keeps Freshet's own logs; a rebuild cannot see farther back. 0s: for ever."`
+	Retention      Duration       `key:"retention" default:"0s" doc:"How long the broker keeps Freshet's own logs. 0s: for ever. A rebuild cannot see farther back, and a log in which nothing was written for so long cannot be gone on with: choose it longer than any pause."`
 }
 
 // SASL is a login to Kafka.

@@ -77,12 +77,13 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 	if err := j.restore(ctx); err != nil {
 		return err
 	}
-	for p := range o.Partitions {
-		q, err := openParts(ctx, &wg, o.Transport, o.Parts, int32(p), j.start(partsInput(p)), func(err error) { cancel(err) })
+	j.parts = make([]*partQueue, o.Partitions)
+	for _, p := range awaited(&o) {
+		q, err := openParts(ctx, &wg, o.Transport, o.Parts, p, j.start(partsInput(int(p))), func(err error) { cancel(err) })
 		if err != nil {
 			return err
 		}
-		j.parts = append(j.parts, q)
+		j.parts[p] = q
 	}
 	j.events = j.start(eventsInput)
 	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, j.events)
@@ -93,6 +94,26 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 	return j.run(ctx, r)
 }
 
+// awaited returns the parts partitions that hold parts of the trigger's vectors. The others are not read: their
+// positions would stay at the beginning, where retention passes them.
+func awaited(o *JoinerOptions) []int32 {
+	seen := make([]bool, o.Partitions)
+	var list []int32
+	if o.Trigger.Request {
+		return nil
+	}
+	for _, part := range o.Trigger.Vector.Parts {
+		prog := o.Program.Entities[part.Entity]
+		for b := range prog.Buckets() {
+			if p := unit.PartitionOf(prog.Name(), b, o.Partitions); !seen[p] {
+				seen[p] = true
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
 // joining is a session.
 type joining struct {
 	o      JoinerOptions
@@ -101,7 +122,7 @@ type joining struct {
 	// sources is the fingerprint that the frames of events must carry.
 	sources uint64
 	known   uint64 // entries below are in the log already and are not emitted again
-	parts   []*partQueue
+	parts   []*partQueue // by partition; nil where none is awaited
 	from    []frame.Input  // positions of the checkpoint
 	events  frame.Position // before the current item
 	at      []frame.Input
@@ -151,6 +172,9 @@ func (j *joining) run(ctx context.Context, r *stage.Reader) error {
 			}
 		}
 		j.events = c.At(c.Count)
+		if err := j.pass(ctx, c.NextSeq()); err != nil {
+			return cause(ctx, err)
+		}
 		j.report(c.NextSeq())
 		if err := j.checkpoint(ctx); err != nil {
 			return cause(ctx, err)
@@ -176,6 +200,23 @@ func (j *joining) item(ctx context.Context, it *features.Item) error {
 	}
 	j.joiner.Apply(it, j.vec, newest)
 	return j.pour(ctx)
+}
+
+// pass moves on over parts of items before next that other triggers awaited, so that no position stays behind.
+func (j *joining) pass(ctx context.Context, next uint64) error {
+	for _, q := range j.parts {
+		for q != nil {
+			ok, err := q.peek(ctx, false)
+			if err != nil {
+				return err
+			}
+			if !ok || q.part.Event >= next {
+				break
+			}
+			q.take()
+		}
+	}
+	return nil
 }
 
 // gather awaits the parts of the trigger at this item.
@@ -245,7 +286,9 @@ func (j *joining) pour(ctx context.Context) error {
 func (j *joining) positions() []frame.Input {
 	j.at = append(j.at[:0], frame.Input{Name: eventsInput, Pos: j.events})
 	for p, q := range j.parts {
-		j.at = append(j.at, frame.Input{Name: partsInput(p), Pos: q.pos})
+		if q != nil {
+			j.at = append(j.at, frame.Input{Name: partsInput(p), Pos: q.pos})
+		}
 	}
 	return j.at
 }

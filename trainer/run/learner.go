@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -67,18 +66,31 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 	if o.PublishEvery <= 0 {
 		l.o.PublishEvery = 5 * time.Millisecond
 	}
-	if err := l.restore(ctx, math.MaxUint64); err != nil {
+	var err error
+	if l.log, err = stage.OpenLog(o.Transport, o.Log, 0); err != nil {
 		return err
+	}
+	defer l.log.Close()
+	tail, err := frame.ReadTail(ctx, l.log)
+	if err != nil {
+		return fmt.Errorf("tail of %s: %w", o.Log, err)
+	}
+	// A checkpoint beyond the end belongs to a log that is gone.
+	if err := l.restore(ctx, tail.NextSeq); err != nil {
+		return err
+	}
+	if l.pos.Offset > tail.End {
+		o.Logger.Warn("model checkpoint passed over: its log is gone", "trigger", o.Trigger.Name, "offset", l.pos.Offset, "end", tail.End)
+		if l.fold, err = l.fresh(); err != nil {
+			return err
+		}
+		l.pos = frame.Position{}
 	}
 	r, err := stage.OpenReader(ctx, o.Transport, o.Log, 0, l.pos)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if l.log, err = stage.OpenLog(o.Transport, o.Log, 0); err != nil {
-		return err
-	}
-	defer l.log.Close()
 	l.fold.OnAnswer(o.Answer)
 	if err := l.publish(); err != nil {
 		return err

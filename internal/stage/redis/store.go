@@ -27,7 +27,7 @@ var (
 	// ErrUnknown is a command whose outcome is not known, for a commit: it may be applied.
 	ErrUnknown = errors.New("outcome unknown")
 	// ErrFingerprint is a hash that belongs to another project. It is final.
-	ErrFingerprint = errors.New("the hash belongs to another fingerprint")
+	ErrFingerprint = fmt.Errorf("the hash belongs to another fingerprint: %w", frame.ErrDiverged)
 	// ErrFull is a batch beyond its limits.
 	ErrFull = errors.New("batch is full")
 )
