@@ -29,6 +29,7 @@ type Joiner struct {
 	stats    JoinStats
 	entry    fold.Entry
 	emit     func(*fold.Entry)
+	free     []*example // done with; not part of the state
 }
 
 type example struct {
@@ -120,7 +121,8 @@ func (j *Joiner) example(it *features.Item, vec []float64, newest int64) {
 		j.stats.Duplicates++
 		return
 	}
-	e := &example{id: strings.Clone(id), event: it.Seq, time: it.Time, newest: newest}
+	e := j.take()
+	*e = example{id: strings.Clone(id), event: it.Seq, time: it.Time, newest: newest, vector: e.vector[:0]}
 	if j.trigger.Request {
 		e.flags = fold.Served
 		vec = unpackVector(vec[:0], it.Fields[j.trigger.Packed].Str())
@@ -140,9 +142,10 @@ func (j *Joiner) example(it *features.Item, vec []float64, newest int64) {
 	j.stats.Predicted++
 	if id == "" || e.flags&fold.NotLearned != 0 || len(j.trigger.Labels) == 0 {
 		j.close(seq, e, 0, it.Seq)
+		j.free = append(j.free, e)
 		return
 	}
-	e.vector = append([]float64(nil), vec...)
+	e.vector = append(e.vector, vec...)
 	j.examples[seq], j.byID[e.id] = e, seq
 	for l := range j.trigger.Labels {
 		e.waiting |= 1 << l
@@ -265,7 +268,24 @@ func (j *Joiner) forget(seq uint64, e *example) {
 	if e.waiting == 0 {
 		delete(j.examples, seq)
 		delete(j.byID, e.id)
+		if len(j.free) < maxFree {
+			j.free = append(j.free, e)
+		}
 	}
+}
+
+// maxFree bounds the examples that are kept to be used again.
+const maxFree = 1024
+
+// take returns an example to fill, with the memory of an older one's vector if there is one.
+func (j *Joiner) take() *example {
+	n := len(j.free)
+	if n == 0 {
+		return new(example)
+	}
+	e := j.free[n-1]
+	j.free = j.free[:n-1]
+	return e
 }
 
 func (j *Joiner) close(seq uint64, e *example, l int, event uint64) {

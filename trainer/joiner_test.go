@@ -283,6 +283,26 @@ func TestJoinerPassesItemsWithoutAllocation(t *testing.T) {
 	}
 }
 
+// What an example and its label allocate is the id that the example keeps while it waits.
+func TestJoinerKeepsOnlyTheIDOfAnExample(t *testing.T) {
+	tr := joinTriggerOf(t, Label{Wait: 50})
+	j := NewJoiner(tr, joinSources(), func(*fold.Entry) {})
+	vec := tr.Vector.Begin(nil)
+	asked, label := event(joinTrigger, 0, "flight-1", 1), event(joinFirst, 0, "flight-1", 1)
+	n := int64(0)
+	if got := testing.AllocsPerRun(5000, func() {
+		asked.Time, label.Time = n, n
+		j.Apply(&asked, vec, n)
+		j.Apply(&label, nil, 0)
+		n++
+	}); got > 1 {
+		t.Errorf("%v allocations for an example and its label", got)
+	}
+	if j.Stats().Learned != uint64(n) {
+		t.Errorf("%d of %d were learned", j.Stats().Learned, n)
+	}
+}
+
 func BenchmarkJoiner(b *testing.B) {
 	tr := joinTriggerOf(b, Label{Wait: 1 << 40})
 	j := NewJoiner(tr, joinSources(), func(*fold.Entry) {})

@@ -14,9 +14,24 @@ type timer struct {
 
 type timers struct{ h timerHeap }
 
-func (t *timers) add(x timer) { heap.Push(&t.h, x) }
-func (t *timers) pop() timer  { return heap.Pop(&t.h).(timer) }
-func (t *timers) len() int    { return len(t.h) }
+// add and pop do what heap.Push and heap.Pop do, without an allocation for each timer that is handed through them.
+func (t *timers) add(x timer) {
+	t.h = append(t.h, x)
+	heap.Fix(&t.h, len(t.h)-1)
+}
+
+func (t *timers) pop() timer {
+	last := len(t.h) - 1
+	t.h.Swap(0, last)
+	x := t.h[last]
+	t.h[last] = timer{}
+	if t.h = t.h[:last]; last > 0 {
+		heap.Fix(&t.h, 0)
+	}
+	return x
+}
+
+func (t *timers) len() int { return len(t.h) }
 
 func (t *timers) due(watermark int64) bool { return len(t.h) > 0 && t.h[0].at < watermark }
 
@@ -38,7 +53,11 @@ func (h timerHeap) Less(i, j int) bool {
 	}
 	return a.early < b.early
 }
+
+// Push and Pop make it a heap.Interface; add and pop stand for them.
 func (h *timerHeap) Push(x any) { *h = append(*h, x.(timer)) }
+
+// Pop takes the last one.
 func (h *timerHeap) Pop() any {
 	old := *h
 	x := old[len(old)-1]
