@@ -11,14 +11,17 @@ func (c *cli) runCommands() []*cobra.Command {
 	return grouped(groupRun, c.demo(), c.up(),
 		c.role("features", "Run the sequencer and the feature units", app.ServiceOptions{Features: true, Groups: true}),
 		c.role("trainer", "Run the joiners and the learners", app.ServiceOptions{Trainer: true, Groups: true}),
-		c.role("serve", "Answer predictions and lookups", app.ServiceOptions{Serve: true, Groups: true}))
+		c.role("serve", "Answer predictions and lookups", app.ServiceOptions{Serve: true, Groups: true}),
+		c.control("freeze", "Let a model stop learning, at this place of the order"),
+		c.control("thaw", "Let a frozen model learn again"))
 }
 
 func (c *cli) up() *cobra.Command {
 	cmd := c.role("up", "Run a project: all roles in this process", app.ServiceOptions{Features: true, Trainer: true, Serve: true})
 	cmd.Long = "Reads the project file (default: freshet.yaml) and runs sequencer, feature units, joiners, learners and server.\n" +
 		"Without kafka.brokers and redis.addr it starts an embedded broker and an embedded store, on loopback only; --data keeps\n" +
-		"the broker's logs in a folder. Interrupt once to drain and stop, twice to quit."
+		"the broker's logs in a folder. Interrupt once to drain and stop, twice to quit. FRESHET_SECRET is the key of the hashes that\n" +
+		"stand for sensitive fields in dead letters; without it each process draws its own."
 	return cmd
 }
 
@@ -43,6 +46,9 @@ func (c *cli) role(name, short string, o app.ServiceOptions) *cobra.Command {
 			}
 			o := o
 			o.DataDir, o.Build, o.Logger, o.KafkaPort, o.RedisPort = data, thisBuild().String(), c.logger(), kafkaPort, redisPort
+			if secret, ok := c.env("FRESHET_SECRET"); ok {
+				o.Secret = []byte(secret)
+			}
 			s, err := app.NewService(cmd.Context(), prog, o)
 			if err != nil {
 				return err

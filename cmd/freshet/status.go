@@ -102,5 +102,5 @@ func share(n, of uint64) string {
 	if of == 0 || n == 0 {
 		return count(int64(n))
 	}
-	return fmt.Sprintf("%s (%.2g%%)", count(int64(n)), 100*float64(n)/float64(of))
+	return fmt.Sprintf("%s (%s)", count(int64(n)), percent(float64(n)/float64(of)))
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,8 +35,11 @@ type ServiceOptions struct {
 	// NoCheckpoints leaves out checkpoints, for runs that are over when the process is.
 	NoCheckpoints bool
 	Build         string
-	Logger        *slog.Logger
-	Page          http.Handler
+	// Secret is the key of the hashes that stand for sensitive fields in dead letters; empty: a random one for this process,
+	// so that hashes of two runs cannot be compared.
+	Secret []byte
+	Logger *slog.Logger
+	Page   http.Handler
 	// Tune changes what the stages are told, before they are made; nil: nothing.
 	Tune func(o *Options)
 }
@@ -83,7 +87,10 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	opts := Options{Program: s.prog, Transport: s.Transport, Store: s.Store, Roles: Roles{Features: s.o.Features, Trainer: s.o.Trainer, Serve: s.o.Serve},
-		Groups: s.o.Groups, Logger: s.o.Logger}
+		Groups: s.o.Groups, Logger: s.o.Logger, Secret: s.o.Secret}
+	if len(opts.Secret) == 0 {
+		opts.Secret = []byte(rand.Text())
+	}
 	// The logs of an embedded broker in memory end with the process: a checkpoint of them would contradict the next run.
 	if inMemory := len(p.Kafka.Brokers) == 0 && s.o.DataDir == ""; !s.o.NoCheckpoints && !inMemory {
 		url := p.Checkpoints.URL
