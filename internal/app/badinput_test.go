@@ -223,6 +223,47 @@ func TestAbortedTransactions(t *testing.T) {
 	}
 }
 
+// The markers of committed transactions take offsets of their own, which no record follows: other sources do not wait
+// for one, and a quiet project goes on with the clock.
+func TestCommitMarkersHoldNothingUp(t *testing.T) {
+	t.Parallel()
+	r := shopRig(t)
+	at := func() string { return time.Now().UTC().Format(time.RFC3339Nano) }
+	ticks := func() (n int) {
+		r.refold(func(it *features.Item) {
+			if it.Kind == features.TickItem {
+				n++
+			}
+		})
+		return n
+	}
+	_, seen := r.through(undisturbed, 4, func(ctx context.Context) {
+		paying, ordering := r.client(kgo.TransactionalID("pay")), r.client()
+		for i := range 2 {
+			if err := paying.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			if err := paying.ProduceSync(ctx, rec("paid", 0, "x", fmt.Sprintf(`{"at":%q,"id":"%d","ok":true}`, at(), i))).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			if err := paying.EndTransaction(ctx, kgo.TryCommit); err != nil {
+				t.Fatal(err)
+			}
+			until(func() bool { return r.tail(ctx, r.topics.Events) > uint64(2*i) })(ctx)
+			if err := ordering.ProduceSync(ctx, order(fmt.Sprint(i), "u", 1)).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			until(func() bool { return r.tail(ctx, r.topics.Events) > uint64(2*i+1) })(ctx)
+		}
+		for ticks() == 0 && ctx.Err() == nil {
+			pause(ctx, 50*time.Millisecond)
+		}
+	})
+	if len(seen) != 4 {
+		t.Errorf("%d records are in events, want 4", len(seen))
+	}
+}
+
 // A topic that is missing is waited for; one that has other partitions or was made anew stops the sequencer with
 // what to do.
 func TestTopicsThatAreNotTheirs(t *testing.T) {

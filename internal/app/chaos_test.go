@@ -86,25 +86,34 @@ func with(t *testing.T, list []int, test func(t *testing.T, r *rig)) {
 	}
 }
 
-// Every stage is killed again and again, with nothing flushed: joiners and learners that fold their whole log
-// again, and such that begin at a checkpoint.
+// Every stage is killed again and again, with nothing flushed, and its checkpoints are damaged: joiners and learners
+// begin at a good one. (In TestStoreRolledBack they have none and fold their whole log again.)
 func TestKilledStages(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
-		if r.partitions() == 3 {
-			r.withCheckpoints()
-		}
+	with(t, []int{3}, func(t *testing.T, r *rig) {
+		r.withCheckpoints()
+		damaged := until(func() bool { return r.damaged.Load() > 0 })
+		r.holds = []func(context.Context){r.killAll, r.killAll, damaged, r.killAll}
 		r.run(kills(uint64(r.partitions()), 8, 6), r.damage)
 		r.check()
 		for _, name := range []string{"sequencer", "units0", "joiner", "learner"} {
-			if r.sessions[name] < 3 {
+			if r.sessions[name] < 4 {
 				t.Errorf("%s was killed %d times only", name, r.sessions[name]-1)
 			}
 		}
-		if r.checkpointDir != "" && r.damaged.Load() == 0 {
+		if r.damaged.Load() == 0 {
 			t.Error("no checkpoint was damaged")
 		}
 		t.Log(r.sessions)
 	})
+}
+
+// until is a hold that waits for a condition.
+func until(ok func() bool) func(ctx context.Context) {
+	return func(ctx context.Context) {
+		for !ok() && ctx.Err() == nil {
+			pause(ctx, time.Millisecond)
+		}
+	}
 }
 
 // damage cuts the newest checkpoints short now and then.
@@ -126,13 +135,14 @@ func (r *rig) damage(ctx context.Context) {
 
 // The store goes back to an earlier copy of itself, whole or one hash of it, or is emptied, while all run.
 func TestStoreRolledBack(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
-		rolled := 0
+	with(t, []int{1}, func(t *testing.T, r *rig) {
+		var rolled atomic.Int64
+		r.holds = []func(context.Context){r.killAll, until(func() bool { return rolled.Load() >= 4 })}
 		r.run(kills(3, 3, 20), func(ctx context.Context) {
 			cl := r.scripts()
 			draw := rand.New(rand.NewPCG(7, 7))
 			var old []hashes
-			for next := int64(5); ctx.Err() == nil && rolled < 12; pause(ctx, time.Millisecond) {
+			for next := int64(5); ctx.Err() == nil && rolled.Load() < 12; pause(ctx, time.Millisecond) {
 				if r.steps.Load() < next {
 					continue
 				}
@@ -145,7 +155,7 @@ func TestStoreRolledBack(t *testing.T) {
 					continue
 				}
 				back := old[draw.IntN(len(old)-1)]
-				switch rolled % 4 {
+				switch rolled.Load() % 4 {
 				case 0, 2:
 					err = putBack(ctx, cl, back, "")
 				case 1:
@@ -156,14 +166,14 @@ func TestStoreRolledBack(t *testing.T) {
 				if err != nil {
 					return
 				}
-				rolled++
+				rolled.Add(1)
 			}
 		})
 		r.check()
-		if rolled < 4 {
-			t.Errorf("the store was rolled back %d times only", rolled)
+		if n := rolled.Load(); n < 4 {
+			t.Errorf("the store was rolled back %d times only", n)
 		}
-		t.Log(rolled, r.sessions)
+		t.Log(rolled.Load(), r.sessions)
 	})
 }
 
@@ -217,7 +227,7 @@ func TestBrokerErrors(t *testing.T) {
 
 // For a while two of every stage run at once, each believing that it is alone and owns all partitions.
 func TestTwoOfEverything(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	with(t, []int{3}, func(t *testing.T, r *rig) {
 		rival := func(name string, s session) func(ctx context.Context) {
 			return func(ctx context.Context) { r.again(ctx, name, s, leaves(kills(12, 9, 10), 8)) }
 		}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,12 @@ type rig struct {
 	workers       int
 	unitGroups    [][]int32 // parts partitions by process; nil: all in one
 
+	// holds are called while the triggers come in, each when so great a part of them is sent, the last before the
+	// last piece: what they wait for comes before the end of the run, however fast it is.
+	holds []func(ctx context.Context)
+
 	mu       sync.Mutex
+	lives    map[string]context.CancelFunc // of the session that runs, by stage
 	final    *fold.Fold
 	learned  atomic.Uint64
 	steps    atomic.Int64 // reports of all stages so far
@@ -83,7 +89,7 @@ func newRig(t testing.TB, prog *program.Program) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(servers.Close)
-	r := &rig{t: t, prog: prog, topics: app.TopicsOf(prog), servers: servers, sessions: map[string]int{}, workers: 1,
+	r := &rig{t: t, prog: prog, topics: app.TopicsOf(prog), servers: servers, sessions: map[string]int{}, lives: map[string]context.CancelFunc{}, workers: 1,
 		tr:  stage.Transport{Brokers: servers.Brokers, Local: true, FetchBytes: 2 << 10}, // many polls, many frames
 		log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))}
 	r.proxy = newProxy(t, servers.Redis)
@@ -233,6 +239,9 @@ func (r *rig) again(ctx context.Context, name string, s session, when schedule) 
 			cancel()
 			return
 		}
+		r.mu.Lock()
+		r.lives[name] = cancel
+		r.mu.Unlock()
 		var count atomic.Int64
 		err := s(life, func() {
 			r.steps.Add(1)
@@ -245,6 +254,7 @@ func (r *rig) again(ctx context.Context, name string, s session, when schedule) 
 		})
 		cancel()
 		r.mu.Lock()
+		delete(r.lives, name)
 		r.sessions[name]++
 		if (stage.Final(err) || errors.Is(err, run.ErrLostPart)) && r.failed == nil {
 			r.failed = fmt.Errorf("%s, session %d: %w", name, n, err)
@@ -257,6 +267,25 @@ func (r *rig) again(ctx context.Context, name string, s session, when schedule) 
 			}
 			pause(ctx, wait/2+time.Duration(draw.Int64N(int64(wait))))
 			wait = min(2*wait, 500*time.Millisecond)
+		}
+	}
+}
+
+// killAll kills the session of every stage once something was learned, and waits until they have ended.
+func (r *rig) killAll(ctx context.Context) {
+	for r.learned.Load() == 0 && ctx.Err() == nil {
+		pause(ctx, time.Millisecond)
+	}
+	for name := range r.stages() {
+		before := -1
+		for ended := false; !ended && ctx.Err() == nil; pause(ctx, time.Millisecond) {
+			r.mu.Lock()
+			if kill := r.lives[name]; before < 0 && kill != nil {
+				before = r.sessions[name]
+				kill()
+			}
+			ended = before >= 0 && r.sessions[name] > before
+			r.mu.Unlock()
 		}
 	}
 }
@@ -402,7 +431,8 @@ func (r *rig) produce(ctx context.Context, piece int) {
 		r.t.Fatal(err)
 	}
 	defer cl.Close()
-	inputs, n := r.prog.Project.Inputs(), 0
+	inputs := r.prog.Project.Inputs()
+	var list []*kgo.Record
 	deal(r.t, r.prog, 100, func(rec ingest.Record) {
 		out := &kgo.Record{Topic: inputs[rec.Source].Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
 		if rec.Timestamp > 0 {
@@ -411,12 +441,22 @@ func (r *rig) produce(ctx context.Context, piece int) {
 		for _, h := range rec.Headers {
 			out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
-		cl.Produce(ctx, out, nil)
-		if n++; n%piece == 0 {
+		list = append(list, out)
+	})
+	trigger := inputs[r.prog.Triggers[0].Source].Topic
+	first := slices.IndexFunc(list, func(out *kgo.Record) bool { return out.Topic == trigger && len(out.Headers) == 0 })
+	held := 0
+	for i, out := range list {
+		if i%piece == 0 && i > 0 {
 			_ = cl.Flush(ctx)
 			pause(ctx, 2*time.Millisecond) // so that the records come in many polls
+			for held < len(r.holds) && (i >= first+(len(list)-first)*(held+1)/(len(r.holds)+1) || i+piece >= len(list)) {
+				r.holds[held](ctx)
+				held++
+			}
 		}
-	})
+		cl.Produce(ctx, out, nil)
+	}
 	if err := cl.Flush(ctx); err != nil {
 		r.t.Fatal(err)
 	}

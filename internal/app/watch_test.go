@@ -60,11 +60,20 @@ func start(t testing.TB, prog *program.Program) *started {
 	return &started{Service: s, t: t, ctx: ctx}
 }
 
-// scored reports whether the scores of a model are those of its newest version.
-func (s *started) scored(model string) (*serving.Scored, bool) {
-	snap, ok := s.Board.Snapshot(model)
-	sc := s.Board.Scored(model)
-	return sc, s.ctx.Err() != nil || ok && sc != nil && sc.Seq == snap.Seq
+// scored reports whether the versions and the scores of all models are those behind the last entry of their log,
+// which must be complete.
+func (s *started) scored() bool {
+	p, _ := s.App.Progress()
+	for _, trigger := range s.App.Program().Triggers {
+		for i := range trigger.Members {
+			name, last := trigger.Members[i].Name, p.Joiners[trigger.Name].Entries-1
+			snap, ok := s.Board.Snapshot(name)
+			if sc := s.Board.Scored(name); !ok || snap.Seq != last || sc == nil || sc.Seq != last {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (s *started) call(method, path, body string) string {
@@ -129,12 +138,14 @@ func metric(text, name string, labels ...string) float64 {
 func TestWatchingARun(t *testing.T) {
 	prog := compiled(t, 1)
 	s := start(t, prog)
-	produce(t, prog, s.Transport)
+	produce(t, prog, 7, s.Transport) // fewer have not enough examples for drift
 	if err := s.App.Wait(s.ctx, s.App.Finished); err != nil {
 		t.Fatal(err)
 	}
-	for _, ok := s.scored("late"); !ok; _, ok = s.scored("late") { // half a second after the end
-		pause(s.ctx, 20*time.Millisecond)
+	for !s.scored() { // half a second after the end
+		if pause(s.ctx, 20*time.Millisecond); s.ctx.Err() != nil {
+			t.Fatal("the last scores were never published")
+		}
 	}
 	p, _ := s.App.Progress()
 	stats := p.Joiners["scheduled"].Stats
