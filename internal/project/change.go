@@ -3,6 +3,8 @@ package project
 import (
 	"fmt"
 	"slices"
+
+	"github.com/freshet-ml/freshet/features"
 )
 
 // Effect is what a change of a project leads to.
@@ -12,6 +14,7 @@ type Effect string
 const (
 	Refold  Effect = "refold"  // a new generation: the events log is folded again beside the running one
 	FromNow Effect = "onward"  // holds from its place in the events log on; the past stays as it is
+	Refused Effect = "refused" // the running project's logs cannot be gone on with
 	Restart Effect = "restart" // nothing is rebuilt; processes take it up when they start
 )
 
@@ -31,6 +34,9 @@ func Compare(from, to *Project) []Change {
 		list = append(list, Change{"project", "changed", Refold, "another project: all topics and state are new, the old ones stay"})
 	}
 	list = append(list, diff(from.parts(), to.parts(), func(a part) (Effect, string) { return Refold, refoldNote(a, to) })...)
+	if from.Name == to.Name && features.SourcesID(from.FeatureSources()) != features.SourcesID(to.FeatureSources()) {
+		list = append(list, Change{"sources", "changed", Refused, "the events log keeps the sources and fields it was written with: give the project another name and replay its topics"})
+	}
 	list = append(list, diff(sourceParts(from), sourceParts(to), func(a part) (Effect, string) {
 		return FromNow, "its past comes only from a backtest from sources"
 	})...)

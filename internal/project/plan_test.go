@@ -103,3 +103,14 @@ func TestCompare(t *testing.T) {
 		t.Errorf("a window beyond retention: %+v", got)
 	}
 }
+
+func TestAChangeOfFieldsIsRefused(t *testing.T) {
+	from := flights(t)
+	to := edited(t, "carrier: string", "carrier: string, gate: string?")
+	for _, c := range Compare(from, to) {
+		if c.What == "sources" && c.Effect == Refused {
+			return
+		}
+	}
+	t.Errorf("a new field gives %+v", Compare(from, to))
+}
