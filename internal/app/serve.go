@@ -85,24 +85,14 @@ func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fol
 	return out
 }
 
-// scoreEvery is how often scores and hashes are taken for GetModel: they cost a pass over the states.
+// scoreEvery is how often the scores and hashes of a model are taken for GetModel. They cost a pass over its
+// state, so models take turns: all at once would hold up what is learned meanwhile.
 const scoreEvery = 2 * time.Second
 
 // Publisher returns a function for Options.Publish that puts every member on the board.
 func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) error {
 	var mu sync.Mutex // triggers are told apart, and at the same time
-	scored, position := map[string]time.Time{}, map[string]uint64{}
-	due := func(t *trainer.Trigger, f *fold.Fold, now time.Time) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		idle := position[t.Name] == f.Position() // told once more: the log has nothing now
-		position[t.Name] = f.Position()
-		if !idle && now.Sub(scored[t.Name]) < scoreEvery {
-			return false
-		}
-		scored[t.Name] = now
-		return true
-	}
+	turns := map[string]*turn{}
 	return func(t *trainer.Trigger, f *fold.Fold) error {
 		now := time.Now()
 		for i := range t.Members {
@@ -115,19 +105,56 @@ func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) erro
 				board.Publish(name, s, now)
 			}
 		}
-		if !due(t, f, now) {
-			return nil
+		mu.Lock()
+		own := turns[t.Name]
+		if own == nil {
+			own = &turn{}
+			turns[t.Name] = own
 		}
-		if reference, window, windows := f.DriftSizes(); reference > 0 {
-			board.Drift(t.Name, &serving.Drifted{Reference: reference, Window: window, Windows: windows, Scores: f.Drift()})
-		}
-		for i := range t.Members {
-			name := t.Members[i].Name
-			score, _ := f.Score(name)
-			sums, _ := f.Hashes(name)
-			board.Score(name, &serving.Scored{Score: score, Hash: sums.Weights, HashedAt: score.Seq})
-		}
+		mu.Unlock()
+		own.score(board, t, f, now)
 		return nil
+	}
+}
+
+// turn says whose scores of a trigger are taken next.
+type turn struct {
+	next     int
+	last     time.Time
+	position uint64
+}
+
+// score takes the scores of the next model if it is time, and of all once more when the log has gone quiet.
+func (u *turn) score(board *serving.Board, t *trainer.Trigger, f *fold.Fold, now time.Time) {
+	idle := u.position == f.Position()
+	u.position = f.Position()
+	n := len(t.Members)
+	switch {
+	case idle:
+		drifted(board, t, f)
+		for range n {
+			u.one(board, t, f)
+		}
+	case n > 0 && now.Sub(u.last) >= scoreEvery/time.Duration(n):
+		u.last = now
+		if u.next%n == 0 {
+			drifted(board, t, f)
+		}
+		u.one(board, t, f)
+	}
+}
+
+func (u *turn) one(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {
+	name := t.Members[u.next%len(t.Members)].Name
+	u.next++
+	score, _ := f.Score(name)
+	sums, _ := f.Hashes(name)
+	board.Score(name, &serving.Scored{Score: score, Hash: sums.Weights, HashedAt: score.Seq})
+}
+
+func drifted(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {
+	if reference, window, windows := f.DriftSizes(); reference > 0 {
+		board.Drift(t.Name, &serving.Drifted{Reference: reference, Window: window, Windows: windows, Scores: f.Drift()})
 	}
 }
 
