@@ -121,8 +121,8 @@ type joining struct {
 	joiner *trainer.Joiner
 	// sources is the fingerprint that the frames of events must carry.
 	sources uint64
-	known   uint64 // entries below are in the log already and are not emitted again
-	parts   []*partQueue // by partition; nil where none is awaited
+	known   uint64         // entries below are in the log already and are not emitted again
+	parts   []*partQueue   // by partition; nil where none is awaited
 	from    []frame.Input  // positions of the checkpoint
 	events  frame.Position // before the current item
 	at      []frame.Input
