@@ -215,8 +215,10 @@ func embeddedRun(t testing.TB, prog *program.Program, least int) *trainer.Golden
 }
 
 func TestGoldenOverKafkaAndRedis(t *testing.T) {
+	t.Parallel()
 	for _, partitions := range []int{1, 3} {
 		t.Run(strconv.Itoa(partitions), func(t *testing.T) {
+			t.Parallel()
 			prog := compiled(t, partitions)
 			want := fileCore(t, prog, 3)
 			got := embeddedRun(t, prog, 3)

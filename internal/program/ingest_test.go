@@ -74,3 +74,26 @@ func takePlain(t *testing.T, clock string, value []byte, timestamp int64) (inges
 	out := *d
 	return out, len(features.AppendItem(nil, &d.Item))
 }
+
+// The greatest fields that a source takes make an item that fits a frame, wherever their record lies.
+func TestGreatestItemFitsAFrame(t *testing.T) {
+	spec := ingest.SourceSpec{Name: "a", Fields: []ingest.FieldSpec{{Name: "text", Kind: features.String}}}
+	s, err := ingest.NewSequencer(ingest.Config{Sources: []ingest.SourceSpec{spec}, Partitions: []int32{1}, Ends: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		length int
+		reason string
+	}{{ingest.DefaultMaxItem - 11, ""}, {ingest.DefaultMaxItem - 10, "too_large"}} {
+		s.Offer(&ingest.Record{Offset: int64(i), Timestamp: 1_700_000_000_000, Value: []byte(`{"text":"` + strings.Repeat("x", c.length) + `"}`)})
+		d, ok := s.Next()
+		if !ok || d.Item.Reason != c.reason {
+			t.Fatalf("%d bytes: %t, reason %q, want %q", c.length, ok, d.Item.Reason, c.reason)
+		}
+		d.Item.Source, d.Item.Partition, d.Item.Offset = 1<<20, 1<<31-1, 1<<62
+		if n := len(features.AppendItem(nil, &d.Item)); n > frame.MaxItem {
+			t.Errorf("%d bytes make an item of %d, a frame takes %d", c.length, n, frame.MaxItem)
+		}
+	}
+}
