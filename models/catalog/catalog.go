@@ -27,12 +27,16 @@ var All = models.Registry(slices.Concat(
 	loss.Components,
 ))
 
+// expertBytes bounds the statistics of the tree in auto: a mixture has several experts, and a tree that has
+// seen a season gains little from more.
+const expertBytes = 2 << 20
+
 // treeExpert is the tree among the experts of auto; it answers with classes only.
 var treeExpert = ensemble.Expert{Name: "tree", New: func(env models.Env) (models.Learner, error) {
 	if env.Task == models.Regression {
 		return nil, nil
 	}
-	p, err := models.Registry(tree.Components).Resolve(models.Named(tree.HoeffdingTree.Name), env.Task)
+	p, err := models.Registry(tree.Components).Resolve(models.Spec{Stages: []models.Stage{{Name: tree.HoeffdingTree.Name, Params: map[string]any{"max_bytes": expertBytes}}}}, env.Task)
 	if err != nil {
 		return nil, err
 	}
