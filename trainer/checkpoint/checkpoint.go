@@ -79,12 +79,7 @@ func key(name string, seq uint64) string { return fmt.Sprintf("%s/%020d.ckpt", n
 // Save writes the state of name at seq, then removes what is beyond the newest that are kept. The state
 // appears whole or not at all.
 func (s *Store) Save(ctx context.Context, name string, seq uint64, state []byte) error {
-	sum := sha256.Sum256(state)
-	b := make([]byte, 0, len(magic)+16+len(sum)+len(state))
-	b = append(b, magic...)
-	b = binary.LittleEndian.AppendUint64(b, seq)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(state)))
-	b = append(append(b, sum[:]...), state...)
+	b := pack(seq, state)
 	if err := s.bucket.WriteAll(ctx, key(name, seq), b, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return fmt.Errorf("checkpoint %s at %d: write: %w", name, seq, err)
 	}
@@ -158,6 +153,16 @@ func (s *Store) read(ctx context.Context, k string) (uint64, []byte, error) {
 		return 0, nil, err
 	}
 	return parse(b)
+}
+
+// pack returns the bytes of a checkpoint: magic, seq, length of the state, its SHA-256, the state.
+func pack(seq uint64, state []byte) []byte {
+	sum := sha256.Sum256(state)
+	b := make([]byte, 0, len(magic)+16+len(sum)+len(state))
+	b = append(b, magic...)
+	b = binary.LittleEndian.AppendUint64(b, seq)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(state)))
+	return append(append(b, sum[:]...), state...)
 }
 
 func parse(b []byte) (uint64, []byte, error) {
