@@ -13,10 +13,9 @@ import (
 // constantModel answers with its parameter; scaled doubles every column. They are the smallest
 // catalogue that has every kind of parameter.
 type constantModel struct {
-	rate  float64
-	seen  uint64
-	rows  []float64 // first columns of the rows it learned
-	learn func(e *models.Example, past []float64)
+	rate float64
+	seen uint64
+	rows []float64 // first columns of the rows it learned
 }
 
 func (m *constantModel) Predict(dst []float64, e *models.Example) []float64 {

@@ -292,11 +292,11 @@ func (f *topicFeed) Feed(ctx context.Context, seq *ingest.Sequencer) (bool, erro
 		return more, nil
 	}
 	fetches := f.cl.PollRecords(ctx, pollRecords)
-	for _, e := range fetches.Errors() {
+	if errs := fetches.Errors(); len(errs) > 0 {
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		return false, fmt.Errorf("fetch %s/%d: %w", e.Topic, e.Partition, e.Err)
+		return false, fmt.Errorf("fetch %s/%d: %w", errs[0].Topic, errs[0].Partition, errs[0].Err)
 	}
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		l := f.lanes[p.Topic][p.Partition]

@@ -18,11 +18,10 @@ const (
 
 // timeLayout reads and writes times of one layout.
 type timeLayout struct {
-	name  string // as declared, for messages
-	unit  int64  // µs of one unit of an epoch, 0 for text
-	text  string // Go layout
-	zone  *time.Location
-	local bool // text without an offset
+	name string // as declared, for messages
+	unit int64  // µs of one unit of an epoch, 0 for text
+	text string // Go layout
+	zone *time.Location
 }
 
 var errTimeFormat = errors.New("does not follow the layout")

@@ -195,7 +195,6 @@ type sequencing struct {
 	skewed  uint64
 	started time.Time
 	named   bool
-	headers []ingest.Header
 }
 
 func topicOf(s *ingest.SourceSpec) string {

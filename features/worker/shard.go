@@ -25,7 +25,6 @@ type shard struct {
 	head     int64          // newest event time of those
 	seq      uint64         // of the item at pos
 	reported uint64         // seq of the last report
-	reads    uint64         // parts that this session has read
 	cached   int
 
 	open      []*output // with parts of the current item

@@ -28,9 +28,8 @@ import (
 // started is a running service with ports and checkpoints.
 type started struct {
 	*app.Service
-	t    testing.TB
-	ctx  context.Context
-	stop func()
+	t   testing.TB
+	ctx context.Context
 }
 
 func start(t testing.TB, prog *program.Program) *started {

@@ -90,15 +90,6 @@ func (w *world) step() error {
 	switch n := w.draw(36); n {
 	case 0:
 		return w.open()
-	default:
-		switch n % 3 {
-		case 0:
-			w.emit(s)
-		case 1:
-			w.apply(s)
-		case 2:
-			return w.ack(s)
-		}
 	case 33:
 		hole := [][]byte{nil, []byte("not ours"), {}}[w.draw(3)]
 		w.log.records = append(w.log.records, hole)
@@ -108,6 +99,15 @@ func (w *world) step() error {
 		}
 	case 35:
 		w.cut()
+	default:
+		switch n % 3 {
+		case 0:
+			w.emit(s)
+		case 1:
+			w.apply(s)
+		case 2:
+			return w.ack(s)
+		}
 	}
 	return nil
 }
