@@ -255,6 +255,9 @@ func (a *App) Progress() (Progress, <-chan struct{}) {
 // CaughtUp reports whether everything that the sequencer has ordered has gone through all stages of this process.
 func (a *App) CaughtUp(p *Progress) bool {
 	items := p.Sequencer.Items
+	if items == 0 {
+		return true
+	}
 	if len(p.Units) < a.unitPartitions() || len(p.Joiners) < len(a.o.Program.Triggers) {
 		return false
 	}

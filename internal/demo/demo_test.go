@@ -45,3 +45,14 @@ func TestDemoTellsTheStory(t *testing.T) {
 		t.Errorf("%d predictions answered over gRPC, %d failed", s.GRPCAnswers, s.GRPCFailures)
 	}
 }
+
+// A run that is shorter than its paced end begins at the steady pace.
+func TestDemoOfOneDay(t *testing.T) {
+	s, err := demo.Run(t.Context(), demo.Options{Days: 1, NoReplay: true, GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", Catalog: catalog.All})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Predictions == 0 || s.EventsPerSecond <= 0 {
+		t.Errorf("%d predictions, %v events a second", s.Predictions, s.EventsPerSecond)
+	}
+}

@@ -21,7 +21,7 @@ type Summary struct {
 	Demo            string           `json:"demo"`
 	Seconds         float64          `json:"seconds"` // from the first record to the last effect, the paced end included
 	Events          uint64           `json:"events"`
-	EventsPerSecond float64          `json:"events_per_second"` // without the paced end
+	EventsPerSecond float64          `json:"events_per_second"` // without the paced end, unless that is all
 	Predictions     uint64           `json:"predictions"`
 	LabelsJoined    uint64           `json:"labels_joined"`
 	LabelsMissing   uint64           `json:"labels_missing"`
@@ -83,7 +83,8 @@ func (r *run) summarise(ctx context.Context) (*Summary, error) {
 	s.GRPC, s.HTTP = r.service.Addresses()
 	s.GRPCAnswers, s.GRPCFailures = r.calls.answered.Load(), r.calls.failed.Load()
 	paced := min(float64(r.total), pacedRate*r.o.Paced.Seconds())
-	if fast := s.Seconds - paced/pacedRate; fast > 0 {
+	s.EventsPerSecond = float64(s.Events) / s.Seconds
+	if fast := s.Seconds - paced/pacedRate; fast > 0 && float64(s.Events) > paced {
 		s.EventsPerSecond = (float64(s.Events) - paced) / fast
 	}
 	sums := map[string]fold.Hashes{}
