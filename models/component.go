@@ -30,7 +30,9 @@ type Component struct {
 	Cost   string // per event, such as "O(columns)"
 	Memory string // such as "8 bytes per column"
 	Source string // paper and section, "" if none
-	Fold   int    // fold version, ≥ 1, raised when its arithmetic or its state changes
+	// NumbersOnly marks a model that reads every column as a quantity: a category must be encoded before it.
+	NumbersOnly bool
+	Fold        int // fold version, ≥ 1, raised when its arithmetic or its state changes
 
 	// Exactly the constructor of its Kind is set. Args hold every parameter, checked and defaulted.
 	NewModel       func(a Args, env Env) (Learner, error)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/freshet-ml/freshet/features"
 )
 
 // Registry is a catalogue of components: one explicit list, no registration by side effect.
@@ -302,6 +304,21 @@ func (p *Plan) appendStages(b *strings.Builder) {
 // Fingerprint is the SHA-256 of the canonical text.
 func (p *Plan) Fingerprint() [sha256.Size]byte { return sha256.Sum256([]byte(p.Canonical())) }
 
+// fits refuses categories where every column is read as a quantity: the number that stands for a text is near 2^53
+// and would drown all others.
+func (c *Component) fits(schema *features.Schema) error {
+	if !c.NumbersOnly {
+		return nil
+	}
+	for _, col := range schema.Columns {
+		if col.Kind == features.Categorical {
+			return SpecErrors{{Path: c.Name, Reason: "column " + strconv.Quote(col.Name) + " is a category and " + c.Name + " reads numbers",
+				Mend: "put one_hot, hashing or target_encoder before it"}}
+		}
+	}
+	return nil
+}
+
 // Build makes a new learner for env, whose Task must be the one that the spec was resolved for. A spec
 // of one model gives that model, a longer one a Pipeline.
 func (p *Plan) Build(env Env) (Learner, error) {
@@ -322,6 +339,9 @@ func (p *Plan) Build(env Env) (Learner, error) {
 			return nil, fmt.Errorf("stage %d, %s: %w", i, st.comp.Name, err)
 		}
 		ts[i], env.Schema = t, t.Schema()
+	}
+	if err := p.stages[last].comp.fits(env.Schema); err != nil {
+		return nil, err
 	}
 	m, err := p.stages[last].comp.NewModel(p.stages[last].args, env)
 	if err != nil {

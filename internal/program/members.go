@@ -130,6 +130,9 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 	out.Build = func(schema *features.Schema) (models.Learner, error) {
 		return plan.Build(models.Env{Schema: schema, Task: m.Task, Classes: classes, Seed: x.seed})
 	}
+	if _, err := out.Build(out.Schema(t.Vector.Schema)); err != nil {
+		return fold.Member{}, err
+	}
 	b := features.AppendKey(nil, plan.Canonical(), m.Task.String(), strings.Join(m.Classes, "\x00"))
 	b = binary.LittleEndian.AppendUint64(b, out.Schema(t.Vector.Schema).ID())
 	b = binary.LittleEndian.AppendUint64(b, uint64(out.LearnUntil))

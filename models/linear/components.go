@@ -38,7 +38,7 @@ const guardDoc = " A missing value counts as 0. No step moves the answer on its 
 
 // Components lists the models for the catalogue.
 var Components = []models.Component{
-	{Name: "linear_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 1,
+	{Name: "linear_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 1, NumbersOnly: true,
 		Params: params("squared"), Cost: "O(entries of the row)", Memory: "8 bytes per column and the optimizer's",
 		Doc: "Linear regression by gradient steps, any loss with any optimizer." + guardDoc,
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
@@ -48,7 +48,7 @@ var Components = []models.Component{
 			}
 			return NewRegression(len(env.Schema.Columns), l, opt, options(a)), nil
 		}},
-	{Name: "logistic_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Binary}, Fold: 1,
+	{Name: "logistic_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Binary}, Fold: 1, NumbersOnly: true,
 		Params: params("logistic"), Cost: "O(entries of the row)", Memory: "8 bytes per column and the optimizer's",
 		Doc: "Binary logistic regression by gradient steps, any binary loss with any optimizer." + guardDoc,
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
@@ -58,7 +58,7 @@ var Components = []models.Component{
 			}
 			return NewLogistic(len(env.Schema.Columns), l, opt, options(a)), nil
 		}},
-	{Name: "softmax_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Multiclass}, Fold: 1,
+	{Name: "softmax_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Multiclass}, Fold: 1, NumbersOnly: true,
 		Params: params(""), Cost: "O(classes × entries of the row)", Memory: "8 bytes per class and column and the optimizer's",
 		Doc: "Multinomial logistic regression by gradient steps on the cross-entropy." + guardDoc,
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
