@@ -63,6 +63,9 @@ const (
 	backlogHigh = 65536
 	backlogLow  = 8192
 	pollLimit   = 10000
+	// fetchWait bounds a fetch that finds nothing. A partition that is resumed is asked for with the next fetch only: with
+	// kgo's five seconds a backlog lay that long while the other partitions were quiet.
+	fetchWait   = 50 * time.Millisecond
 	frameTarget = 128 << 10 // bytes of items after which a frame is sent although more are there
 	tickEvery   = 20 * time.Millisecond
 	waitingFor  = 10 * time.Second // after which the partitions that are waited for are named
@@ -220,7 +223,7 @@ func (s *sequencing) openSources(ctx context.Context) error {
 		from[topic][p.Partition] = kgo.NewOffset().At(p.Next)
 		s.lanes[laneID{p.Source, p.Partition}] = &laneBacklog{next: p.Next}
 	}
-	cl, err := s.o.Transport.Client(kgo.ConsumePartitions(from), kgo.KeepControlRecords())
+	cl, err := s.o.Transport.Client(kgo.ConsumePartitions(from), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait))
 	if err != nil {
 		return err
 	}
