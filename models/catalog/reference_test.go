@@ -24,17 +24,17 @@ type stream struct {
 	labels []float64
 }
 
-// readStream reads <folder>/<name>.csv.gz, where folder is $FRESHET_REFS or the shared reference data
+// readStream reads <folder>/<name>.csv.gz, where folder is $FRESHET_DATA or the shared reference data
 // beside the checkout. Streams are not part of the repository: without them the test says so.
 func readStream(t testing.TB, name, target string, positive func(string) float64, drop ...string) stream {
 	t.Helper()
-	dir := os.Getenv("FRESHET_REFS")
+	dir := os.Getenv("FRESHET_DATA")
 	if dir == "" {
 		dir = "../../../shared/refs/data"
 	}
 	f, err := os.Open(filepath.Join(dir, name+".csv.gz"))
 	if err != nil {
-		t.Skipf("the reference stream %s is not here (set FRESHET_REFS): %v", name, err)
+		t.Skipf("the reference stream %s is not here (set FRESHET_DATA): %v", name, err)
 	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)
