@@ -26,7 +26,7 @@ import (
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/serving"
 	"github.com/freshet-ml/freshet/trainer"
-	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/trainer/run"
 )
 

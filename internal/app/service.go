@@ -21,7 +21,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	"github.com/freshet-ml/freshet/serving"
-	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 )
 
 // ServiceOptions describe a service: the roles of a project with everything around them.

@@ -16,19 +16,19 @@ const module = "github.com/freshet-ml/freshet/"
 // allowed lists, for the folders along the flow, which folders of the module they may import. The most specific
 // folder counts. Folders that are not listed may import everything.
 var allowed = map[string][]string{
-	"features":           {"features", "internal/codec"},
-	"features/worker":    {"features", "internal"},
-	"models":             {"features", "models", "internal/codec"},
-	"trainer":            {"features", "models", "internal/codec"},
-	"trainer/run":        {"features", "models", "trainer", "internal"},
-	"trainer/backtest":   {"features", "models", "trainer"},
-	"trainer/checkpoint": {"internal/codec"},
-	"serving":            {"features", "models", "proto", "serving", "internal"},
-	"internal/codec":     {},
-	"internal/frame":     {},
-	"internal/stage":     {"internal/frame", "internal/stage"},
-	"datasets":           {"features", "datasets"},
-	"proto":              {"proto"},
+	"features":            {"features", "internal/codec"},
+	"features/worker":     {"features", "internal"},
+	"models":              {"features", "models", "internal/codec"},
+	"trainer":             {"features", "models", "internal/codec"},
+	"trainer/run":         {"features", "models", "trainer", "internal"},
+	"trainer/backtest":    {"features", "models", "trainer"},
+	"internal/checkpoint": {"internal/codec", "internal/frame"},
+	"serving":             {"features", "models", "proto", "serving", "internal"},
+	"internal/codec":      {},
+	"internal/frame":      {},
+	"internal/stage":      {"internal/frame", "internal/stage"},
+	"datasets":            {"features", "datasets"},
+	"proto":               {"proto"},
 }
 
 // pure lists folders that must not read clocks, files or the network, or draw global random numbers.

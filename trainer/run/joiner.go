@@ -15,7 +15,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
-	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 )
 
 // eventsInput is the name of the events log among the inputs of a frame.
@@ -325,7 +325,7 @@ func (j *joining) checkpoint(ctx context.Context) error {
 	began := time.Now()
 	s := codec.Saver(nil)
 	j.from = append(j.from[:0], j.positions()...)
-	statePositions(s, &j.from)
+	checkpoint.Inputs(s, &j.from)
 	j.joiner.State(s)
 	err := j.o.Checkpoints.Save(ctx, j.o.Name, j.joiner.Next(), s.Bytes())
 	j.o.Saved.tell(began, err)
@@ -347,7 +347,7 @@ func (j *joining) restore(ctx context.Context) error {
 		}
 		s := codec.Loader(state)
 		var from []frame.Input
-		statePositions(s, &from)
+		checkpoint.Inputs(s, &from)
 		fresh := trainer.NewJoiner(j.o.Trigger, j.o.Program.Sources, j.emit)
 		fresh.State(s)
 		if err := s.Close(); err != nil {
@@ -357,20 +357,4 @@ func (j *joining) restore(ctx context.Context) error {
 		return nil
 	})
 	return err
-}
-
-func statePositions(s *codec.State, list *[]frame.Input) {
-	codec.Slice(s, list, 29, 1<<16, func(s *codec.State, in *frame.Input) {
-		s.Text(&in.Name)
-		statePosition(s, &in.Pos)
-	})
-}
-
-func statePosition(s *codec.State, p *frame.Position) {
-	s.Int64(&p.Offset)
-	index := uint32(p.Index)
-	s.Uint32(&index)
-	p.Index = int32(index)
-	s.Uint64(&p.Last.Writer)
-	s.Uint64(&p.Last.Number)
 }

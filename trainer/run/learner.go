@@ -11,7 +11,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
-	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 )
 
 // AttestEvery is the number of entries between two attestations of the state hashes.
@@ -261,7 +261,7 @@ func (l *learning) checkpoint(ctx context.Context) error {
 	}
 	began := time.Now()
 	s := codec.Saver(nil)
-	statePosition(s, &l.pos)
+	checkpoint.Position(s, &l.pos)
 	l.fold.State(s)
 	err := l.o.Checkpoints.Save(ctx, l.o.Name, l.fold.Position(), s.Bytes())
 	l.o.Saved.tell(began, err)
@@ -295,7 +295,7 @@ func (l *learning) restore(ctx context.Context, seq uint64) error {
 		}
 		s := codec.Loader(state)
 		var pos frame.Position
-		statePosition(s, &pos)
+		checkpoint.Position(s, &pos)
 		f.State(s)
 		if err := s.Close(); err != nil {
 			return err

@@ -1,8 +1,8 @@
-// Package checkpoint keeps the states of joiners and learners in a blob store: a folder, or a bucket of
+// Package checkpoint keeps the states of sequencers, joiners and learners in a blob store: a folder, or a bucket of
 // any store that gocloud.dev/blob knows. A checkpoint is a state at a place of a log; recovery loads the
 // newest good one and folds the log from there, so an old or missing checkpoint costs time, never truth.
 //
-// It stands beside the flow, at the rim: trainer/run saves, trainer/stage and servers load.
+// It stands beside the flow, at the rim: features/worker and trainer/run save and load.
 package checkpoint
 
 import (

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/freshet-ml/freshet/trainer/checkpoint"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 )
 
 func open(t *testing.T, keep int) (*checkpoint.Store, string, *bytes.Buffer) {
