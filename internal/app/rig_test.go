@@ -118,7 +118,7 @@ func (r *rig) partitions() int { return r.prog.Project.Inputs()[0].Partitions }
 func (r *rig) withCheckpoints() {
 	r.t.Helper()
 	r.checkpointDir = r.t.TempDir()
-	c, err := checkpoint.Open(r.deadline(), "file://"+r.checkpointDir, 3, r.log)
+	c, err := checkpoint.Open(r.deadline(), checkpoint.Options{URL: "file://" + r.checkpointDir, Keep: 3, Logger: r.log})
 	if err != nil {
 		r.t.Fatal(err)
 	}

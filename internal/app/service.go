@@ -97,7 +97,7 @@ func (s *Service) open(ctx context.Context) error {
 		if s.o.DataDir != "" && len(p.Kafka.Brokers) == 0 {
 			url = "file://" + filepath.Join(s.o.DataDir, "checkpoints") // they belong to the logs beside them
 		}
-		store, err := checkpoint.Open(ctx, url, p.Checkpoints.Keep, s.o.Logger)
+		store, err := checkpoint.Open(ctx, checkpointOptions(&p.Checkpoints, url, s.o.Logger))
 		if err != nil {
 			return err
 		}
@@ -119,6 +119,12 @@ func (s *Service) open(ctx context.Context) error {
 	var err error
 	s.App, err = New(ctx, opts)
 	return err
+}
+
+// checkpointOptions say where the project keeps checkpoints; url stands for its own.
+func checkpointOptions(c *project.Checkpoints, url string, log *slog.Logger) checkpoint.Options {
+	return checkpoint.Options{URL: url, Keep: c.Keep, Logger: log,
+		S3: checkpoint.S3{Endpoint: c.Endpoint, Region: c.Region, PathStyle: c.PathStyle, AccessKey: c.AccessKey, SecretKey: c.SecretKey.Reveal()}}
 }
 
 // brokerDir is where the embedded broker keeps its logs.

@@ -7,31 +7,44 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
-	"net/url"
-	"os"
-	"path/filepath"
+	"path"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // file://
-	_ "gocloud.dev/blob/memblob"  // mem://
 )
 
 // MaxBytes bounds what is read of one checkpoint.
 const MaxBytes = 1 << 30
 
-const magic = "FXCKPT\x00\x01" // the last byte is the format version
+// Reasons to pass over a checkpoint, beside those of its owner.
+var (
+	// ErrDamaged is a checkpoint whose bytes are not what was saved.
+	ErrDamaged = errors.New("damaged checkpoint")
+	// ErrNewer is a checkpoint in a format that this build does not know.
+	ErrNewer = errors.New("checkpoint of a newer format")
+	// ErrForeign is a checkpoint of another architecture: its numbers may differ in their last bits from those that
+	// this machine would fold, and hashes are attested for each architecture apart.
+	ErrForeign = errors.New("checkpoint of another architecture")
+)
 
-// ErrDamaged is a checkpoint whose bytes are not what was saved.
-var ErrDamaged = errors.New("damaged checkpoint")
+// Options say where checkpoints are kept.
+type Options struct {
+	// URL is a folder, such as file:///var/lib/freshet or, relative, file://.freshet/checkpoints, which is made; a bucket, with
+	// or without a folder in it: s3://bucket/folder; or mem://, which ends with the process.
+	URL  string
+	Keep int // how many checkpoints of a name stay, at least 1
+	S3   S3  // for s3:// only
+	// Logger is told of checkpoints that are passed over; nil: nobody.
+	Logger *slog.Logger
+}
 
 // Store keeps the newest checkpoints of each name. It is safe for any number of goroutines.
 type Store struct {
@@ -40,35 +53,16 @@ type Store struct {
 	log    *slog.Logger
 }
 
-// Open opens the store at a URL such as file:///var/lib/freshet, a relative file://.freshet/checkpoints, or mem://. Folders are
-// made. keep is how many checkpoints of a name stay, at least 1. Close it.
-func Open(ctx context.Context, rawURL string, keep int, log *slog.Logger) (*Store, error) {
-	target, err := resolve(rawURL)
+// Open opens a store. Errors of a bucket come with the first use. Close it.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	b, err := openBucket(ctx, &o)
 	if err != nil {
-		return nil, fmt.Errorf("checkpoints url %q: %w", rawURL, err)
+		return nil, fmt.Errorf("checkpoints url %s: %w", shown(o.URL), err)
 	}
-	b, err := blob.OpenBucket(ctx, target)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoints url %q: %w", rawURL, err)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Store{bucket: b, keep: max(keep, 1), log: log}, nil
-}
-
-// resolve turns a file URL into one with an absolute path and the settings that we rely on.
-func resolve(raw string) (string, error) {
-	path, ok := strings.CutPrefix(raw, "file://")
-	if !ok {
-		return raw, nil
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(path, 0o750); err != nil {
-		return "", err
-	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: "metadata=skip&no_tmp_dir=true"}
-	return u.String(), nil
+	return &Store{bucket: b, keep: max(o.Keep, 1), log: o.Logger}, nil
 }
 
 // Close closes the store.
@@ -79,7 +73,7 @@ func key(name string, seq uint64) string { return fmt.Sprintf("%s/%020d.ckpt", n
 // Save writes the state of name at seq, then removes what is beyond the newest that are kept. The state
 // appears whole or not at all.
 func (s *Store) Save(ctx context.Context, name string, seq uint64, state []byte) error {
-	b := pack(seq, state)
+	b := pack(seq, runtime.GOARCH, state)
 	if err := s.bucket.WriteAll(ctx, key(name, seq), b, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return fmt.Errorf("checkpoint %s at %d: write: %w", name, seq, err)
 	}
@@ -121,6 +115,20 @@ func (s *Store) Restore(ctx context.Context, name string, load func(seq uint64, 
 	return s.RestoreAt(ctx, name, math.MaxUint64, load)
 }
 
+// Newest returns the seq of the newest checkpoint of a name, good or not, and false if there is none.
+func (s *Store) Newest(ctx context.Context, name string) (uint64, bool, error) {
+	keys, err := s.list(ctx, name)
+	if err != nil || len(keys) == 0 {
+		return 0, false, err
+	}
+	text := strings.TrimSuffix(path.Base(keys[len(keys)-1]), ".ckpt")
+	seq, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, false, fmt.Errorf("checkpoints of %s: %q is no place of a log", name, text)
+	}
+	return seq, true, nil
+}
+
 // RestoreAt is Restore with the checkpoints at or before seq only.
 func (s *Store) RestoreAt(ctx context.Context, name string, seq uint64, load func(seq uint64, state []byte) error) (bool, error) {
 	keys, err := s.list(ctx, name)
@@ -152,30 +160,9 @@ func (s *Store) read(ctx context.Context, k string) (uint64, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return parse(b)
-}
-
-// pack returns the bytes of a checkpoint: magic, seq, length of the state, its SHA-256, the state.
-func pack(seq uint64, state []byte) []byte {
-	sum := sha256.Sum256(state)
-	b := make([]byte, 0, len(magic)+16+len(sum)+len(state))
-	b = append(b, magic...)
-	b = binary.LittleEndian.AppendUint64(b, seq)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(state)))
-	return append(append(b, sum[:]...), state...)
-}
-
-func parse(b []byte) (uint64, []byte, error) {
-	head := len(magic) + 16 + sha256.Size
-	if len(b) < head || string(b[:len(magic)]) != magic {
-		return 0, nil, fmt.Errorf("%w: no checkpoint of this format", ErrDamaged)
+	seq, arch, state, err := parse(b)
+	if err == nil && arch != "" && arch != runtime.GOARCH {
+		err = fmt.Errorf("%w: %s, this is %s", ErrForeign, arch, runtime.GOARCH)
 	}
-	seq, n := binary.LittleEndian.Uint64(b[len(magic):]), binary.LittleEndian.Uint64(b[len(magic)+8:])
-	if n != uint64(len(b)-head) {
-		return 0, nil, fmt.Errorf("%w: %d bytes of %d", ErrDamaged, len(b)-head, n)
-	}
-	if sha256.Sum256(b[head:]) != [sha256.Size]byte(b[len(magic)+16:head]) {
-		return 0, nil, fmt.Errorf("%w: checksum differs", ErrDamaged)
-	}
-	return seq, b[head:], nil
+	return seq, state, err
 }

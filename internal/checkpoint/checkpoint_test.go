@@ -15,7 +15,7 @@ import (
 func open(t *testing.T, keep int) (*checkpoint.Store, string, *bytes.Buffer) {
 	t.Helper()
 	dir, logged := t.TempDir(), &bytes.Buffer{}
-	s, err := checkpoint.Open(t.Context(), "file://"+filepath.Join(dir, "made", "for", "us"), keep, slog.New(slog.NewTextHandler(logged, nil)))
+	s, err := checkpoint.Open(t.Context(), checkpoint.Options{URL: "file://" + filepath.Join(dir, "made", "for", "us"), Keep: keep, Logger: slog.New(slog.NewTextHandler(logged, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +61,11 @@ func TestNewestIsRestoredAndOldOnesGo(t *testing.T) {
 
 func TestDamagedOnesArePassedOverWithAWarning(t *testing.T) {
 	damage := map[string]func([]byte) []byte{
-		"bit":   func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
-		"torn":  func(b []byte) []byte { return b[:len(b)-3] },
-		"empty": func(b []byte) []byte { return nil },
+		"bit":                func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+		"torn":               func(b []byte) []byte { return b[:len(b)-3] },
+		"empty":              func(b []byte) []byte { return nil },
+		"newer":              func(b []byte) []byte { b[7] = 99; return b },
+		"of another machine": func(b []byte) []byte { return checkpoint.Pack(2, "vax", []byte("newer")) },
 		"other": func(b []byte) []byte {
 			return []byte("something else entirely, and long enough to hold a head of its own")
 		},
@@ -112,8 +114,38 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := checkpoint.Open(t.Context(), "file://"+file+"/sub", 1, slog.Default())
+	_, err := checkpoint.Open(t.Context(), checkpoint.Options{URL: "file://" + file + "/sub"})
 	if err == nil || !strings.Contains(err.Error(), "checkpoints url") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNewest(t *testing.T) {
+	s, _, _ := open(t, 3)
+	if _, ok, err := s.Newest(t.Context(), "p/late"); ok || err != nil {
+		t.Errorf("an empty store has a newest checkpoint, or %v", err)
+	}
+	save(t, s, 9, "a")
+	save(t, s, 12, "b")
+	if seq, ok, err := s.Newest(t.Context(), "p/late"); seq != 12 || !ok || err != nil {
+		t.Errorf("newest %d, %v, %v", seq, ok, err)
+	}
+}
+
+func TestURLsThatAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		o    checkpoint.Options
+		want string
+	}{
+		{checkpoint.Options{URL: "s3://"}, "no bucket"},
+		{checkpoint.Options{URL: "s3://key:hunter2@bucket"}, "holds a user"},
+		{checkpoint.Options{URL: "s3://bucket?secret=hunter2"}, "holds a user"},
+		{checkpoint.Options{URL: "gs://bucket"}, "use file://"},
+		{checkpoint.Options{URL: "s3://bucket", S3: checkpoint.S3{SecretKey: "hunter2"}}, "belong together"},
+	} {
+		_, err := checkpoint.Open(t.Context(), c.o)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", c.want, err)
+		}
 	}
 }

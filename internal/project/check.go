@@ -340,6 +340,9 @@ func (c *checker) services() {
 		c.bad("redis.db", "a cluster has no numbered databases", "remove db", "")
 	}
 	c.url(p.Checkpoints.URL, "checkpoints.url")
+	if (p.Checkpoints.AccessKey == "") != (p.Checkpoints.SecretKey == "") {
+		c.badKey("checkpoints", "access_key and secret_key belong together", "give both, or neither: then the environment's are taken", "")
+	}
 	if p.Archive.URL != "" {
 		c.url(p.Archive.URL, "archive.url")
 	}
@@ -359,11 +362,16 @@ func (c *checker) hostPort(addr, path, example string) {
 	}
 }
 
-var blobSchemes = []string{"file", "mem", "s3", "gs", "azblob"}
+var blobSchemes = []string{"file", "mem", "s3"}
 
 func (c *checker) url(text, path string) {
 	u, err := url.Parse(text)
-	if err != nil || !contains(blobSchemes, u.Scheme) {
-		c.bad(path, fmt.Sprintf("%q is no folder or bucket that Freshet knows", text), "begin with file://, s3://, gs://, azblob:// or mem://", "")
+	switch {
+	case err != nil:
+		c.bad(path, "malformed address of a folder or bucket", "write file:///folder or s3://bucket/folder", "")
+	case u.User != nil || u.RawQuery != "":
+		c.bad(path, "the address holds a user or parameters", "name them beside it: endpoint, region, path_style, access_key, secret_key_file", "")
+	case !contains(blobSchemes, u.Scheme):
+		c.bad(path, fmt.Sprintf("%q is no folder or bucket that Freshet knows", text), "begin with file://, s3:// or mem://", "")
 	}
 }

@@ -212,9 +212,14 @@ type TLS struct {
 
 // Checkpoints says where learners, joiners and scores are saved, and how often.
 type Checkpoints struct {
-	URL   string   `key:"url" default:"file://.freshet/checkpoints" doc:"Folder or bucket: file://, s3://, gs://, azblob://, mem://."`
-	Every Duration `key:"every" default:"1m" min:"1s" doc:"Time between checkpoints."`
-	Keep  int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many good ones are kept."`
+	URL       string   `key:"url" default:"file://.freshet/checkpoints" doc:"Folder (file:///path), bucket of a store that speaks S3 (s3://bucket/folder), or mem://, which ends with the process. Roles that run apart need the same store."`
+	Endpoint  string   `key:"endpoint" doc:"s3: address of the store, such as https://storage.example.org. Default: AWS."`
+	Region    string   `key:"region" doc:"s3: region. Default: that of the environment (AWS_REGION), else us-east-1."`
+	PathStyle bool     `key:"path_style" default:"false" doc:"s3: ask for endpoint/bucket/key instead of bucket.endpoint/key, as most stores other than AWS want."`
+	AccessKey string   `key:"access_key" doc:"s3: name of the key. Default: the credentials of the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the role of the machine)."`
+	SecretKey Secret   `key:"secret_key" doc:"s3: the secret of the key; better secret_key_file, the path of a file that holds it."`
+	Every     Duration `key:"every" default:"1m" min:"1s" doc:"Time between checkpoints of learners and joiners. After a failure, so much of the log is folded again at most; a server folds so much more before it answers."`
+	Keep      int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many are kept of each. The newest good one counts, so a few stand behind a damaged one."`
 }
 
 // Serving configures the gRPC and HTTP servers.

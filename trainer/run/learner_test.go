@@ -62,7 +62,7 @@ func learner(t *testing.T) run.LearnerOptions {
 	if err := w.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	store, err := checkpoint.Open(t.Context(), "file://"+t.TempDir(), 9, slog.New(slog.DiscardHandler))
+	store, err := checkpoint.Open(t.Context(), checkpoint.Options{URL: "file://" + t.TempDir(), Keep: 9})
 	if err != nil {
 		t.Fatal(err)
 	}

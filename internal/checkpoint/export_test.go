@@ -1,0 +1,4 @@
+package checkpoint
+
+// Pack makes the bytes of a checkpoint.
+var Pack = pack
