@@ -15,7 +15,7 @@ build: ## build bin/freshet
 demo: build ## replay a year of flights: topics in, features, models that learn per event, predictions out
 	@$(BIN) demo flights --exit
 
-test: ## run all tests; installs redis-server where it may, and lists what it left out
+test: ## run all tests, against real Kafka, Redis, Valkey and S3 too: installs them where it may; FRESHET_WITHOUT=kafka,valkey leaves out
 	@bash .ci/test
 
 race: ## run the tests of everything that has goroutines under the race detector

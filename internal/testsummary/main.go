@@ -1,5 +1,6 @@
 // Command testsummary reads `go test -json` from standard input and prints, for people, what failed, what was
-// left out and why, the time of each package, and one closing line of counts. It exits 1 when a test failed or none ran.
+// left out and why, the time of each package, and one closing line of counts. It exits 1 when a test failed, when none ran, or when
+// one was skipped because a service is missing that was not left out by name (see internal/realtest).
 package main
 
 import (
@@ -21,6 +22,7 @@ type result struct {
 	passed, failed, skipped int
 	output                  map[string][]string // by package and test
 	failures, reasons       []string
+	missing                 []string // services
 	packages                []string
 }
 
@@ -31,7 +33,7 @@ func main() {
 		os.Exit(1)
 	}
 	r.print(os.Stdout)
-	if r.failed > 0 || r.passed == 0 {
+	if r.failed > 0 || r.passed == 0 || len(r.missing) > 0 {
 		os.Exit(1)
 	}
 }
@@ -71,7 +73,11 @@ func (r *result) line(line []byte) {
 	case "skip":
 		r.end(e, &r.skipped)
 		if e.Test != "" {
-			r.reasons = append(r.reasons, fmt.Sprintf("%s: %s", key, reason(r.output[key])))
+			why := reason(r.output[key])
+			r.reasons = append(r.reasons, fmt.Sprintf("%s: %s", key, why))
+			if name := missing(why); name != "" && !slices.Contains(r.missing, name) {
+				r.missing = append(r.missing, name)
+			}
 		}
 	}
 	if e.Action == "pass" || e.Action == "skip" {
@@ -103,6 +109,13 @@ func reason(output []string) string {
 	return "no reason given"
 }
 
+// missing is the service without which a test was skipped; "" when the reason is another.
+func missing(reason string) string {
+	_, rest, _ := strings.Cut(reason, "missing service ")
+	name, _, _ := strings.Cut(rest, ":")
+	return name
+}
+
 func (r *result) print(w io.Writer) {
 	slices.Sort(r.packages)
 	slices.Reverse(r.packages)
@@ -117,6 +130,9 @@ func (r *result) print(w io.Writer) {
 		for _, s := range r.reasons {
 			fmt.Fprintln(w, "  "+s)
 		}
+	}
+	for _, name := range r.missing {
+		fmt.Fprintf(w, "missing service: %s; install it with .ci/services %s, or leave it out with FRESHET_WITHOUT=%s\n", name, name, name)
 	}
 	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
 }

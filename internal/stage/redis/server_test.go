@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/freshet-ml/freshet/internal/realtest"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
 
@@ -23,17 +24,14 @@ type server struct {
 
 func startServer(t testing.TB, dir string, args ...string) *server {
 	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("redis-server is not installed: only the embedded store is tested")
-	}
+	realtest.Need(t, realtest.Redis)
 	sock, err := os.MkdirTemp("", "fx") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(sock) })
 	s := &server{addr: filepath.Join(sock, "r")}
-	s.cmd = exec.Command(bin, append([]string{"--port", "0", "--unixsocket", s.addr, "--dir", dir}, args...)...)
+	s.cmd = exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", s.addr, "--dir", dir}, args...)...)
 	if s.out, err = s.cmd.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
