@@ -150,6 +150,7 @@ func (s *Server) scrape() {
 	now := s.deps.Now()
 	g := s.deps.Metrics
 	g.InFlight.WithLabelValues().Set(float64(len(s.slots)))
+	g.Ready.WithLabelValues().Set(flag(len(s.waiting()) == 0))
 	for name, m := range s.index.models {
 		snap, ok := s.deps.Models.Snapshot(name)
 		if !ok {
@@ -158,15 +159,20 @@ func (s *Server) scrape() {
 		g.SnapshotAge.WithLabelValues(name).Set(max(0, now.Sub(s.deps.Models.Confirmed(name)).Seconds()))
 		g.Version.WithLabelValues(name).Set(float64(snap.Seq))
 		g.Info.WithLabelValues(name, m.Of, m.Task.String(), m.Pipeline).Set(1)
-		held := 0.0
-		if snap.Held {
-			held = 1
-		}
-		g.Held.WithLabelValues(name).Set(held)
+		g.Held.WithLabelValues(name).Set(flag(snap.Held))
+		g.Stale.WithLabelValues(name).Set(flag(!s.catalog.EventsClock && m.old(snap, now.UnixMicro())))
 		if snap.Until != features.NoTime {
 			g.TrainedUntil.WithLabelValues(name).Set(float64(snap.Until) / float64(time.Second/time.Microsecond))
 		}
 	}
+}
+
+// flag is the value of a gauge that is 1 while something holds.
+func flag(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
 }
 
 // logged writes faults of the service to the log; refusals are the caller's.

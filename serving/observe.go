@@ -20,6 +20,7 @@ type modelMetrics struct {
 }
 
 func newModelMetrics(m *metrics.Metrics, model string) modelMetrics {
+	m.LogDropped.WithLabelValues(model).Add(0)
 	return modelMetrics{ok: m.Predictions.WithLabelValues(model, "OK"), failed: m.Predictions.MustCurryWith(prometheus.Labels{"model": model}),
 		duration: m.Duration.WithLabelValues(model), score: m.Score.WithLabelValues(model)}
 }

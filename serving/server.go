@@ -121,6 +121,10 @@ func New(config Config, deps Deps) (*Server, error) {
 	if deps.Log != nil {
 		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
 	}
+	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated", "draining"} { // a rate sees the first only after a 0
+		deps.Metrics.Rejected.WithLabelValues(why).Add(0)
+	}
+	deps.Metrics.Panics.WithLabelValues().Add(0)
 	deps.Metrics.OnScrape(s.scrape)
 	s.refreshHealth()
 	return s, nil

@@ -27,7 +27,7 @@ func (c *cli) up() *cobra.Command {
 
 // role makes a command that runs some roles of a project.
 func (c *cli) role(name, short string, o app.ServiceOptions) *cobra.Command {
-	var data string
+	var data, monitor string
 	var kafkaPort, redisPort int
 	cmd := &cobra.Command{
 		Use:   name + " [FILE]",
@@ -46,6 +46,10 @@ func (c *cli) role(name, short string, o app.ServiceOptions) *cobra.Command {
 			}
 			o := o
 			o.DataDir, o.Build, o.Logger, o.KafkaPort, o.RedisPort = data, thisBuild().String(), c.logger(), kafkaPort, redisPort
+			o.Monitor = monitor
+			if address, ok := c.env("FRESHET_HTTP"); ok && monitor == "" {
+				o.Monitor = address
+			}
 			if secret, ok := c.env("FRESHET_SECRET"); ok {
 				o.Secret = []byte(secret)
 			}
@@ -68,6 +72,11 @@ func (c *cli) role(name, short string, o app.ServiceOptions) *cobra.Command {
 		cmd.Flags().IntVar(&kafkaPort, "kafka-port", 9092, "port of the embedded broker on loopback; 0: any free one")
 		cmd.Flags().IntVar(&redisPort, "redis-port", 0, "port of the embedded store on loopback; 0: any free one")
 	}
+	if !o.Serve {
+		cmd.Long = short + ". Any number of processes share the work. --http, or FRESHET_HTTP, gives the process a port for\n" +
+			"/metrics, /healthz and /readyz; an address beyond this machine needs serving.tls, tokens, or insecure: true in the project."
+		cmd.Flags().StringVar(&monitor, "http", "", "address of metrics and probes, such as 127.0.0.1:7072; port 0: any free one (default: none)")
+	}
 	return cmd
 }
 
@@ -77,7 +86,10 @@ func (c *cli) welcome(s *app.Service) {
 	if grpc != "" {
 		c.note("gRPC on %s (reflection: grpcurl -plaintext %s list)", grpc, grpc)
 	}
-	if http != "" {
+	switch {
+	case http != "" && grpc == "" && s.Watched():
+		c.note("HTTP on http://%s: /metrics, /healthz, /readyz", http)
+	case http != "":
 		c.note("HTTP on http://%s: /v1/models, /v1/predict, /metrics, /healthz, /readyz", http)
 	}
 	if s.Transport.Local {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -19,8 +20,18 @@ type buildInfo struct {
 	Arch     string `json:"arch"`
 }
 
-// thisBuild returns what this binary was built from.
+// These are set by the linker where the build does not see the repository, as in an image:
+// -ldflags "-X main.stampedVersion=v1.2.3 -X main.stampedCommit=... -X main.stampedDate=...".
+var stampedVersion, stampedCommit, stampedDate string
+
+// thisBuild returns what this binary was built from: what the linker was told, else what Go knows.
 func thisBuild() buildInfo {
+	b := knownBuild()
+	b.Version, b.Commit, b.Date = cmp.Or(stampedVersion, b.Version), cmp.Or(stampedCommit, b.Commit), cmp.Or(stampedDate, b.Date)
+	return b
+}
+
+func knownBuild() buildInfo {
 	b := buildInfo{Version: "devel", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

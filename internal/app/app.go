@@ -97,8 +97,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a.watch = newWatch(o.Metrics, o.Program, a.Topics.Partitions)
 	a.watch.m.OnScrape(func() {
 		p, _ := a.Progress()
-		a.watch.scrape(p, a.o.Roles, a.o.Board)
+		a.watch.scrape(p, &a.Topics, a.o.Board)
 	})
+	a.describe()
 	if a.o.Workers <= 0 {
 		a.o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -108,6 +109,25 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	return a, nil
 }
+
+// describe tells by metrics what this process is.
+func (a *App) describe() {
+	m, p := a.watch.m, a.o.Program.Project
+	m.Name(p.Name)
+	if a.o.Rerun != "" {
+		return
+	}
+	m.Build.WithLabelValues(a.o.Build).Set(1)
+	m.Project.WithLabelValues(p.Generation(), p.Clock).Set(1)
+	for role, runs := range map[string]bool{"features": a.o.Roles.Features, "trainer": a.o.Roles.Trainer, "serve": a.o.Roles.Serve} {
+		if runs {
+			m.Role.WithLabelValues(role).Set(1)
+		}
+	}
+}
+
+// Trouble names the stages of this process that ended with an error and wait to be run again.
+func (a *App) Trouble() []string { return a.watch.waiting() }
 
 // EnsureSources makes the source topics that are missing, with the declared partitions: for projects whose
 // topics Freshet fills itself. Topics that are there must have as many partitions; the rest of their settings is their
@@ -133,6 +153,9 @@ func (a *App) Run(ctx context.Context) error {
 		case a.o.Roles.Serve:
 			g.Go(func() error { return a.follower(ctx, t) })
 		}
+	}
+	if a.o.Groups {
+		g.Go(func() error { return a.ends(ctx) })
 	}
 	if a.verifier != nil {
 		g.Go(func() error { return a.attestations(ctx, a.verifier.Theirs) })

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/metrics"
 	"github.com/freshet-ml/freshet/internal/program"
@@ -45,8 +48,11 @@ type watch struct {
 	labelled bool
 
 	mu      sync.Mutex
-	sources []sourceCount     // as of the last frame
-	raised  map[string]uint64 // totals that counters were raised to
+	sources []sourceCount             // as of the last frame
+	raised  map[string]uint64         // totals that counters were raised to
+	running map[[2]string]int         // sessions of a stage, by name and what it is of; 0: one ended and waits to be run again
+	away    map[[2]string]func() bool // of those that wait: forgets that they do not run when they are taken from this process meanwhile
+	logs    map[string]uint64         // items of the logs that other processes may write, by topic
 }
 
 // sourceCount is what the sequencer of this process saw of a source.
@@ -63,7 +69,8 @@ func newWatch(m *metrics.Metrics, p *program.Program, parts int) *watch {
 	}
 	n := len(p.Sources)
 	w := &watch{m: m, program: p, parts: parts, clock: features.NewClock(p.Sources), counts: make([]sourceCount, n), labels: make([]bool, n), triggers: make([]bool, n),
-		delays: map[string]*delays{}, learned: map[string]*modelProbe{}, sources: make([]sourceCount, n), raised: map[string]uint64{}}
+		delays: map[string]*delays{}, learned: map[string]*modelProbe{}, sources: make([]sourceCount, n), raised: map[string]uint64{},
+		running: map[[2]string]int{}, away: map[[2]string]func() bool{}, logs: map[string]uint64{}}
 	for i := range w.counts {
 		w.counts[i].newest, w.sources[i].newest = features.NoTime, features.NoTime
 	}
@@ -158,6 +165,7 @@ func (w *watch) published(t *trainer.Trigger) {
 
 // saved returns what is told of checkpoints.
 func (w *watch) saved(stageName, trigger string) run.Saved {
+	w.m.CheckpointFails.WithLabelValues(stageName, trigger).Add(0)
 	return func(took time.Duration, err error) {
 		if err != nil {
 			w.m.CheckpointFails.WithLabelValues(stageName, trigger).Inc()
@@ -170,10 +178,9 @@ func (w *watch) saved(stageName, trigger string) run.Saved {
 
 // session runs one session of a stage and tells that it runs.
 func (w *watch) session(ctx context.Context, name, of string, f func() error) error {
-	running := w.m.Running.WithLabelValues(name, of)
-	running.Set(1)
-	defer running.Set(0)
+	w.begin(name, of)
 	err := f()
+	w.end(ctx, name, of)
 	if ctx.Err() == nil {
 		class := "retriable"
 		switch {
@@ -185,6 +192,70 @@ func (w *watch) session(ctx context.Context, name, of string, f func() error) er
 		w.m.Restarts.WithLabelValues(name, of, class).Inc()
 	}
 	return err
+}
+
+func (w *watch) begin(name, of string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := [2]string{name, of}
+	if back := w.away[key]; back != nil {
+		back()
+		delete(w.away, key)
+	}
+	w.running[key]++
+	for _, class := range []string{"final", "retriable", "none"} {
+		w.m.Restarts.WithLabelValues(name, of, class).Add(0) // a rate sees the first only if there was a 0 before
+	}
+	w.m.Running.WithLabelValues(name, of).Set(1)
+}
+
+// end notes that a session ended. Until it is run again it counts as not running; once ctx ends, by which its partition
+// goes to another process or this one stops, nothing more is told of it here.
+func (w *watch) end(ctx context.Context, name, of string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := [2]string{name, of}
+	w.running[key]--
+	w.m.Lag.DeleteLabelValues(name, of)
+	if w.running[key] > 0 {
+		return
+	}
+	w.m.Running.WithLabelValues(name, of).Set(0)
+	w.away[key] = context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.running[key] <= 0 {
+			delete(w.running, key)
+			w.m.Running.DeleteLabelValues(name, of)
+		}
+	})
+}
+
+// runs reports whether a session of the stage runs in this process; w.mu is held. A process that owns all runs one session
+// of the units, of no partition.
+func (w *watch) runs(name, of string) bool {
+	return w.running[[2]string{name, of}] > 0 || w.running[[2]string{name, ""}] > 0
+}
+
+// waiting names the stages of this process that ended and wait to be run again.
+func (w *watch) waiting() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []string
+	for key, n := range w.running {
+		if n <= 0 {
+			out = append(out, strings.TrimSuffix(key[0]+" "+key[1], " ")+" ended with an error and waits to be run again; see the log")
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reached notes how many items a log holds.
+func (w *watch) reached(topic string, items uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.logs[topic] = max(w.logs[topic], items)
 }
 
 // raise raises a counter to a total that may begin anew; w.mu is held.
@@ -199,56 +270,94 @@ func (w *watch) raise(c *prometheus.CounterVec, total uint64, name string, label
 }
 
 // scrape sets what is computed when somebody looks: from the progress of the stages, and from the board.
-func (w *watch) scrape(p Progress, roles Roles, board *serving.Board) {
+func (w *watch) scrape(p Progress, topics *Topics, board *serving.Board) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if roles.Features {
-		w.scrapeSources(&p.Sequencer)
-		w.scrapeUnits(&p)
-	}
-	for name, j := range p.Joiners {
-		w.scrapeJoiner(name, &j)
-		w.m.Lag.WithLabelValues("joiner", name).Set(float64(p.Sequencer.Items - min(p.Sequencer.Items, j.Items)))
-		w.m.Lag.WithLabelValues("learner", name).Set(float64(j.Entries - min(j.Entries, p.Learners[name])))
-	}
-	if board != nil {
-		for _, t := range w.program.Triggers {
+	w.scrapeSources(&p.Sequencer)
+	w.scrapeUnits(&p, topics)
+	for _, t := range w.program.Triggers {
+		j, joins := p.Joiners[t.Name]
+		if joins {
+			w.scrapeJoiner(t.Name, &j)
+		}
+		w.lag("joiner", t.Name, max(p.Sequencer.Items, w.logs[topics.Events]), j.Items)
+		for _, name := range []string{"learner", "follower"} {
+			w.lag(name, t.Name, max(j.Entries, w.logs[topics.Logs[t.Name]]), p.Learners[t.Name])
+		}
+		if board != nil {
 			w.scrapeModels(t, board)
 		}
 	}
 }
 
+// lag sets how many items a stage that runs here has still to read; w.mu is held.
+func (w *watch) lag(name, of string, items, done uint64) {
+	if w.runs(name, of) {
+		w.m.Lag.WithLabelValues(name, of).Set(float64(items - min(items, done)))
+	}
+}
+
+// scrapeSources tells of the order, in the process whose sequencer writes it.
 func (w *watch) scrapeSources(p *worker.SequencerProgress) {
+	active := w.runs("sequencer", "0")
+	if !active {
+		w.m.SourceLag.Reset()
+		w.m.Head.Reset()
+		w.m.Watermark.Reset()
+		w.m.Skewed.Reset()
+		w.m.Queued.Reset()
+	}
 	for i := range w.sources {
 		s, name := &w.sources[i], w.program.Sources[i].Name
+		w.m.DeadLetters.WithLabelValues(name).Add(0)
 		w.raise(w.m.Events, s.accepted, "events", name)
 		w.raise(w.m.Late, s.late, "late", name)
+		if !active {
+			continue
+		}
 		w.m.SourceLag.WithLabelValues(name).Set(float64(s.lag))
 		if w.triggers[i] {
 			w.m.Skewed.WithLabelValues(name).Set(s.skewed)
 		}
 	}
-	setTime(w.m.Head, p.Head)
-	setTime(w.m.Watermark, p.Watermark)
-	w.m.Lag.WithLabelValues("sequencer", "").Set(float64(p.Queued))
+	if active {
+		setTime(w.m.Head, p.Head)
+		setTime(w.m.Watermark, p.Watermark)
+		w.m.Queued.WithLabelValues().Set(float64(p.Queued))
+	}
 }
 
-func (w *watch) scrapeUnits(p *Progress) {
+func (w *watch) scrapeUnits(p *Progress, topics *Topics) {
+	items := max(p.Sequencer.Items, w.logs[topics.Events])
 	for part, u := range p.Units {
-		w.m.Lag.WithLabelValues("units", strconv.Itoa(int(part))).Set(float64(p.Sequencer.Items - min(p.Sequencer.Items, u.Items)))
+		w.lag("units", strconv.Itoa(int(part)), items, u.Items)
 	}
 	for _, e := range w.program.Entities {
 		st, name := e.Stats(), e.Name()
 		w.raise(w.m.NotFinite, st.NotFinite, "not_finite", name)
 		w.raise(w.m.LeftOut, st.Late, "left_out", name)
 		w.raise(w.m.CapHits, st.CapHits+st.SetFull, "cap_hits", name)
-		lag := int64(0)
-		for b := range e.Buckets() {
-			if u, ok := p.Units[partitionOf(e, b, w.parts)]; ok && u.Head != features.NoTime && p.Sequencer.Head != features.NoTime {
-				lag = max(lag, p.Sequencer.Head-u.Head)
-			}
+		w.scrapeHead(name, e, p)
+	}
+}
+
+// scrapeHead tells how far the states of an entity type are, of the buckets whose units run here.
+func (w *watch) scrapeHead(name string, e *unit.Program, p *Progress) {
+	oldest := int64(math.MaxInt64)
+	for b := range e.Buckets() {
+		part := partitionOf(e, b, w.parts)
+		if u, ok := p.Units[part]; ok && u.Head != features.NoTime && w.runs("units", strconv.Itoa(int(part))) {
+			oldest = min(oldest, u.Head)
 		}
-		w.m.FeatureLag.WithLabelValues(name).Set(float64(lag) / 1e6)
+	}
+	if oldest == math.MaxInt64 {
+		w.m.FeatureHead.DeleteLabelValues(name)
+		w.m.FeatureLag.DeleteLabelValues(name)
+		return
+	}
+	w.m.FeatureHead.WithLabelValues(name).Set(float64(oldest) / 1e6)
+	if w.runs("sequencer", "0") && p.Sequencer.Head != features.NoTime {
+		w.m.FeatureLag.WithLabelValues(name).Set(float64(max(0, p.Sequencer.Head-oldest)) / 1e6)
 	}
 }
 
@@ -282,6 +391,9 @@ func (w *watch) scrapeModels(t *trainer.Trigger, board *serving.Board) {
 		}
 		w.raise(w.m.Drift, sc.Drifts, "drift", name, "adwin", "drift")
 		w.m.StateBytes.WithLabelValues(name).Set(float64(sc.Bytes))
+		if sc.Window > 0 {
+			w.m.RecentLoss.WithLabelValues(name).Set(sc.Loss)
+		}
 		for _, v := range sc.Values {
 			if !math.IsNaN(v.Value) {
 				w.m.Loss.WithLabelValues(name, v.Name).Set(v.Value)

@@ -28,6 +28,8 @@ import (
 type ServiceOptions struct {
 	Features, Trainer, Serve bool
 	Groups                   bool // several processes share the roles
+	// Monitor is the address of metrics and probes of a process without Serve, whose HTTP port has them; empty: none.
+	Monitor string
 	// DataDir keeps the embedded broker's logs; empty: in memory.
 	DataDir string
 	// KafkaPort and RedisPort are ports of the embedded servers; 0: free ones.
@@ -80,6 +82,12 @@ func (s *Service) open(ctx context.Context) error {
 			return err
 		}
 		if s.HTTP, err = listen(p.Serving.HTTP, "serving.http"); err != nil {
+			return err
+		}
+	}
+	if !s.o.Serve && s.o.Monitor != "" {
+		var err error
+		if s.HTTP, err = listen(s.o.Monitor, "--http"); err != nil {
 			return err
 		}
 	}
@@ -175,6 +183,9 @@ func (s *Service) connect(p *project.Project) error {
 	return nil
 }
 
+// Watched reports whether the HTTP port has metrics and probes alone.
+func (s *Service) Watched() bool { return !s.o.Serve && s.HTTP != nil }
+
 // Run runs the roles until ctx ends or one fails for good.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -184,6 +195,11 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.App.Serve(ctx, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Page: s.o.Page,
 				Config: servingConfig(&s.prog.Project.Serving), Build: s.o.Build, Logger: s.o.Logger})
 		})
+	}
+	if !s.o.Serve && s.HTTP != nil {
+		c := servingConfig(&s.prog.Project.Serving)
+		m := serving.Monitor{Metrics: s.Metrics, Waiting: s.App.Trouble, TLS: c.TLS, Insecure: c.Insecure || len(c.Tokens) > 0, Logger: s.o.Logger}
+		g.Go(func() error { return m.Run(ctx, s.HTTP) })
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

@@ -171,6 +171,13 @@ func (s *started) checkMetrics(t *testing.T, examples, labels float64) {
 	}{
 		{"freshet_events_total", `source="scheduled"`, examples, examples},
 		{"freshet_source_lag_records", `source="scheduled"`, 0, 0},
+		{"freshet_project_info", `clock="events"`, 1, 1},
+		{"freshet_build_info", `build="test"`, 1, 1},
+		{"freshet_role", `project="flights"`, 3, 3},
+		{"freshet_serving_ready", "", 1, 1},
+		{"freshet_recent_loss", `model="late"`, 0.01, 1},
+		{"freshet_feature_head_timestamp_seconds", `entity="origin"`, 1.35e9, 1.4e9},
+		{"freshet_sequencer_queued_records", "", 0, 0},
 		{"freshet_head_timestamp_seconds", "", 1.35e9, 1.4e9},
 		{"freshet_watermark_timestamp_seconds", "", 1.35e9, 1.4e9},
 		{"freshet_skewed_examples_ratio", `source="scheduled"`, 0, 0.01},
@@ -197,7 +204,7 @@ func (s *started) checkMetrics(t *testing.T, examples, labels float64) {
 			t.Errorf("%s{%s} = %v, want %v to %v", c.name, c.labels, v, c.least, c.most)
 		}
 	}
-	if v := metric(text, "freshet_stage_restarts_total"); !math.IsNaN(v) {
+	if v := metric(text, "freshet_stage_restarts_total"); v != 0 {
 		t.Errorf("%v stages were started again", v)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 	"github.com/freshet-ml/freshet/serving"
 	"github.com/freshet-ml/freshet/trainer"
+	"github.com/freshet-ml/freshet/trainer/run"
 )
 
 func TestPredictionRecord(t *testing.T) {
@@ -210,16 +211,59 @@ func TestProbes(t *testing.T) {
 }
 
 func TestSessionsAreCounted(t *testing.T) {
-	prog := &watch{m: metrics.New()}
+	prog := newWatch(metrics.New(), &program.Program{Project: &project.Project{}, Program: &trainer.Program{}}, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	_ = prog.session(ctx, "units", "0", func() error { return context.DeadlineExceeded })
-	stop()
-	_ = prog.session(ctx, "units", "0", func() error { return ctx.Err() })
 	got := exposition(t, prog.m)
 	for _, line := range []string{`freshet_stage_restarts_total{class="retriable",of="0",stage="units"} 1`, `freshet_stage_running{of="0",stage="units"} 0`} {
 		if !strings.Contains(got, line) {
 			t.Errorf("no %s in\n%s", line, got)
 		}
+	}
+	if why := prog.waiting(); len(why) != 1 || !strings.Contains(why[0], "units 0") {
+		t.Errorf("waits for %v", why)
+	}
+	_ = prog.session(ctx, "units", "0", func() error { // run again, and then told to stop
+		if got := exposition(t, prog.m); !strings.Contains(got, `freshet_stage_running{of="0",stage="units"} 1`) || len(prog.waiting()) > 0 {
+			t.Error("a stage that runs again is not told")
+		}
+		stop()
+		return ctx.Err()
+	})
+	for len(prog.waiting()) > 0 { // what follows the end of a context does so in a goroutine
+		runtime.Gosched()
+	}
+	if got := exposition(t, prog.m); strings.Contains(got, "freshet_stage_running{") || !strings.Contains(got, `restarts_total{class="retriable",of="0",stage="units"} 1`) {
+		t.Errorf("told of a stage that another process runs:\n%s", got)
+	}
+}
+
+// TestLagOfALogThatAnotherProcessWrites: a process that only trains, or whose sequencer stands by, knows the ends of the
+// logs from the broker; a stage that it does not run has no lag here.
+func TestLagOfALogThatAnotherProcessWrites(t *testing.T) {
+	trigger := &trainer.Trigger{Name: "a"}
+	w := newWatch(nil, &program.Program{Project: &project.Project{}, Program: &trainer.Program{Sources: features.PlainSources(), Triggers: []*trainer.Trigger{trigger}}}, 2)
+	topics := &Topics{Events: "p.events", Logs: map[string]string{"a": "p.a.log"}}
+	w.begin("joiner", "a")
+	w.begin("units", "1")
+	w.reached("p.events", 100)
+	w.reached("p.events", 90) // an older answer
+	w.reached("p.a.log", 50)
+	p := Progress{Units: map[int32]worker.UnitsProgress{0: {Items: 10}, 1: {Items: 70}}, Joiners: map[string]run.JoinerProgress{"a": {Items: 60}}, Learners: map[string]uint64{"a": 20}}
+	w.scrape(p, topics, nil)
+	got := exposition(t, w.m)
+	for _, line := range []string{`freshet_stage_lag_records{of="a",stage="joiner"} 40`, `freshet_stage_lag_records{of="1",stage="units"} 30`} {
+		if !strings.Contains(got, line) {
+			t.Errorf("no %s in the metrics", line)
+		}
+	}
+	if n := strings.Count(got, "freshet_stage_lag_records{"); n != 2 || strings.Contains(got, "freshet_head_timestamp_seconds") {
+		t.Errorf("%d stages have lag, of two that run; or a head without a sequencer:\n%s", n, got)
+	}
+	w.begin("follower", "a")
+	w.scrape(p, topics, nil)
+	if got := exposition(t, w.m); !strings.Contains(got, `freshet_stage_lag_records{of="a",stage="follower"} 30`) {
+		t.Error("the follower's lag is not told")
 	}
 }
 
@@ -261,8 +305,9 @@ func TestWhatTheSequencerTakesIsCounted(t *testing.T) {
 	if st.Sources[2].Late != 0 {
 		t.Errorf("source %v", st.Sources[2])
 	}
-	w.scrape(Progress{}, Roles{Features: true}, nil)
-	w.scrape(Progress{}, Roles{Features: true}, nil) // totals are not added twice
+	w.begin("sequencer", "")
+	w.scrape(Progress{}, &Topics{}, nil)
+	w.scrape(Progress{}, &Topics{}, nil) // totals are not added twice
 	got := exposition(t, w.m)
 	for _, line := range []string{`freshet_events_total{source="a"} 3`, `freshet_events_late_total{source="a"} 2`,
 		`freshet_events_refused_total{reason="late",source="b"} 1`, `freshet_skewed_examples_ratio{source="a"} 0.3333`, `freshet_source_lag_records{source="a"} 7`} {

@@ -16,6 +16,7 @@ type Sequencing struct {
 	Late        *prometheus.CounterVec
 	DeadLetters *prometheus.CounterVec
 	SourceLag   *prometheus.GaugeVec
+	Queued      *prometheus.GaugeVec
 	Head        *prometheus.GaugeVec
 	Watermark   *prometheus.GaugeVec
 	Skewed      *prometheus.GaugeVec
@@ -27,6 +28,7 @@ func (s *Sequencing) define(a *area) {
 	s.Late = a.counter("freshet_events_late_total", "Accepted events behind the watermark.", "source")
 	s.DeadLetters = a.counter("freshet_dead_letters_total", "Records written to the dead-letter topic.", "source")
 	s.SourceLag = a.gauge("freshet_source_lag_records", "Records of the source topic that are not yet in the order.", "source")
+	s.Queued = a.gauge("freshet_sequencer_queued_records", "Records that were read and wait for their turn in the order.")
 	s.Head = a.gauge("freshet_head_timestamp_seconds", "Newest event time of the order, seconds since 1970.")
 	s.Watermark = a.gauge("freshet_watermark_timestamp_seconds", "Event time before which events are late, seconds since 1970.")
 	s.Skewed = a.gauge("freshet_skewed_examples_ratio", "Share of the newest examples that came more than max_skew behind the head and are not learned, 0 to 1.", "source")
@@ -34,18 +36,20 @@ func (s *Sequencing) define(a *area) {
 
 // Units is what feature units set.
 type Units struct {
-	FeatureLag *prometheus.GaugeVec
-	Freshness  *prometheus.HistogramVec
-	Commit     *prometheus.HistogramVec
-	CommitSize *prometheus.HistogramVec
-	NotFinite  *prometheus.CounterVec
-	LeftOut    *prometheus.CounterVec
-	CapHits    *prometheus.CounterVec
-	Cached     *prometheus.GaugeVec
+	FeatureLag  *prometheus.GaugeVec
+	FeatureHead *prometheus.GaugeVec
+	Freshness   *prometheus.HistogramVec
+	Commit      *prometheus.HistogramVec
+	CommitSize  *prometheus.HistogramVec
+	NotFinite   *prometheus.CounterVec
+	LeftOut     *prometheus.CounterVec
+	CapHits     *prometheus.CounterVec
+	Cached      *prometheus.GaugeVec
 }
 
 func (u *Units) define(a *area) {
-	u.FeatureLag = a.gauge("freshet_feature_lag_seconds", "Event time between the head of the order and the newest committed state.", "entity")
+	u.FeatureLag = a.gauge("freshet_feature_lag_seconds", "Event time between the head of the order and the state that lags most; in a process that runs both the sequencer and units.", "entity")
+	u.FeatureHead = a.gauge("freshet_feature_head_timestamp_seconds", "Newest event time that the states are committed up to, of the partition here that lags most, seconds since 1970.", "entity")
 	u.Freshness = a.histogram("freshet_feature_freshness_seconds", "Time from the sequencer taking a record to the commit of all its effects, sampled.", fast)
 	u.Commit = a.histogram("freshet_commit_duration_seconds", "Duration of one commit of states and positions, which the partitions of a worker share, the wait for their parts included.", fast, "partition")
 	u.CommitSize = a.histogram("freshet_commit_entities", "Entities in one commit, which the partitions of a worker share.", prometheus.ExponentialBuckets(1, 2, 11), "partition")
@@ -78,6 +82,7 @@ func (j *Joining) define(a *area) {
 type Learning struct {
 	Learned          *prometheus.CounterVec
 	Loss             *prometheus.GaugeVec
+	RecentLoss       *prometheus.GaugeVec
 	Drift            *prometheus.CounterVec
 	FeatureDrift     *prometheus.GaugeVec
 	FeatureThreshold *prometheus.GaugeVec
@@ -93,6 +98,7 @@ type Learning struct {
 func (l *Learning) define(a *area) {
 	l.Learned = a.counter("freshet_learn_events_total", "Labels that a model has learned.", "model")
 	l.Loss = a.gauge("freshet_prequential_loss", "Score so far of answers given before their label was learned, by metric.", "model", "metric")
+	l.RecentLoss = a.gauge("freshet_recent_loss", "Mean loss since the last change that the drift detector saw: log-loss of classifiers, absolute error of the rest.", "model")
 	l.Drift = a.counter("freshet_drift_events_total", "Changes of the loss that a detector has seen; level is drift.", "model", "detector", "level")
 	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by statistic; the features that drifted most.", "trigger", "feature", "stat")
 	l.FeatureThreshold = a.gauge("freshet_feature_drift_threshold", "Distance above which a feature counts as drifted, given the sample sizes.", "trigger", "feature", "stat")
@@ -124,6 +130,8 @@ type Serving struct {
 	TrainedUntil *prometheus.GaugeVec
 	Version      *prometheus.GaugeVec
 	Held         *prometheus.GaugeVec
+	Stale        *prometheus.GaugeVec
+	Ready        *prometheus.GaugeVec
 	Info         *prometheus.GaugeVec
 }
 
@@ -145,6 +153,8 @@ func (s *Serving) define(a *area) {
 	s.TrainedUntil = a.gauge("freshet_model_trained_until_timestamp_seconds", "Newest event time of a label that the served version has learned, seconds since 1970.", "model")
 	s.Version = a.gauge("freshet_model_version", "Version served: ordinal in the example log.", "model")
 	s.Held = a.gauge("freshet_model_held", "1 while the publish guard holds the last good version.", "model")
+	s.Stale = a.gauge("freshet_model_stale", "1 while answers are marked stale, since the model has learned nothing for max_age.", "model")
+	s.Ready = a.gauge("freshet_serving_ready", "1 while /readyz says ready, else 0.")
 	s.Info = a.gauge("freshet_model_info", "1; the labels describe the model.", "model", "of", "task", "pipeline")
 }
 
@@ -156,7 +166,20 @@ type Stages struct {
 }
 
 func (s *Stages) define(a *area) {
-	s.Lag = a.gauge("freshet_stage_lag_records", "Records that a stage has still to read.", "stage", "of")
-	s.Running = a.gauge("freshet_stage_running", "1 while the stage runs, 0 while it waits to try again.", "stage", "of")
+	s.Lag = a.gauge("freshet_stage_lag_records", "Items of its log that a stage has still to read, of the stages that run in this process; the end of a log that another process writes is looked at every 5 s.", "stage", "of")
+	s.Running = a.gauge("freshet_stage_running", "1 while the stage runs, 0 while it waits to try again; absent in a process that does not own it.", "stage", "of")
 	s.Restarts = a.counter("freshet_stage_restarts_total", "Times that a stage was ended other than by a stop, by class of the error: final, retriable or none.", "stage", "of", "class")
+}
+
+// Process is what every process sets, whatever its roles.
+type Process struct {
+	Build   *prometheus.GaugeVec
+	Project *prometheus.GaugeVec
+	Role    *prometheus.GaugeVec
+}
+
+func (p *Process) define(a *area) {
+	p.Build = a.gauge("freshet_build_info", "1; the label is what the process was built from.", "build")
+	p.Project = a.gauge("freshet_project_info", "1; the labels describe the compiled project: its generation and its clock, wall or events.", "generation", "clock")
+	p.Role = a.gauge("freshet_role", "1 for each role of the process: features, trainer, serve.", "role")
 }

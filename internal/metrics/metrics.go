@@ -2,12 +2,14 @@
 // and help texts agree and docs/reference/metrics.md is generated from them. Stages are handed a
 // *Metrics and set what is theirs; the HTTP server exposes the registry.
 //
-// Names are freshet_<area>_<noun>_<unit> in base units. Nothing is labelled by entity, id or request.
+// Names are freshet_<area>_<noun>_<unit> in base units. Nothing is labelled by entity, id or request. Every
+// sample carries the project, so that one Prometheus can watch several.
 package metrics
 
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -34,11 +36,13 @@ type Metrics struct {
 	Joining
 	Learning
 	Stages
+	Process
 
 	registry *prometheus.Registry
 	defs     []Def
 	mu       sync.Mutex
 	hooks    []func()
+	project  string
 }
 
 // New returns a fresh set of metrics in a registry of its own, with those of the Go runtime and the
@@ -52,6 +56,7 @@ func New() *Metrics {
 	m.Learning.define(&area{m: m, name: "learners"})
 	m.Serving.define(&area{m: m, name: "serving"})
 	m.Stages.define(&area{m: m, name: "all stages"})
+	m.Process.define(&area{m: m, name: "every process"})
 	return m
 }
 
@@ -65,15 +70,39 @@ func (m *Metrics) OnScrape(f func()) {
 	m.hooks = append(m.hooks, f)
 }
 
+// Name gives every sample the label project. Empty: none.
+func (m *Metrics) Name(project string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.project = project
+}
+
 // Gather collects all metrics; it makes Metrics a prometheus.Gatherer.
 func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 	m.mu.Lock()
-	hooks := m.hooks
+	hooks, project := m.hooks, m.project
 	m.mu.Unlock()
 	for _, f := range hooks {
 		f()
 	}
-	return m.registry.Gather()
+	families, err := m.registry.Gather()
+	if project != "" {
+		for _, f := range families {
+			for _, sample := range f.GetMetric() {
+				sample.Label = with(sample.GetLabel(), "project", project)
+			}
+		}
+	}
+	return families, err
+}
+
+// with returns a copy of sorted labels with one more; the registry's own may be shared between scrapes.
+func with(labels []*dto.LabelPair, name, value string) []*dto.LabelPair {
+	at, there := slices.BinarySearchFunc(labels, name, func(l *dto.LabelPair, name string) int { return strings.Compare(l.GetName(), name) })
+	if there {
+		return labels
+	}
+	return slices.Insert(slices.Clip(slices.Clone(labels)), at, &dto.LabelPair{Name: &name, Value: &value})
 }
 
 // Defs returns the documentation of every metric, in the order of the flow.
@@ -112,6 +141,9 @@ func (a *area) histogram(name, help string, buckets []float64, labels ...string)
 func Markdown(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("# Metrics\n\nServed at `/metrics` of the HTTP port. Generated from `internal/metrics`; do not edit.\n\n")
+	b.WriteString("Every sample has the label `project`, the name in the project file. Nothing is labelled by entity, id or request: the number of\n" +
+		"series follows from the project (sources, entity types, triggers, models, the 20 features that drifted most) and the partitions.\n" +
+		"Which process exports what follows from its roles; rules that add up over processes are in `deploy/prometheus`.\n\n")
 	b.WriteString("gRPC calls are counted under the usual names `grpc_server_handled_total`, `grpc_server_handling_seconds`,\n" +
 		"`grpc_server_started_total`; the Go runtime and the process under `go_*` and `process_*`.\n")
 	last := ""

@@ -4,8 +4,11 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	dto "github.com/prometheus/client_model/go"
 )
 
 func TestNamesFollowTheRules(t *testing.T) {
@@ -22,7 +25,7 @@ func TestNamesFollowTheRules(t *testing.T) {
 		}
 		for _, l := range d.Labels {
 			switch l {
-			case "id", "key", "request", "prediction", "user":
+			case "id", "key", "request", "prediction", "user", "project":
 				t.Errorf("%s: label %s is not bounded", d.Name, l)
 			}
 		}
@@ -54,6 +57,33 @@ func TestHooksRunBeforeCollection(t *testing.T) {
 		}
 	}
 	t.Fatal("the hook's value was not collected")
+}
+
+func TestEverySampleNamesItsProject(t *testing.T) {
+	m := New()
+	m.Name("shop")
+	m.Version.WithLabelValues("late").Set(7)
+	m.Loss.WithLabelValues("late", "roc_auc").Set(.8) // metric and model come before project
+	m.Refused.WithLabelValues("orders", "late").Inc() // reason and source after it
+	for range 2 {                                     // a second scrape must not add it again
+		families, err := m.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, s := range f.GetMetric() {
+				n := 0
+				for _, l := range s.GetLabel() {
+					if l.GetName() == "project" && l.GetValue() == "shop" {
+						n++
+					}
+				}
+				if n != 1 || !slices.IsSortedFunc(s.GetLabel(), func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) }) {
+					t.Errorf("%s: labels %v", f.GetName(), s.GetLabel())
+				}
+			}
+		}
+	}
 }
 
 //go:generate go test . -run ^TestReferenceIsFresh$ -update
