@@ -19,6 +19,7 @@ type shard struct {
 	feed     *feed
 	index    int
 	in       chan *batch
+	sender   *stage.Sender // of all outputs
 	outputs  []*output
 	hashes   []*hash
 	pos      frame.Position // of events: items before it are folded

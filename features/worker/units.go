@@ -74,10 +74,15 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 			for _, out := range s.outputs {
 				out.w.Close()
 			}
+			s.sender.Close()
 		}
 	}()
 	for i := range min(o.Workers, len(partitions)) {
-		f.shards = append(f.shards, &shard{o: &o, feed: f, index: i, in: make(chan *batch, 2), committed: time.Now()})
+		sender, err := stage.OpenSender(o.Transport, len(partitions))
+		if err != nil {
+			return err
+		}
+		f.shards = append(f.shards, &shard{o: &o, feed: f, index: i, in: make(chan *batch, 2), sender: sender, committed: time.Now()})
 	}
 	for i, p := range partitions {
 		if err := f.shards[i%len(f.shards)].openPartition(ctx, p); err != nil {
@@ -148,7 +153,7 @@ func (s *shard) openPartition(ctx context.Context, partition int32) error {
 			s.feed.at[place{e, b}] = &shardUnit{shard: s.index, hash: h}
 		}
 	}
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation})
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation, Sender: s.sender})
 	if err != nil {
 		return err
 	}

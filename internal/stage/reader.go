@@ -35,7 +35,7 @@ func (c *Counted) At(i int) frame.Position {
 // Reader yields the counted frames of one partition in order. One goroutine uses it; kgo fetches
 // ahead in the background, at most Transport.FetchBytes.
 type Reader struct {
-	cl      *kgo.Client
+	src     source
 	name    string
 	judge   frame.Judge
 	skip    int
@@ -61,11 +61,8 @@ func OpenReader(ctx context.Context, t Transport, topic string, partition int32,
 		return nil, err
 	}
 	name := fmt.Sprintf("%s/%d", topic, partition)
-	switch {
-	case from.Offset < first:
-		return nil, fmt.Errorf("read %s from offset %d: the log begins at %d: %w", name, from.Offset, first, ErrPassed)
-	case from.Offset > end:
-		return nil, fmt.Errorf("read %s from offset %d: the log ends at %d: %w", name, from.Offset, end, frame.ErrDiverged)
+	if err := within(name, from.Offset, first, end); err != nil {
+		return nil, err
 	}
 	cl, err := t.Client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
 		topic: {partition: kgo.NewOffset().At(from.Offset)},
@@ -73,11 +70,38 @@ func OpenReader(ctx context.Context, t Transport, topic string, partition int32,
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{cl: cl, name: name, judge: frame.NewJudge(from), skip: int(from.Index)}, nil
+	return newReader(ownClient{cl}, name, from), nil
 }
 
-// Close ends the client; frames that were handed out stay valid.
-func (r *Reader) Close() { r.cl.Close() }
+// within checks that a log holds the offset to start from.
+func within(name string, from, first, end int64) error {
+	switch {
+	case from < first:
+		return fmt.Errorf("read %s from offset %d: the log begins at %d: %w", name, from, first, ErrPassed)
+	case from > end:
+		return fmt.Errorf("read %s from offset %d: the log ends at %d: %w", name, from, end, frame.ErrDiverged)
+	}
+	return nil
+}
+
+func newReader(src source, name string, from frame.Position) *Reader {
+	return &Reader{src: src, name: name, judge: frame.NewJudge(from), skip: int(from.Index)}
+}
+
+// source is where the records of one partition come from: a client of its own, or a lane of Lanes.
+type source interface {
+	// poll waits for records. Once ctx has ended it returns what is there, perhaps nothing.
+	poll(ctx context.Context) ([]*kgo.Record, error)
+	close()
+}
+
+type ownClient struct{ cl *kgo.Client }
+
+func (c ownClient) poll(ctx context.Context) ([]*kgo.Record, error) { return poll(ctx, c.cl, pollRecords) }
+func (c ownClient) close()                                          { c.cl.Close() }
+
+// Close ends a client of its own; frames that were handed out stay valid.
+func (r *Reader) Close() { r.src.close() }
 
 // Next waits for the next counted frame. An error other than the context's ends the reader: Final says
 // whether opening it anew can help.
@@ -87,7 +111,7 @@ func (r *Reader) Next(ctx context.Context) (*Counted, error) {
 		if c != nil || err != nil {
 			return c, err
 		}
-		if r.pending, err = poll(ctx, r.cl, pollRecords); err != nil {
+		if r.pending, err = r.src.poll(ctx); err != nil {
 			return nil, err
 		}
 		if len(r.pending) == 0 && ctx.Err() != nil {
@@ -103,7 +127,7 @@ func (r *Reader) TryNext() (*Counted, error) {
 		if c != nil || err != nil {
 			return c, err
 		}
-		if r.pending, err = poll(done, r.cl, pollRecords); err != nil || len(r.pending) == 0 {
+		if r.pending, err = r.src.poll(done); err != nil || len(r.pending) == 0 {
 			return nil, err
 		}
 	}

@@ -24,7 +24,27 @@ type WriterOptions struct {
 	FullEvery int
 	// InFlight bounds the frames that are sent and not known to count, 32 when 0: at most 16 MB.
 	InFlight int
+	// Sender sends the frames; nil: a client of its own.
+	Sender *Sender
 }
+
+// Sender is a producing client that several writers share: frames that they send at the same time, to leaders on the
+// same broker, go in one request.
+type Sender struct{ cl *kgo.Client }
+
+// OpenSender opens a client for so many writers with the default InFlight. Close it after them.
+func OpenSender(t Transport, writers int) (*Sender, error) {
+	// One request at a time: what comes while it is under way goes together in the next.
+	cl, err := t.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(writers*defaultInFlight+1),
+		kgo.MaxProduceRequestsInflightPerBroker(1))
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{cl}, nil
+}
+
+// Close drops what is not sent yet.
+func (s *Sender) Close() { s.cl.Close() }
 
 const (
 	defaultFullEvery = 64
@@ -85,13 +105,17 @@ func OpenWriter(ctx context.Context, t Transport, o WriterOptions) (*Writer, *fr
 		log.Close()
 		return nil, nil, fmt.Errorf("tail of %s/%d: %w", o.Topic, o.Partition, err)
 	}
-	cl, err := t.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(o.InFlight+1))
-	if err != nil {
-		log.Close()
-		return nil, nil, err
+	sender := o.Sender
+	if sender == nil {
+		cl, err := t.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(o.InFlight+1))
+		if err != nil {
+			log.Close()
+			return nil, nil, err
+		}
+		sender = &Sender{cl}
 	}
 	w := &Writer{
-		o: o, cl: cl, log: log,
+		o: o, cl: sender.cl, log: log,
 		slots: make(chan struct{}, o.InFlight), acks: make(chan ack, o.InFlight),
 		chain:   frame.NewChain(nonce, &tail, o.Shard, o.Generation, o.FullEvery),
 		ledger:  frame.NewLedger(nonce, &tail),
@@ -233,12 +257,14 @@ func (w *Writer) Drain(ctx context.Context) error { return w.WaitCounted(ctx, w.
 
 var errClosed = errors.New("writer is closed")
 
-// Close ends the session and its clients. What is under way may still reach the log and count: only
+// Close ends the session and the clients of its own. What is under way may still reach the log and count: only
 // Drain tells.
 func (w *Writer) Close() {
 	_ = w.end(errClosed)
 	w.cancel()
-	w.cl.Close()
+	if w.o.Sender == nil {
+		w.cl.Close()
+	}
 	w.loop.Wait()
 	w.log.Close()
 }

@@ -78,12 +78,16 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		return err
 	}
 	j.parts = make([]*partQueue, o.Partitions)
-	for _, p := range awaited(&o) {
-		q, err := openParts(ctx, &wg, o.Transport, o.Parts, p, j.start(partsInput(int(p))), func(err error) { cancel(err) })
+	if list := awaited(&o); len(list) > 0 {
+		from := make(map[int32]frame.Position, len(list))
+		for _, p := range list {
+			from[p] = j.start(partsInput(int(p)))
+		}
+		lanes, err := openParts(ctx, o.Transport, o.Parts, from, j.parts, func(err error) { cancel(err) })
 		if err != nil {
 			return err
 		}
-		j.parts[p] = q
+		defer lanes.Close()
 	}
 	j.events = j.start(eventsInput)
 	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, j.events)

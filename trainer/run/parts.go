@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/internal/frame"
@@ -14,14 +13,10 @@ import (
 // must have written. Nothing mends it but a rebuild.
 var ErrLostPart = fmt.Errorf("lost part of a vector: %w", frame.ErrDiverged)
 
-// partBuffer is how many frames of parts each partition holds ahead of the joiner.
-const partBuffer = 16
-
 // partQueue is one parts partition as the joiner consumes it.
 type partQueue struct {
 	partition int32
-	frames    chan *stage.Counted
-	fail      func(error)
+	r         *stage.Reader
 	cur       *stage.Counted
 	it        frame.Iterator
 	index     int
@@ -30,29 +25,17 @@ type partQueue struct {
 	pos       frame.Position
 }
 
-// openParts starts reading one parts partition; the goroutine ends with ctx. fail is told of its error.
-func openParts(ctx context.Context, wg *sync.WaitGroup, t stage.Transport, topic string, partition int32, from frame.Position, fail func(error)) (*partQueue, error) {
-	r, err := stage.OpenReader(ctx, t, topic, partition, from)
+// openParts starts reading the parts partitions from positions, with one client; fail is told of the error that ends it.
+// The queues are by partition.
+func openParts(ctx context.Context, t stage.Transport, topic string, from map[int32]frame.Position, queues []*partQueue, fail func(error)) (*stage.Lanes, error) {
+	lanes, err := stage.OpenLanes(ctx, t, topic, from, fail)
 	if err != nil {
 		return nil, err
 	}
-	q := &partQueue{partition: partition, frames: make(chan *stage.Counted, partBuffer), fail: fail, pos: from}
-	wg.Go(func() {
-		defer r.Close()
-		for {
-			c, err := r.Next(ctx)
-			if err != nil {
-				fail(err)
-				return
-			}
-			select {
-			case q.frames <- c:
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	return q, nil
+	for p, pos := range from {
+		queues[p] = &partQueue{partition: p, r: lanes.Reader(p, pos), pos: pos}
+	}
+	return lanes, nil
 }
 
 // peek makes q.part the next part. Without wait it returns false when none has been read yet.
@@ -68,19 +51,17 @@ func (q *partQueue) peek(ctx context.Context, wait bool) (bool, error) {
 		if q.cur != nil {
 			q.pos, q.cur = q.cur.At(q.cur.Count), nil
 		}
-		if !wait {
-			select {
-			case q.cur = <-q.frames:
-			default:
+		next, err := q.r.TryNext()
+		if next == nil && err == nil {
+			if !wait {
 				return false, nil
 			}
-		} else {
-			select {
-			case q.cur = <-q.frames:
-			case <-ctx.Done():
-				return false, context.Cause(ctx)
-			}
+			next, err = q.r.Next(ctx)
 		}
+		if err != nil {
+			return false, err
+		}
+		q.cur = next
 		q.it, q.index = q.cur.Each(), q.cur.Skip
 		q.it.Skip(q.cur.Skip)
 	}
