@@ -66,6 +66,9 @@ const (
 	// fetchWait bounds a fetch that finds nothing. A partition that is resumed is asked for with the next fetch only: with
 	// kgo's five seconds a backlog lay that long while the other partitions were quiet.
 	fetchWait   = 50 * time.Millisecond
+	// pollEvery is the least time between two polls that found something. Whatever comes meanwhile shares a fetch and a
+	// frame, and each frame costs every stage behind it a round.
+	pollEvery   = 3 * time.Millisecond
 	frameTarget = 128 << 10 // bytes of items after which a frame is sent although more are there
 	tickEvery   = 20 * time.Millisecond
 	waitingFor  = 10 * time.Second // after which the partitions that are waited for are named
@@ -269,18 +272,26 @@ func (s *sequencing) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	fetches := make(chan kgo.Fetches)
-	polled := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(polled)
+		defer close(done)
+		pause := time.NewTimer(0)
+		defer pause.Stop()
 		for ctx.Err() == nil {
 			f := s.cl.PollRecords(ctx, pollLimit)
+			polled := time.Now()
 			select {
 			case fetches <- f:
 			case <-ctx.Done():
 			}
+			pause.Reset(pollEvery - time.Since(polled))
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+			}
 		}
 	}()
-	defer func() { cancel(); <-polled }()
+	defer func() { cancel(); <-done }()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
