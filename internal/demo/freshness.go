@@ -95,8 +95,12 @@ func (f *freshness) settle(list []waiting, seq uint64, now time.Time, into *[]fl
 	defer f.mu.Unlock()
 	keep := list[:0]
 	for _, w := range list {
+		if w.seq >= seq {
+			keep = append(keep, w)
+			continue
+		}
 		at, acked := f.acks[w.id]
-		if w.seq >= seq || !acked {
+		if !acked {
 			keep = append(keep, w)
 			continue
 		}

@@ -59,6 +59,7 @@ type Options struct {
 const (
 	markEvery   = 5 * time.Millisecond
 	markRecords = 1000
+	early       = time.Millisecond // a record may go by so much, so that a few share a request and a wake-up
 	drain       = 10 * time.Second
 	buffered    = 50_000 // records that wait for the broker; beyond, Run waits for it
 )
@@ -67,7 +68,9 @@ const (
 // ends it stops reading, waits for what is under way at most 10 s, and returns context.Cause: what it
 // wrote stays a valid beginning. Errors name the topic, or are the stream's own.
 func Run(ctx context.Context, o Options) (Progress, error) {
-	cl, err := o.Transport.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(buffered))
+	// One request at a time: what comes while it is under way, marks for all topics at once, goes together in the next.
+	cl, err := o.Transport.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(buffered),
+		kgo.MaxProduceRequestsInflightPerBroker(1))
 	if err != nil {
 		return Progress{Time: features.NoTime}, err
 	}
@@ -158,7 +161,7 @@ func (r *run) due() bool {
 func (r *run) wait(ctx context.Context, until time.Time, t int64) error {
 	for {
 		left := time.Until(until)
-		if until.IsZero() || left <= 0 {
+		if until.IsZero() || left <= early {
 			return nil
 		}
 		if r.due() {
