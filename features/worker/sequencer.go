@@ -65,7 +65,7 @@ const (
 	pollLimit   = 10000
 	// fetchWait bounds a fetch that finds nothing. A partition that is resumed is asked for with the next fetch only: with
 	// kgo's five seconds a backlog lay that long while the other partitions were quiet.
-	fetchWait   = 50 * time.Millisecond
+	fetchWait = 50 * time.Millisecond
 	// pollEvery is the least time between two polls that found something. Whatever comes meanwhile shares a fetch and a
 	// frame, and each frame costs every stage behind it a round.
 	pollEvery   = 3 * time.Millisecond

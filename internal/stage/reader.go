@@ -97,8 +97,10 @@ type source interface {
 
 type ownClient struct{ cl *kgo.Client }
 
-func (c ownClient) poll(ctx context.Context) ([]*kgo.Record, error) { return poll(ctx, c.cl, pollRecords) }
-func (c ownClient) close()                                          { c.cl.Close() }
+func (c ownClient) poll(ctx context.Context) ([]*kgo.Record, error) {
+	return poll(ctx, c.cl, pollRecords)
+}
+func (c ownClient) close() { c.cl.Close() }
 
 // Close ends a client of its own; frames that were handed out stay valid.
 func (r *Reader) Close() { r.src.close() }
