@@ -37,7 +37,12 @@ type recordID struct {
 type waiting struct {
 	seq uint64
 	id  recordID
+	at  time.Time // since when it waits
 }
+
+// ackWithin is how long after its record was ordered an acknowledgement is waited for. Records that were acknowledged
+// before the measurement began have none.
+const ackWithin = time.Second
 
 func newFreshness() *freshness {
 	return &freshness{commits: make(chan struct{}, 1), publication: make(chan struct{}, 1), acks: map[recordID]time.Time{}, ids: map[uint64]recordID{}}
@@ -73,7 +78,7 @@ func (f *freshness) taken(it *features.Item) {
 	defer f.mu.Unlock()
 	id := recordID{it.Source, int(it.Partition), it.Offset}
 	f.ids[it.Seq] = id
-	f.events = append(f.events, waiting{it.Seq, id})
+	f.events = append(f.events, waiting{it.Seq, id, time.Now()})
 	f.left++
 }
 
@@ -84,7 +89,7 @@ func (f *freshness) folded(e *fold.Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if id, ok := f.ids[e.Event]; ok {
-		f.labels = append(f.labels, waiting{e.Seq, id})
+		f.labels = append(f.labels, waiting{e.Seq, id, time.Now()})
 		f.left++
 	}
 }
@@ -100,8 +105,12 @@ func (f *freshness) settle(list []waiting, seq uint64, now time.Time, into *[]fl
 			continue
 		}
 		at, acked := f.acks[w.id]
-		if !acked {
+		switch {
+		case !acked && now.Sub(w.at) < ackWithin:
 			keep = append(keep, w)
+			continue
+		case !acked:
+			f.left--
 			continue
 		}
 		*into = append(*into, max(0, now.Sub(at).Seconds()*1000))
