@@ -19,18 +19,7 @@ func (s *Set) Merge(o *Set) {
 		s.reliability.right[i] += o.reliability.right[i]
 		s.reliability.weight[i] += o.reliability.weight[i]
 	}
-	for p, page := range o.scores.pages {
-		if page == nil {
-			continue
-		}
-		for i, bin := range page {
-			if bin.pos > 0 || bin.neg > 0 {
-				to := s.scores.at(p<<pageBits | i)
-				to.pos += bin.pos
-				to.neg += bin.neg
-			}
-		}
-	}
+	s.scores.merge(&o.scores)
 	s.errors.merge(&o.errors)
 }
 

@@ -24,7 +24,8 @@ func (m Month) String() string {
 	return time.Date(int(m)/12, time.Month(int(m)%12+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01")
 }
 
-// Period is the scores of one calendar month.
+// Period is the scores of one calendar month. Its bins of scores are four times as wide as those of a Set from New: many
+// months are kept, and what a month has of errors by chance is far above what the width adds to its AUC.
 type Period struct {
 	Month Month
 	*Set
@@ -50,6 +51,12 @@ func NewPeriods(task models.Task, classes, limit int) *Periods {
 	}
 	New(task, classes) // refuses what no set can be made for
 	return &Periods{task: task, classes: classes, limit: limit, from: 1}
+}
+
+func newCoarse(task models.Task, classes int) *Set {
+	s := New(task, classes)
+	s.scores.shift = coarse
+	return s
 }
 
 // Add scores one answer in the month of its event time t (µs). When a month beyond the bound begins,
@@ -85,7 +92,7 @@ func (p *Periods) turn(t int64) {
 	}
 	p.list = append(p.list, Period{})
 	copy(p.list[i+1:], p.list[i:])
-	p.list[i] = Period{Month: m, Set: New(p.task, p.classes)}
+	p.list[i] = Period{Month: m, Set: newCoarse(p.task, p.classes)}
 	if len(p.list) > p.limit {
 		p.list = append(p.list[:0], p.list[1:]...)
 		i--
@@ -107,7 +114,7 @@ func (p *Periods) State(c *codec.State) {
 		c.Int(&m)
 		e.Month = Month(m)
 		if c.Loading() {
-			e.Set = New(p.task, p.classes)
+			e.Set = newCoarse(p.task, p.classes)
 		}
 		e.Set.State(c)
 	})

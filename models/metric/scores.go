@@ -18,10 +18,14 @@ const (
 	gridLow   = (1023 - 32) << pageBits
 )
 
+// coarse makes bins of the scores of a month: 64 to an octave, so edges differ by at most p(1−p)/64 ≤ 0.004 in p.
+const coarse = 2
+
 // scoreBins counts positives and negatives by score. Memory: at most 256 KiB, in pages of 4 KiB that are made when a
-// score first falls into them.
+// score first falls into them; a quarter of that when coarse.
 type scoreBins struct {
-	pages [pageCount]*[pageSize]scoreBin
+	pages [pageCount][]scoreBin
+	shift int // 1<<shift neighbours of the grid share a bin
 }
 
 type scoreBin struct{ pos, neg float64 }
@@ -47,13 +51,14 @@ func (b *scoreBins) add(positive bool, p, w float64) {
 	}
 }
 
+// at returns the bin of an index of the grid.
 func (b *scoreBins) at(i int) *scoreBin {
 	page := b.pages[i>>pageBits]
 	if page == nil {
-		page = new([pageSize]scoreBin)
+		page = make([]scoreBin, pageSize>>b.shift)
 		b.pages[i>>pageBits] = page
 	}
-	return &page[i&(pageSize-1)]
+	return &page[i&(pageSize-1)>>b.shift]
 }
 
 // each calls f for every bin that holds something, from the highest score down.
@@ -62,7 +67,7 @@ func (b *scoreBins) each(f func(pos, neg float64)) {
 		if b.pages[p] == nil {
 			continue
 		}
-		for i := pageSize - 1; i >= 0; i-- {
+		for i := len(b.pages[p]) - 1; i >= 0; i-- {
 			if bin := b.pages[p][i]; bin.pos > 0 || bin.neg > 0 {
 				f(bin.pos, bin.neg)
 			}
@@ -75,7 +80,20 @@ func (b *scoreBins) totals() (pos, neg float64) {
 	return pos, neg
 }
 
-// state visits the bins that hold something, in order: index, positives, negatives.
+// merge adds the bins of o, which may be finer or coarser.
+func (b *scoreBins) merge(o *scoreBins) {
+	for p, page := range o.pages {
+		for i, bin := range page {
+			if bin.pos > 0 || bin.neg > 0 {
+				to := b.at(p<<pageBits | i<<o.shift)
+				to.pos += bin.pos
+				to.neg += bin.neg
+			}
+		}
+	}
+}
+
+// state visits the bins that hold something, in order: index of the lower edge in the grid, positives, negatives.
 func (b *scoreBins) state(c *codec.State) {
 	if c.Loading() {
 		b.load(c)
@@ -84,10 +102,10 @@ func (b *scoreBins) state(c *codec.State) {
 	used := 0
 	b.each(func(_, _ float64) { used++ })
 	c.Len(used, 0, gridSize)
-	for i := 0; i < gridSize; i++ {
-		if page := b.pages[i>>pageBits]; page != nil {
-			if bin := &page[i&(pageSize-1)]; bin.pos > 0 || bin.neg > 0 {
-				at := uint32(i)
+	for p, page := range b.pages {
+		for i := range page {
+			if bin := &page[i]; bin.pos > 0 || bin.neg > 0 {
+				at := uint32(p<<pageBits | i<<b.shift)
 				c.Uint32(&at)
 				c.Float64(&bin.pos)
 				c.Float64(&bin.neg)
@@ -97,7 +115,7 @@ func (b *scoreBins) state(c *codec.State) {
 }
 
 func (b *scoreBins) load(c *codec.State) {
-	b.pages = [pageCount]*[pageSize]scoreBin{}
+	b.pages = [pageCount][]scoreBin{}
 	used := c.Len(0, 20, gridSize)
 	next := 0
 	for range used {
@@ -114,6 +132,7 @@ func (b *scoreBins) load(c *codec.State) {
 			return
 		}
 		next = int(at) + 1
-		*b.at(int(at)) = bin
+		to := b.at(int(at))
+		to.pos, to.neg = to.pos+bin.pos, to.neg+bin.neg
 	}
 }
