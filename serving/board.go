@@ -32,6 +32,7 @@ type Drifted struct {
 	Reference, Window int    // examples
 	Windows           uint64 // finished ones; 0: nothing can be said yet
 	Scores            []drift.Score
+	Distributions     []drift.Distribution // nil before the reference is complete
 }
 
 // Drift sets what was measured about a trigger's features.

@@ -54,6 +54,7 @@ func (s *Server) Handler(page http.Handler) http.Handler {
 	handle(mux, s, "GET /v1/audit/{id...}", "Audit", s.Audit, func(r *http.Request, req *freshetv1.AuditRequest) {
 		req.Id, req.Model = r.PathValue("id"), r.URL.Query().Get("model")
 	})
+	s.handleInsight(mux)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.reply(w, r, "/v1/", nil, apiPath(r))
 	})
@@ -66,14 +67,42 @@ func (s *Server) Handler(page http.Handler) http.Handler {
 	return mux
 }
 
+// handleInsight serves what the page is made of.
+func (s *Server) handleInsight(mux *http.ServeMux) {
+	handle(mux, s, "GET /v1/overview", "Overview", s.Overview, nil)
+	mux.HandleFunc("GET /v1/live", s.live)
+	handle(mux, s, "GET /v1/lineage", "Lineage", s.Lineage, nil)
+	handle(mux, s, "GET /v1/history", "History", s.History, func(r *http.Request, req *freshetv1.HistoryRequest) {
+		req.Model, req.Points = r.URL.Query().Get("model"), number(r, "points")
+	})
+	handle(mux, s, "GET /v1/distributions", "Distributions", s.Distributions, func(r *http.Request, req *freshetv1.DistributionsRequest) {
+		req.Trigger = r.URL.Query().Get("trigger")
+	})
+	handle(mux, s, "GET /v1/deadletters", "DeadLetters", s.DeadLetters, func(r *http.Request, req *freshetv1.DeadLettersRequest) {
+		q := r.URL.Query()
+		req.Source, req.Reason, req.Limit = q.Get("source"), q.Get("reason"), number(r, "limit")
+	})
+	handle(mux, s, "GET /v1/recent", "Recent", s.Recent, nil)
+	control := http.NewServeMux()
+	handle(control, s, "POST /v1/control", "Control", s.Control, nil)
+	mux.Handle("POST /v1/control", http.NewCrossOriginProtection().Handler(control)) // pages of other sites must not freeze models
+}
+
+// number reads a whole number from the query; 0 when it is none.
+func number(r *http.Request, name string) uint32 {
+	n, _ := strconv.ParseUint(r.URL.Query().Get(name), 10, 32)
+	return uint32(n)
+}
+
 // apiPath says what is wrong with a path under /v1/ that no method has.
 func apiPath(r *http.Request) error {
-	want, ok := map[string]string{"/v1/predict": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET", "/v1/drift": "GET"}[r.URL.Path]
+	want, ok := map[string]string{"/v1/predict": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET", "/v1/drift": "GET",
+		"/v1/overview": "GET", "/v1/live": "GET", "/v1/lineage": "GET", "/v1/history": "GET", "/v1/distributions": "GET", "/v1/deadletters": "GET", "/v1/recent": "GET", "/v1/control": "POST"}[r.URL.Path]
 	if ok {
 		return status.Error(codes.Unimplemented, r.Method+" "+r.URL.Path+"; use "+want)
 	}
 	return toStatus(notFound("UNKNOWN_PATH", "no "+clip(r.URL.Path)+" in the API",
-		"it has POST /v1/predict, /v1/features, /v1/feedback and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID"))
+		"it has POST /v1/predict, /v1/features, /v1/feedback, /v1/control and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID, /v1/overview, /v1/live, /v1/lineage, /v1/history, /v1/distributions, /v1/deadletters, /v1/recent"))
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {

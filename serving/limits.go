@@ -39,9 +39,15 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 // auditTimeout is the deadline of an Audit call that brings none: it folds models.
 const auditTimeout = 5 * time.Minute
 
+// topicTimeout is the deadline of calls that go to the brokers, where they bring none.
+const topicTimeout = 5 * time.Second
+
 func (s *Server) timeout(method string) time.Duration {
 	if method == freshetv1.Freshet_Audit_FullMethodName {
 		return max(auditTimeout, s.config.Timeout)
+	}
+	if method == freshetv1.Freshet_DeadLetters_FullMethodName || method == freshetv1.Freshet_Control_FullMethodName {
+		return max(topicTimeout, s.config.Timeout)
 	}
 	return s.config.Timeout
 }

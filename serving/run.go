@@ -75,6 +75,8 @@ func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http
 	logged := s.startLog()
 	group, ctx := errgroup.WithContext(ctx)
 	if onGRPC != nil {
+		address := onGRPC.Addr().String()
+		s.onGRPC.Store(&address)
 		group.Go(func() error { return g.Serve(onGRPC) })
 	}
 	if onHTTP != nil {

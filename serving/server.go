@@ -59,6 +59,8 @@ type Deps struct {
 	Log     Log      // nil: request models and Feedback are refused
 	Report  Reporter // nil: Status tells what the server itself knows
 	Audit   Auditor  // nil: Audit is refused
+	Insight Insight  // nil: Lineage, DeadLetters, Recent and Control are refused
+	Curves  *Curves  // nil: History has calibration only
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
 	// Now is the wall clock; nil: time.Now.
@@ -86,6 +88,8 @@ type Server struct {
 	stopping  chan struct{} // closed when draining begins
 	started   time.Time
 	tokens    [][32]byte
+	overviews overviews
+	onGRPC    atomic.Pointer[string] // address of the gRPC server; nil: none
 }
 
 // New returns a server. It starts nothing. Errors say what of the catalog cannot be served.
@@ -110,6 +114,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		started: deps.Now(), stopping: make(chan struct{})}
 	s.predictor = predictor{catalog: s.catalog, states: timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()}, now: deps.Now, newID: idMaker()}
 	s.calls.New = newCall
+	s.overviews.listeners = make(chan struct{}, maxListeners)
 	s.slots = make(chan struct{}, s.config.MaxInFlight)
 	s.tokens = hashTokens(config.Tokens)
 	for _, m := range x.models {

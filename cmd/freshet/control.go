@@ -1,18 +1,13 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/app"
 	"github.com/freshet-ml/freshet/internal/cli/connect"
 	"github.com/freshet-ml/freshet/internal/program"
-	"github.com/freshet-ml/freshet/internal/stage"
 )
 
 // control makes a command that writes a control record: it takes its place in the order of events, so a replay
@@ -40,7 +35,7 @@ func (c *cli) control(verb, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := writeControl(cmd.Context(), t, prog.Project.Name, verb, model); err != nil {
+			if err := app.WriteControl(cmd.Context(), t, prog.Project.Name, verb, model); err != nil {
 				return err
 			}
 			c.note("%s of %s is written; it takes effect at its place in the order", verb, args[0])
@@ -67,17 +62,4 @@ func controlled(prog *program.Program, name string) (string, error) {
 		return "", usagef("the project has no model %q%s", name, didYouMean(name, known))
 	}
 	return name, nil
-}
-
-func writeControl(ctx context.Context, t stage.Transport, project, verb, model string) error {
-	p, err := stage.OpenProducer(t)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	value := program.PlainRecord(time.Now().UnixMicro(), features.StringValue(verb), features.StringValue(model), features.Value{})
-	if err := p.SendSync(ctx, &kgo.Record{Topic: program.PlainTopic(project, features.ControlSource), Value: value}); err != nil {
-		return fmt.Errorf("write control record: %w", err)
-	}
-	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	"github.com/freshet-ml/freshet/models/fold"
+	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 	"github.com/freshet-ml/freshet/serving"
 	"github.com/freshet-ml/freshet/trainer"
 	"github.com/freshet-ml/freshet/internal/checkpoint"
@@ -58,6 +59,7 @@ type Options struct {
 	// Committed is told of each commit of feature units.
 	Committed func(worker.UnitsProgress)
 	Metrics   *metrics.Metrics // nil: none
+	Curves    *serving.Curves  // remembers what learners say, for the page; nil: nothing
 	Board     *serving.Board   // of Publish, for metrics and for models that must not answer; nil: none
 	Build     string           // for attestations
 	Secret    []byte           // for hashes of sensitive fields in dead letters
@@ -70,6 +72,9 @@ type App struct {
 	watch  *watch
 	// verifier compares what this process folds with what learners attest; nil where it trains itself.
 	verifier *Verifier
+	recent   *recent
+	letters  letterBox
+	lineage  *freshetv1.LineageResponse
 
 	mu       sync.Mutex
 	progress Progress
@@ -86,7 +91,8 @@ type Progress struct {
 
 // New checks and makes the topics of the project.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{o: o, Topics: TopicsOf(o.Program), changed: make(chan struct{})}
+	a := &App{o: o, Topics: TopicsOf(o.Program), changed: make(chan struct{}),
+		recent: newRecent(o.Program), lineage: Lineage(o.Program)}
 	if o.Rerun != "" {
 		a.Topics.rerun(o.Rerun, o.Partitions)
 	}
@@ -195,12 +201,14 @@ func (a *App) sequencer(ctx context.Context) error {
 			DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger,
 			Taken: func(it *features.Item) {
 				a.watch.taken(it)
+				a.recent.taken(it)
 				if a.o.Taken != nil {
 					a.o.Taken(it)
 				}
 			},
 			Progress: func(p worker.SequencerProgress) {
 				a.watch.sequenced(&p)
+				a.recent.frame()
 				a.note(func(all *Progress) { all.Sequencer = p })
 			}})
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
 	"github.com/freshet-ml/freshet/trainer/run"
@@ -15,9 +16,14 @@ import (
 
 // learnerOptions describe the learners of a trigger, without what they tell.
 func (a *App) learnerOptions(t *trainer.Trigger) run.LearnerOptions {
-	return run.LearnerOptions{Transport: a.o.Transport, Trigger: t, Members: t.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
+	o := run.LearnerOptions{Transport: a.o.Transport, Trigger: t, Members: t.Members, Log: a.Topics.Logs[t.Name], Workers: a.o.Workers,
 		Watch: true, Checkpoints: a.o.Checkpoints, Name: a.checkpointName("models", t.Name), Every: a.o.Program.Project.Checkpoints.Every,
 		Logger: a.o.Logger}
+	if c := a.o.Curves; c != nil {
+		o.Scored = c.Scored
+		o.Windowed = func(at int64, scores []drift.Score) { c.Window(t.Name, at, scores) }
+	}
+	return o
 }
 
 // learner runs the learners of a trigger: sessions that fold its log, write predictions, attest and publish.

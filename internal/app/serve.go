@@ -154,7 +154,7 @@ func (u *turn) one(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {
 
 func drifted(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {
 	if reference, window, windows := f.DriftSizes(); reference > 0 {
-		board.Drift(t.Name, &serving.Drifted{Reference: reference, Window: window, Windows: windows, Scores: f.Drift()})
+		board.Drift(t.Name, &serving.Drifted{Reference: reference, Window: window, Windows: windows, Scores: f.Drift(), Distributions: f.Distributions()})
 	}
 }
 
@@ -211,7 +211,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	}
 	s, err := serving.New(o.Config, serving.Deps{Catalog: Catalog(p, &a.Topics, o.Build), Models: o.Board,
 		States: serving.NewStoreStates(a.o.Store, p.Project.Name, p.Generation, p.Entities, bound, a.behind),
-		Log:    &plainLog{topics: &a.Topics, producer: producer}, Report: a, Audit: a, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
+		Log:    &plainLog{topics: &a.Topics, producer: producer}, Report: a, Audit: a, Insight: a, Curves: a.o.Curves, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
 	if err != nil {
 		return err
 	}

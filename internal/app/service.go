@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/metrics"
 	"github.com/freshet-ml/freshet/internal/program"
@@ -21,7 +22,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	"github.com/freshet-ml/freshet/serving"
-	"github.com/freshet-ml/freshet/internal/checkpoint"
+	"github.com/freshet-ml/freshet/serving/dashboard"
 )
 
 // ServiceOptions describe a service: the roles of a project with everything around them.
@@ -41,7 +42,7 @@ type ServiceOptions struct {
 	// so that hashes of two runs cannot be compared.
 	Secret []byte
 	Logger *slog.Logger
-	Page   http.Handler
+	Page   http.Handler // nil: the page that is in the binary
 	// Tune changes what the stages are told, before they are made; nil: nothing.
 	Tune func(o *Options)
 }
@@ -119,7 +120,7 @@ func (s *Service) open(ctx context.Context) error {
 		}
 	}
 	s.Board = serving.NewBoard(names...)
-	opts.Publish = Publisher(s.Board)
+	opts.Publish, opts.Curves = Publisher(s.Board), serving.NewCurves()
 	opts.Metrics, opts.Board, opts.Build = s.Metrics, s.Board, s.o.Build
 	if s.o.Tune != nil {
 		s.o.Tune(&opts)
@@ -191,8 +192,12 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.App.Run(ctx) })
 	if s.o.Serve {
+		page := s.o.Page
+		if page == nil {
+			page = dashboard.Handler()
+		}
 		g.Go(func() error {
-			return s.App.Serve(ctx, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Page: s.o.Page,
+			return s.App.Serve(ctx, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Page: page,
 				Config: servingConfig(&s.prog.Project.Serving), Build: s.o.Build, Logger: s.o.Logger})
 		})
 	}

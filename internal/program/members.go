@@ -106,7 +106,7 @@ func (c *compiler) streaming(column string) bool {
 	}
 	for _, d := range c.project.Derived {
 		if d.Name == name {
-			return slices.ContainsFunc(append(slices.Clone(d.Cross), dotted(d.Expr)...), c.streaming)
+			return slices.ContainsFunc(append(slices.Clone(d.Cross), Names(d.Expr)...), c.streaming)
 		}
 	}
 	return false

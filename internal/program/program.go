@@ -142,7 +142,7 @@ func (c *compiler) vector(t *trainer.Trigger, src *features.Source, group []*pro
 	for _, d := range c.project.Derived {
 		if name := "derived." + d.Name; want[name] {
 			derived = append(derived, vector.Derived{Name: name, Expr: d.Expr, Cross: d.Cross, Categorical: d.Categorical})
-			for _, of := range slices.Concat(d.Cross, dotted(d.Expr)) {
+			for _, of := range slices.Concat(d.Cross, Names(d.Expr)) {
 				want[of] = true
 			}
 		}
@@ -166,8 +166,8 @@ func (c *compiler) vector(t *trainer.Trigger, src *features.Source, group []*pro
 	return nil
 }
 
-// dotted returns the names with a dot in an expression.
-func dotted(src string) []string {
+// Names returns the names with a dot in an expression.
+func Names(src string) []string {
 	var names []string
 	isName := func(r rune) bool {
 		return r == '.' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'

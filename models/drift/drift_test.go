@@ -382,3 +382,40 @@ func ExamplePSI() {
 	// delay drifted: false
 	// delay drifted: true
 }
+
+// The histograms that are shown are those that the score is computed from.
+func TestDistributionsGiveTheScore(t *testing.T) {
+	schema := &features.Schema{Columns: []features.Column{{Name: "a"}, {Name: "one"}, {Name: "c", Kind: features.Categorical}, {Name: "gone"}}}
+	p := NewPSI(schema, PSIConfig{Reference: 300, Window: 200})
+	for i := range 700 {
+		if i < 300 && p.Distributions() != nil {
+			t.Fatal("distributions before the reference is complete")
+		}
+		shift := 0.0
+		if i >= 500 {
+			shift = 40
+		}
+		x := float64(i*37%101) + shift
+		if i%50 == 0 {
+			x = math.NaN()
+		}
+		p.Observe(models.Row{Value: []float64{x, 7, float64(i % 13), math.NaN()}})
+	}
+	scores := p.Scores(nil)
+	for i, d := range p.Distributions() {
+		if got := Index(d.Reference, d.Current); math.Abs(got-scores[i].PSI) > 1e-12 {
+			t.Errorf("%s: histograms give %v, the score is %v", d.Feature, got, scores[i].PSI)
+		}
+		n, m := 0.0, 0.0
+		for b := range d.Reference {
+			n, m = n+d.Reference[b], m+d.Current[b]
+		}
+		bins := len(d.Edges) - 1
+		if d.Categorical {
+			bins = len(d.Edges)
+		}
+		if n != 300 || m != 200 || len(d.Reference) != max(bins, 0)+2 || len(d.Current) != len(d.Reference) {
+			t.Errorf("%s: %v and %v examples in %d bins of %d edges", d.Feature, n, m, len(d.Reference), len(d.Edges))
+		}
+	}
+}

@@ -280,6 +280,39 @@ func Threshold(bins int, nReference, nCurrent, alpha float64) float64 {
 	return max(0.1, q*(1/nReference+1/nCurrent))
 }
 
+// Distribution is the histograms behind a Score. Counts are those of the value bins, then values beyond the reference's range or not among its
+// frequent ones, then missing ones.
+type Distribution struct {
+	Feature     string
+	Categorical bool
+	Edges       []float64 // numeric: one more than there are value bins; categorical: the value of each bin
+	Reference   []float64
+	Current     []float64 // of the last finished window; zeros before the first
+}
+
+// Distributions returns copies of the histograms of all features in the order of the schema; nil before the reference is complete.
+func (p *PSI) Distributions() []Distribution {
+	if !p.Frozen() {
+		return nil
+	}
+	out := make([]Distribution, len(p.columns))
+	for i := range p.columns {
+		c := &p.columns[i]
+		d := &out[i]
+		d.Feature, d.Categorical, d.Edges = p.names[i], p.kinds[i] == features.Categorical, slices.Clone(c.edges)
+		bins := len(c.edges)
+		if !d.Categorical {
+			bins = max(bins-1, 0)
+			if bins == 0 && len(c.edges) == 1 {
+				bins, d.Edges = 1, []float64{c.edges[0], c.edges[0]}
+			}
+		}
+		d.Reference = append(slices.Clone(c.reference[:bins]), c.reference[psiOther], c.reference[psiMissing])
+		d.Current = append(slices.Clone(c.last[:bins]), c.last[psiOther], c.last[psiMissing])
+	}
+	return out
+}
+
 // State visits the reference and the counts. Loading refuses another schema width or other sizes.
 func (p *PSI) State(c *codec.State) {
 	c.Fixed("psi version", 1)

@@ -42,12 +42,24 @@ func (m *Member) Schema(union *features.Schema) *features.Schema {
 // Answer is told of each answer at a predict entry; it borrows everything.
 type Answer func(m *Member, e *Entry, answer []float64)
 
+// Scoring is an answer that was just scored against its label, with what the detector on the loss says. It is borrowed.
+type Scoring struct {
+	Model   *Member
+	Seq     uint64 // of the learn entry
+	Taken   int64  // event time of the example, µs
+	Y, Loss float64
+	Answer  []float64
+	Changed bool // the mean loss has changed
+	Rose    bool // and is greater now
+}
+
 // Fold is the state of a set of members at a place of an example log.
 type Fold struct {
 	members  []*member
 	position uint64 // Seq of the next entry
 	answer   Answer
-	psi      *drift.PSI   // of the union vector; nil: not watched
+	psi      *drift.PSI // of the union vector; nil: not watched
+	windowed func(t int64, scores []drift.Score)
 	next     atomic.Int32 // the member that the next free worker of ApplyAll takes
 }
 
@@ -89,6 +101,26 @@ func New(union *features.Schema, members []Member) (*Fold, error) {
 
 // OnAnswer sets what is told of each answer; nil: nobody.
 func (f *Fold) OnAnswer(a Answer) { f.answer = a }
+
+// OnScored sets what is told of each answer when it is scored; nil: nobody. It is called from several goroutines, for each member in
+// order.
+func (f *Fold) OnScored(told func(*Scoring)) {
+	for _, m := range f.members {
+		m.told = told
+	}
+}
+
+// OnWindow sets what is told of each finished window of the columns' distributions, with the event time of its last example; nil: nobody. It may
+// keep the scores.
+func (f *Fold) OnWindow(told func(t int64, scores []drift.Score)) { f.windowed = told }
+
+// Distributions returns the histograms of each column; nil before the reference is complete, or when the fold does not watch.
+func (f *Fold) Distributions() []drift.Distribution {
+	if f.psi == nil {
+		return nil
+	}
+	return f.psi.Distributions()
+}
 
 // Position returns the Seq of the next entry.
 func (f *Fold) Position() uint64 { return f.position }
@@ -163,7 +195,9 @@ func (f *Fold) advance(e *Entry) (skip bool, err error) {
 
 func (f *Fold) watch(e *Entry) {
 	if e.Kind == Predict && f.psi != nil {
-		f.psi.Observe(models.Row{Value: e.Vector})
+		if f.psi.Observe(models.Row{Value: e.Vector}) && f.windowed != nil {
+			f.windowed(e.Time, f.psi.Scores(nil))
+		}
 	}
 }
 

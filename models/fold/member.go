@@ -40,6 +40,8 @@ type member struct {
 	columns int
 	row     []float64
 	example models.Example
+	told    func(*Scoring)
+	scoring Scoring // reused
 }
 
 func newMember(spec *Member, union *features.Schema) (*member, error) {
@@ -140,8 +142,13 @@ func (m *member) score(y float64, past []float64, e *Entry) {
 	m.months.Add(e.Taken, y, past, 1)
 	l := lossOf(m.spec.Task, y, past)
 	m.guard.loss(l)
-	if m.loss.Update(l) {
+	changed := m.loss.Update(l)
+	if changed {
 		m.drifts++
+	}
+	if m.told != nil {
+		m.scoring = Scoring{Model: m.spec, Seq: e.Seq, Taken: e.Taken, Y: y, Loss: l, Answer: past, Changed: changed, Rose: changed && m.loss.Rose()}
+		m.told(&m.scoring)
 	}
 }
 

@@ -74,6 +74,8 @@ type Score struct {
 	Frozen  bool
 	Pending int
 	Bytes   int // of the saved state
+	// Calibration says how often what was said came true; none for answers that are no probabilities.
+	Calibration []metric.Bin
 }
 
 // Metric returns one metric of a member so far, and false if there is none.
@@ -121,5 +123,5 @@ func (f *Fold) Score(name string) (Score, bool) {
 		months = append(months, Month{Name: p.Month.String(), Labels: p.Events(), Values: p.Values()})
 	}
 	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
-		Drifts: m.drifts, Loss: m.loss.Mean(), Window: m.loss.Width(), Rose: m.loss.Rose(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(w.Bytes())}, true
+		Drifts: m.drifts, Loss: m.loss.Mean(), Window: m.loss.Width(), Rose: m.loss.Rose(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(w.Bytes()), Calibration: m.scores.Calibration()}, true
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/internal/stage"
+	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
 	"github.com/freshet-ml/freshet/internal/checkpoint"
@@ -41,7 +42,10 @@ type LearnerOptions struct {
 	Attest  func(f *fold.Fold, model string, seq uint64)
 	// Folded is told of each entry before it is folded; nil: nobody. It must not keep the entry.
 	Folded func(e *fold.Entry)
-	Answer fold.Answer // see Fold.OnAnswer: may be called from several goroutines
+	Answer fold.Answer         // see Fold.OnAnswer: may be called from several goroutines
+	Scored func(*fold.Scoring) // see Fold.OnScored: may be called from several goroutines
+	// Windowed is told of each finished window of the columns' distributions; nil: nobody. See Fold.OnWindow.
+	Windowed func(t int64, scores []drift.Score)
 	// After is called behind each batch of entries, before any checkpoint: flush side effects here.
 	After func(ctx context.Context, position uint64) error
 	// Before is called before a checkpoint is saved: what it must not pass is made durable here; nil: nothing.
@@ -92,6 +96,8 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 	}
 	defer r.Close()
 	l.fold.OnAnswer(o.Answer)
+	l.fold.OnScored(o.Scored)
+	l.fold.OnWindow(o.Windowed)
 	if err := l.publish(); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ var File_freshet_v1_freshet_proto protoreflect.FileDescriptor
 const file_freshet_v1_freshet_proto_rawDesc = "" +
 	"\n" +
 	"\x18freshet/v1/freshet.proto\x12\n" +
-	"freshet.v1\x1a\x16freshet/v1/audit.proto\x1a\x16freshet/v1/drift.proto\x1a\x19freshet/v1/features.proto\x1a\x19freshet/v1/feedback.proto\x1a\x17freshet/v1/models.proto\x1a\x18freshet/v1/predict.proto\x1a\x17freshet/v1/status.proto2\x8f\x05\n" +
+	"freshet.v1\x1a\x16freshet/v1/audit.proto\x1a\x16freshet/v1/drift.proto\x1a\x19freshet/v1/features.proto\x1a\x19freshet/v1/feedback.proto\x1a\x17freshet/v1/models.proto\x1a\x18freshet/v1/predict.proto\x1a\x17freshet/v1/status.proto\x1a\x16freshet/v1/watch.proto2\x89\t\n" +
 	"\aFreshet\x12B\n" +
 	"\aPredict\x12\x1a.freshet.v1.PredictRequest\x1a\x1b.freshet.v1.PredictResponse\x12X\n" +
 	"\rPredictStream\x12 .freshet.v1.PredictStreamRequest\x1a!.freshet.v1.PredictStreamResponse(\x010\x01\x12N\n" +
@@ -36,7 +36,14 @@ const file_freshet_v1_freshet_proto_rawDesc = "" +
 	"\bGetModel\x12\x1b.freshet.v1.GetModelRequest\x1a\x1c.freshet.v1.GetModelResponse\x12?\n" +
 	"\x06Status\x12\x19.freshet.v1.StatusRequest\x1a\x1a.freshet.v1.StatusResponse\x12<\n" +
 	"\x05Drift\x12\x18.freshet.v1.DriftRequest\x1a\x19.freshet.v1.DriftResponse\x12<\n" +
-	"\x05Audit\x12\x18.freshet.v1.AuditRequest\x1a\x19.freshet.v1.AuditResponseB:Z8github.com/freshet-ml/freshet/proto/freshet/v1;freshetv1b\x06proto3"
+	"\x05Audit\x12\x18.freshet.v1.AuditRequest\x1a\x19.freshet.v1.AuditResponse\x12E\n" +
+	"\bOverview\x12\x1b.freshet.v1.OverviewRequest\x1a\x1c.freshet.v1.OverviewResponse\x12B\n" +
+	"\aLineage\x12\x1a.freshet.v1.LineageRequest\x1a\x1b.freshet.v1.LineageResponse\x12B\n" +
+	"\aHistory\x12\x1a.freshet.v1.HistoryRequest\x1a\x1b.freshet.v1.HistoryResponse\x12T\n" +
+	"\rDistributions\x12 .freshet.v1.DistributionsRequest\x1a!.freshet.v1.DistributionsResponse\x12N\n" +
+	"\vDeadLetters\x12\x1e.freshet.v1.DeadLettersRequest\x1a\x1f.freshet.v1.DeadLettersResponse\x12?\n" +
+	"\x06Recent\x12\x19.freshet.v1.RecentRequest\x1a\x1a.freshet.v1.RecentResponse\x12B\n" +
+	"\aControl\x12\x1a.freshet.v1.ControlRequest\x1a\x1b.freshet.v1.ControlResponseB:Z8github.com/freshet-ml/freshet/proto/freshet/v1;freshetv1b\x06proto3"
 
 var file_freshet_v1_freshet_proto_goTypes = []any{
 	(*PredictRequest)(nil),        // 0: freshet.v1.PredictRequest
@@ -48,15 +55,29 @@ var file_freshet_v1_freshet_proto_goTypes = []any{
 	(*StatusRequest)(nil),         // 6: freshet.v1.StatusRequest
 	(*DriftRequest)(nil),          // 7: freshet.v1.DriftRequest
 	(*AuditRequest)(nil),          // 8: freshet.v1.AuditRequest
-	(*PredictResponse)(nil),       // 9: freshet.v1.PredictResponse
-	(*PredictStreamResponse)(nil), // 10: freshet.v1.PredictStreamResponse
-	(*GetFeaturesResponse)(nil),   // 11: freshet.v1.GetFeaturesResponse
-	(*FeedbackResponse)(nil),      // 12: freshet.v1.FeedbackResponse
-	(*ListModelsResponse)(nil),    // 13: freshet.v1.ListModelsResponse
-	(*GetModelResponse)(nil),      // 14: freshet.v1.GetModelResponse
-	(*StatusResponse)(nil),        // 15: freshet.v1.StatusResponse
-	(*DriftResponse)(nil),         // 16: freshet.v1.DriftResponse
-	(*AuditResponse)(nil),         // 17: freshet.v1.AuditResponse
+	(*OverviewRequest)(nil),       // 9: freshet.v1.OverviewRequest
+	(*LineageRequest)(nil),        // 10: freshet.v1.LineageRequest
+	(*HistoryRequest)(nil),        // 11: freshet.v1.HistoryRequest
+	(*DistributionsRequest)(nil),  // 12: freshet.v1.DistributionsRequest
+	(*DeadLettersRequest)(nil),    // 13: freshet.v1.DeadLettersRequest
+	(*RecentRequest)(nil),         // 14: freshet.v1.RecentRequest
+	(*ControlRequest)(nil),        // 15: freshet.v1.ControlRequest
+	(*PredictResponse)(nil),       // 16: freshet.v1.PredictResponse
+	(*PredictStreamResponse)(nil), // 17: freshet.v1.PredictStreamResponse
+	(*GetFeaturesResponse)(nil),   // 18: freshet.v1.GetFeaturesResponse
+	(*FeedbackResponse)(nil),      // 19: freshet.v1.FeedbackResponse
+	(*ListModelsResponse)(nil),    // 20: freshet.v1.ListModelsResponse
+	(*GetModelResponse)(nil),      // 21: freshet.v1.GetModelResponse
+	(*StatusResponse)(nil),        // 22: freshet.v1.StatusResponse
+	(*DriftResponse)(nil),         // 23: freshet.v1.DriftResponse
+	(*AuditResponse)(nil),         // 24: freshet.v1.AuditResponse
+	(*OverviewResponse)(nil),      // 25: freshet.v1.OverviewResponse
+	(*LineageResponse)(nil),       // 26: freshet.v1.LineageResponse
+	(*HistoryResponse)(nil),       // 27: freshet.v1.HistoryResponse
+	(*DistributionsResponse)(nil), // 28: freshet.v1.DistributionsResponse
+	(*DeadLettersResponse)(nil),   // 29: freshet.v1.DeadLettersResponse
+	(*RecentResponse)(nil),        // 30: freshet.v1.RecentResponse
+	(*ControlResponse)(nil),       // 31: freshet.v1.ControlResponse
 }
 var file_freshet_v1_freshet_proto_depIdxs = []int32{
 	0,  // 0: freshet.v1.Freshet.Predict:input_type -> freshet.v1.PredictRequest
@@ -68,17 +89,31 @@ var file_freshet_v1_freshet_proto_depIdxs = []int32{
 	6,  // 6: freshet.v1.Freshet.Status:input_type -> freshet.v1.StatusRequest
 	7,  // 7: freshet.v1.Freshet.Drift:input_type -> freshet.v1.DriftRequest
 	8,  // 8: freshet.v1.Freshet.Audit:input_type -> freshet.v1.AuditRequest
-	9,  // 9: freshet.v1.Freshet.Predict:output_type -> freshet.v1.PredictResponse
-	10, // 10: freshet.v1.Freshet.PredictStream:output_type -> freshet.v1.PredictStreamResponse
-	11, // 11: freshet.v1.Freshet.GetFeatures:output_type -> freshet.v1.GetFeaturesResponse
-	12, // 12: freshet.v1.Freshet.Feedback:output_type -> freshet.v1.FeedbackResponse
-	13, // 13: freshet.v1.Freshet.ListModels:output_type -> freshet.v1.ListModelsResponse
-	14, // 14: freshet.v1.Freshet.GetModel:output_type -> freshet.v1.GetModelResponse
-	15, // 15: freshet.v1.Freshet.Status:output_type -> freshet.v1.StatusResponse
-	16, // 16: freshet.v1.Freshet.Drift:output_type -> freshet.v1.DriftResponse
-	17, // 17: freshet.v1.Freshet.Audit:output_type -> freshet.v1.AuditResponse
-	9,  // [9:18] is the sub-list for method output_type
-	0,  // [0:9] is the sub-list for method input_type
+	9,  // 9: freshet.v1.Freshet.Overview:input_type -> freshet.v1.OverviewRequest
+	10, // 10: freshet.v1.Freshet.Lineage:input_type -> freshet.v1.LineageRequest
+	11, // 11: freshet.v1.Freshet.History:input_type -> freshet.v1.HistoryRequest
+	12, // 12: freshet.v1.Freshet.Distributions:input_type -> freshet.v1.DistributionsRequest
+	13, // 13: freshet.v1.Freshet.DeadLetters:input_type -> freshet.v1.DeadLettersRequest
+	14, // 14: freshet.v1.Freshet.Recent:input_type -> freshet.v1.RecentRequest
+	15, // 15: freshet.v1.Freshet.Control:input_type -> freshet.v1.ControlRequest
+	16, // 16: freshet.v1.Freshet.Predict:output_type -> freshet.v1.PredictResponse
+	17, // 17: freshet.v1.Freshet.PredictStream:output_type -> freshet.v1.PredictStreamResponse
+	18, // 18: freshet.v1.Freshet.GetFeatures:output_type -> freshet.v1.GetFeaturesResponse
+	19, // 19: freshet.v1.Freshet.Feedback:output_type -> freshet.v1.FeedbackResponse
+	20, // 20: freshet.v1.Freshet.ListModels:output_type -> freshet.v1.ListModelsResponse
+	21, // 21: freshet.v1.Freshet.GetModel:output_type -> freshet.v1.GetModelResponse
+	22, // 22: freshet.v1.Freshet.Status:output_type -> freshet.v1.StatusResponse
+	23, // 23: freshet.v1.Freshet.Drift:output_type -> freshet.v1.DriftResponse
+	24, // 24: freshet.v1.Freshet.Audit:output_type -> freshet.v1.AuditResponse
+	25, // 25: freshet.v1.Freshet.Overview:output_type -> freshet.v1.OverviewResponse
+	26, // 26: freshet.v1.Freshet.Lineage:output_type -> freshet.v1.LineageResponse
+	27, // 27: freshet.v1.Freshet.History:output_type -> freshet.v1.HistoryResponse
+	28, // 28: freshet.v1.Freshet.Distributions:output_type -> freshet.v1.DistributionsResponse
+	29, // 29: freshet.v1.Freshet.DeadLetters:output_type -> freshet.v1.DeadLettersResponse
+	30, // 30: freshet.v1.Freshet.Recent:output_type -> freshet.v1.RecentResponse
+	31, // 31: freshet.v1.Freshet.Control:output_type -> freshet.v1.ControlResponse
+	16, // [16:32] is the sub-list for method output_type
+	0,  // [0:16] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -96,6 +131,7 @@ func file_freshet_v1_freshet_proto_init() {
 	file_freshet_v1_models_proto_init()
 	file_freshet_v1_predict_proto_init()
 	file_freshet_v1_status_proto_init()
+	file_freshet_v1_watch_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -28,6 +28,13 @@ const (
 	Freshet_Status_FullMethodName        = "/freshet.v1.Freshet/Status"
 	Freshet_Drift_FullMethodName         = "/freshet.v1.Freshet/Drift"
 	Freshet_Audit_FullMethodName         = "/freshet.v1.Freshet/Audit"
+	Freshet_Overview_FullMethodName      = "/freshet.v1.Freshet/Overview"
+	Freshet_Lineage_FullMethodName       = "/freshet.v1.Freshet/Lineage"
+	Freshet_History_FullMethodName       = "/freshet.v1.Freshet/History"
+	Freshet_Distributions_FullMethodName = "/freshet.v1.Freshet/Distributions"
+	Freshet_DeadLetters_FullMethodName   = "/freshet.v1.Freshet/DeadLetters"
+	Freshet_Recent_FullMethodName        = "/freshet.v1.Freshet/Recent"
+	Freshet_Control_FullMethodName       = "/freshet.v1.Freshet/Control"
 )
 
 // FreshetClient is the client API for Freshet service.
@@ -54,6 +61,20 @@ type FreshetClient interface {
 	Drift(ctx context.Context, in *DriftRequest, opts ...grpc.CallOption) (*DriftResponse, error)
 	// Audit computes a past prediction again and shows what it came from.
 	Audit(ctx context.Context, in *AuditRequest, opts ...grpc.CallOption) (*AuditResponse, error)
+	// Overview tells all that moves: status, models and rates. GET /v1/live sends it about once a second.
+	Overview(ctx context.Context, in *OverviewRequest, opts ...grpc.CallOption) (*OverviewResponse, error)
+	// Lineage tells what comes from what, with definitions.
+	Lineage(ctx context.Context, in *LineageRequest, opts ...grpc.CallOption) (*LineageResponse, error)
+	// History tells scores over event time, changes of the loss, and calibration.
+	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
+	// Distributions tells how features are distributed now and were in the reference.
+	Distributions(ctx context.Context, in *DistributionsRequest, opts ...grpc.CallOption) (*DistributionsResponse, error)
+	// DeadLetters tells what was refused, and why.
+	DeadLetters(ctx context.Context, in *DeadLettersRequest, opts ...grpc.CallOption) (*DeadLettersResponse, error)
+	// Recent shows a few events that were just read.
+	Recent(ctx context.Context, in *RecentRequest, opts ...grpc.CallOption) (*RecentResponse, error)
+	// Control freezes or thaws a model.
+	Control(ctx context.Context, in *ControlRequest, opts ...grpc.CallOption) (*ControlResponse, error)
 }
 
 type freshetClient struct {
@@ -157,6 +178,76 @@ func (c *freshetClient) Audit(ctx context.Context, in *AuditRequest, opts ...grp
 	return out, nil
 }
 
+func (c *freshetClient) Overview(ctx context.Context, in *OverviewRequest, opts ...grpc.CallOption) (*OverviewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OverviewResponse)
+	err := c.cc.Invoke(ctx, Freshet_Overview_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) Lineage(ctx context.Context, in *LineageRequest, opts ...grpc.CallOption) (*LineageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LineageResponse)
+	err := c.cc.Invoke(ctx, Freshet_Lineage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HistoryResponse)
+	err := c.cc.Invoke(ctx, Freshet_History_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) Distributions(ctx context.Context, in *DistributionsRequest, opts ...grpc.CallOption) (*DistributionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DistributionsResponse)
+	err := c.cc.Invoke(ctx, Freshet_Distributions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) DeadLetters(ctx context.Context, in *DeadLettersRequest, opts ...grpc.CallOption) (*DeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeadLettersResponse)
+	err := c.cc.Invoke(ctx, Freshet_DeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) Recent(ctx context.Context, in *RecentRequest, opts ...grpc.CallOption) (*RecentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecentResponse)
+	err := c.cc.Invoke(ctx, Freshet_Recent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freshetClient) Control(ctx context.Context, in *ControlRequest, opts ...grpc.CallOption) (*ControlResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ControlResponse)
+	err := c.cc.Invoke(ctx, Freshet_Control_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FreshetServer is the server API for Freshet service.
 // All implementations must embed UnimplementedFreshetServer
 // for forward compatibility.
@@ -181,6 +272,20 @@ type FreshetServer interface {
 	Drift(context.Context, *DriftRequest) (*DriftResponse, error)
 	// Audit computes a past prediction again and shows what it came from.
 	Audit(context.Context, *AuditRequest) (*AuditResponse, error)
+	// Overview tells all that moves: status, models and rates. GET /v1/live sends it about once a second.
+	Overview(context.Context, *OverviewRequest) (*OverviewResponse, error)
+	// Lineage tells what comes from what, with definitions.
+	Lineage(context.Context, *LineageRequest) (*LineageResponse, error)
+	// History tells scores over event time, changes of the loss, and calibration.
+	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
+	// Distributions tells how features are distributed now and were in the reference.
+	Distributions(context.Context, *DistributionsRequest) (*DistributionsResponse, error)
+	// DeadLetters tells what was refused, and why.
+	DeadLetters(context.Context, *DeadLettersRequest) (*DeadLettersResponse, error)
+	// Recent shows a few events that were just read.
+	Recent(context.Context, *RecentRequest) (*RecentResponse, error)
+	// Control freezes or thaws a model.
+	Control(context.Context, *ControlRequest) (*ControlResponse, error)
 	mustEmbedUnimplementedFreshetServer()
 }
 
@@ -217,6 +322,27 @@ func (UnimplementedFreshetServer) Drift(context.Context, *DriftRequest) (*DriftR
 }
 func (UnimplementedFreshetServer) Audit(context.Context, *AuditRequest) (*AuditResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Audit not implemented")
+}
+func (UnimplementedFreshetServer) Overview(context.Context, *OverviewRequest) (*OverviewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Overview not implemented")
+}
+func (UnimplementedFreshetServer) Lineage(context.Context, *LineageRequest) (*LineageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Lineage not implemented")
+}
+func (UnimplementedFreshetServer) History(context.Context, *HistoryRequest) (*HistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method History not implemented")
+}
+func (UnimplementedFreshetServer) Distributions(context.Context, *DistributionsRequest) (*DistributionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Distributions not implemented")
+}
+func (UnimplementedFreshetServer) DeadLetters(context.Context, *DeadLettersRequest) (*DeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeadLetters not implemented")
+}
+func (UnimplementedFreshetServer) Recent(context.Context, *RecentRequest) (*RecentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recent not implemented")
+}
+func (UnimplementedFreshetServer) Control(context.Context, *ControlRequest) (*ControlResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Control not implemented")
 }
 func (UnimplementedFreshetServer) mustEmbedUnimplementedFreshetServer() {}
 func (UnimplementedFreshetServer) testEmbeddedByValue()                 {}
@@ -390,6 +516,132 @@ func _Freshet_Audit_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Freshet_Overview_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OverviewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Overview(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Overview_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Overview(ctx, req.(*OverviewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_Lineage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LineageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Lineage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Lineage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Lineage(ctx, req.(*LineageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_History_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).History(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_History_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).History(ctx, req.(*HistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_Distributions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DistributionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Distributions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Distributions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Distributions(ctx, req.(*DistributionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_DeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).DeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_DeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).DeadLetters(ctx, req.(*DeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_Recent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Recent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Recent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Recent(ctx, req.(*RecentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Freshet_Control_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ControlRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Control(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Control_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Control(ctx, req.(*ControlRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Freshet_ServiceDesc is the grpc.ServiceDesc for Freshet service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -428,6 +680,34 @@ var Freshet_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Audit",
 			Handler:    _Freshet_Audit_Handler,
+		},
+		{
+			MethodName: "Overview",
+			Handler:    _Freshet_Overview_Handler,
+		},
+		{
+			MethodName: "Lineage",
+			Handler:    _Freshet_Lineage_Handler,
+		},
+		{
+			MethodName: "History",
+			Handler:    _Freshet_History_Handler,
+		},
+		{
+			MethodName: "Distributions",
+			Handler:    _Freshet_Distributions_Handler,
+		},
+		{
+			MethodName: "DeadLetters",
+			Handler:    _Freshet_DeadLetters_Handler,
+		},
+		{
+			MethodName: "Recent",
+			Handler:    _Freshet_Recent_Handler,
+		},
+		{
+			MethodName: "Control",
+			Handler:    _Freshet_Control_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
