@@ -32,9 +32,8 @@ type EntityKey struct {
 	Key    string
 }
 
-// EntityState is the state of one entity as committed. Its buffers belong to the caller of
-// States.Read, who hands the same structs in again: implementations set every field, and may reuse the
-// memory of State's slices.
+// EntityState is the state of one entity as committed. The structs belong to the caller of States.Read, who hands them in
+// again: implementations set every field. The bytes of State may be shared with other calls and are not written.
 type EntityState struct {
 	State     unit.State
 	Found     bool

@@ -25,6 +25,7 @@ type Config struct {
 	MaxInFlight int           // calls at a time; 1024
 	Timeout     time.Duration // deadline of calls that bring none; 1s
 	Drain       time.Duration // how long calls may take to end when the server stops; 10s
+	Recent      time.Duration // a prediction may use states that were read so long ago; 0: it reads them anew
 	AllowStale  bool          // answer from features that are being rebuilt without being asked to
 	Reflection  bool
 	Tokens      []string // bearer tokens that clients may show; empty: none needed
@@ -112,7 +113,11 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{config: config.withDefaults(), deps: deps, catalog: deps.Catalog, index: x, health: health.NewServer(),
 		started: deps.Now(), stopping: make(chan struct{})}
-	s.predictor = predictor{catalog: s.catalog, states: timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()}, now: deps.Now, newID: idMaker()}
+	states := States(timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()})
+	s.predictor = predictor{catalog: s.catalog, states: states, now: deps.Now, newID: idMaker()}
+	if s.config.Recent > 0 {
+		s.predictor.recent = newRecentStates(states, s.config.Recent, deps.Now)
+	}
 	s.calls.New = newCall
 	s.overviews.listeners = make(chan struct{}, maxListeners)
 	s.slots = make(chan struct{}, s.config.MaxInFlight)

@@ -238,7 +238,7 @@ func (s *Service) Addresses() (grpc, http string) {
 
 func servingConfig(s *project.Serving) serving.Config {
 	c := serving.Config{MaxRows: s.MaxRows, MaxMessage: int(s.MaxMessage), MaxInFlight: s.MaxInFlight, Timeout: s.Timeout, Drain: s.Drain,
-		AllowStale: s.AllowStale, Reflection: s.Reflection, Insecure: s.Insecure}
+		Recent: s.Recent, AllowStale: s.AllowStale, Reflection: s.Reflection, Insecure: s.Insecure}
 	for _, t := range s.Tokens {
 		c.Tokens = append(c.Tokens, t.Reveal())
 	}

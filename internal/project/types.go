@@ -235,6 +235,7 @@ type Serving struct {
 	Timeout     Duration `key:"timeout" default:"1s" doc:"Deadline of calls that bring none."`
 	Drain       Duration `key:"drain" default:"10s" doc:"How long calls may take to end when the server stops."`
 	Reflection  bool     `key:"reflection" default:"true" doc:"Let tools such as grpcurl list the services."`
+	Recent      Duration `key:"recent" default:"5ms" max:"1m" doc:"A prediction may use entity states that were read so long ago, so that popular entities are read once for many calls. 0s: it reads them anew. Lookups always do."`
 	AllowStale  bool     `key:"allow_stale" default:"false" doc:"Answer from features that are being rebuilt, and say so, instead of UNAVAILABLE."`
 }
 
