@@ -32,6 +32,11 @@ type Config struct {
 	TLS         *TLS     // nil: plain text
 	Insecure    bool     // allow addresses beyond this machine without TLS and without tokens
 	LogQueue    int      // log: async: served vectors that wait to be logged; 8192
+	// Notice is how long a server that stops still answers after it has said that it is not ready; part of Drain. 0: it
+	// takes no new calls from then on.
+	Notice time.Duration
+	// MaxStaleness is how long ago the version of a model may have been the newest for the server to be ready; 0: any time.
+	MaxStaleness time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -84,9 +89,9 @@ type Server struct {
 	slots     chan struct{} // one for each call in flight
 	async     *asyncLog
 	health    *health.Server
-	draining  atomic.Bool
+	draining  atomic.Bool   // not ready any more; calls are still answered
 	auditing  atomic.Bool   // one audit at a time
-	stopping  chan struct{} // closed when draining begins
+	stopping  chan struct{} // closed when no new calls are taken
 	started   time.Time
 	tokens    [][32]byte
 	overviews overviews
@@ -131,7 +136,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if deps.Log != nil {
 		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
 	}
-	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated", "draining"} { // a rate sees the first only after a 0
+	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated"} { // a rate sees the first only after a 0
 		deps.Metrics.Rejected.WithLabelValues(why).Add(0)
 	}
 	deps.Metrics.Panics.WithLabelValues().Add(0)
@@ -155,10 +160,6 @@ func idMaker() func() string {
 
 // enter takes one of the slots for calls in flight; leave gives it back.
 func (s *Server) enter(ctx context.Context) error {
-	if s.draining.Load() {
-		s.deps.Metrics.Rejected.WithLabelValues("draining").Inc()
-		return unavailable("DRAINING", "the server is stopping", "ask another one")
-	}
 	if err := ctx.Err(); err != nil {
 		s.deps.Metrics.Rejected.WithLabelValues("deadline").Inc()
 		return err

@@ -146,7 +146,7 @@ func (s *Serving) define(a *area) {
 	s.LogDropped = a.counter("freshet_prediction_log_dropped_total", "Served vectors that could not be logged (log: async).", "model")
 	s.LogWrite = a.histogram("freshet_prediction_log_duration_seconds", "Duration of writing served vectors to the log.", fast)
 	s.InFlight = a.gauge("freshet_serving_in_flight", "Calls being answered.")
-	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, rows, deadline, unauthenticated, draining.", "reason")
+	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, rows, deadline, unauthenticated.", "reason")
 	s.Panics = a.counter("freshet_serving_panics_total", "Calls that ended in a bug; the log has the stack.")
 	s.HTTP = a.counter("freshet_http_requests_total", "HTTP requests by route and status.", "route", "status")
 	s.SnapshotAge = a.gauge("freshet_model_snapshot_age_seconds", "Time since the server last knew that it had the newest version.", "model")

@@ -70,6 +70,7 @@ func (c *checker) project() {
 		c.model(&p.Models[i])
 	}
 	c.servers()
+	c.servedModels()
 	c.services()
 	c.compiles()
 }
@@ -314,6 +315,30 @@ func (c *checker) servers() {
 		if len(t) < 16 {
 			c.bad(fmt.Sprintf("serving.tokens[%d]", i), "the token is shorter than 16 characters", "use a long random one", "")
 		}
+	}
+}
+
+// servedModels checks that a server is asked for models that there are, once each.
+func (c *checker) servedModels() {
+	var known []string
+	for i := range c.p.Models {
+		m := &c.p.Models[i]
+		known = append(known, m.Name)
+		for k := range m.Challengers {
+			known = append(known, m.Name+"."+m.Challengers[k].Name)
+		}
+	}
+	for i, name := range c.p.Serving.Models {
+		path := fmt.Sprintf("serving.models[%d]", i)
+		switch {
+		case !slices.Contains(known, name):
+			c.bad(path, fmt.Sprintf("there is no model %q", name), "known: "+strings.Join(known, ", "), "")
+		case slices.Index(c.p.Serving.Models, name) < i:
+			c.bad(path, name+" is named twice", "name it once", "")
+		}
+	}
+	if s := &c.p.Serving; s.Notice > s.Drain {
+		c.bad("serving.notice", "it is longer than serving.drain, of which it is a part", "make drain longer, or notice shorter", "")
 	}
 }
 

@@ -64,6 +64,7 @@ var referenceSections = []struct {
 	{"tls", "Of kafka, redis and serving.", reflect.TypeFor[TLS](), ""},
 	{"checkpoints", "", reflect.TypeFor[Checkpoints](), ""},
 	{"serving", "", reflect.TypeFor[Serving](), ""},
+	{"serving.ready", "", reflect.TypeFor[Ready](), ""},
 	{"archive", "", reflect.TypeFor[Archive](), ""},
 }
 

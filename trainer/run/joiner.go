@@ -97,7 +97,7 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		return err
 	}
 	defer r.Close()
-	late, stop := grace(ctx)
+	late, stop := Grace(ctx)
 	defer stop()
 	j.late = late
 	err = j.run(ctx, r)

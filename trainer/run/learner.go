@@ -36,9 +36,9 @@ type LearnerOptions struct {
 	Keep []string
 	// Leave saves a last checkpoint when ctx ends, for at most 5 s, so that the next session folds little.
 	Leave bool
-	// Weights is told now and then, and at least every WeightsEvery, that the members stand behind position: save those that
-	// servers load instead of folding the log; nil: there are none. It must not keep f.
-	Weights      func(f *fold.Fold, position uint64) []Weights
+	// Weights returns every WeightsEvery what is saved for servers that load weights instead of folding the log; taken is when
+	// f was last known to have all of it. It must not keep f. nil: nothing.
+	Weights      func(f *fold.Fold, taken time.Time) []Weights
 	WeightsEvery time.Duration
 	// PublishEvery is the least time between two publications while the log has more, 5 ms when 0. At
 	// the end of the log every frame is published at once.
@@ -124,7 +124,7 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 		defer stop()
 		watching.Go(func() { l.newest.watch(looking, l.log) })
 	}
-	late, stop := grace(ctx)
+	late, stop := Grace(ctx)
 	defer stop()
 	l.late = late
 	err = l.run(ctx, r)
@@ -141,6 +141,7 @@ type learning struct {
 	pos       frame.Position
 	log       *stage.Log // to look for its end
 	newest    newest
+	confirmed time.Time // when what is published was last known to be the newest
 	saver     saver
 	late      context.Context // of checkpoints: ends a while after the session's
 	weighed   time.Time       // when weights were last saved
@@ -237,6 +238,7 @@ func (l *learning) confirm(r *stage.Reader) {
 		return
 	}
 	if at := l.newest.reached(r.Position().Offset, time.Now()); !at.IsZero() {
+		l.confirmed = at
 		l.o.Confirm(at)
 	}
 }
@@ -341,11 +343,12 @@ func (l *learning) leave(ctx context.Context, err error) error {
 
 // weights saves the weights of models that servers load, beside the fold.
 func (l *learning) weights() {
-	if l.o.Weights == nil || l.o.Checkpoints == nil || time.Since(l.weighed) < l.o.WeightsEvery || l.saver.busy.Load() {
+	if l.o.Weights == nil || l.o.Checkpoints == nil || l.confirmed.IsZero() || time.Since(l.weighed) < l.o.WeightsEvery || l.saver.busy.Load() {
 		return
 	}
 	l.weighed = time.Now()
-	list := l.o.Weights(l.fold, l.fold.Position())
+	list := l.o.Weights(l.fold, l.confirmed)
+	l.attest()
 	l.saver.start(func() {
 		for i := range list {
 			if err := list[i].save(l.late, l.o.Checkpoints); err != nil {

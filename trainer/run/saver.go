@@ -10,8 +10,8 @@ import (
 // endGrace is how long a session that is asked to end may take for a last checkpoint.
 const endGrace = 5 * time.Second
 
-// grace returns a context that ends endGrace after ctx does.
-func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+// Grace returns a context that ends endGrace after ctx does.
+func Grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(endGrace, cancel)
