@@ -47,7 +47,7 @@ const (
 	RefusalItem ItemKind = 2 // a source record that was refused; Reason says why, Fields is empty
 	TickItem    ItemKind = 3 // clock: wall, an all-idle project: time advanced to Time
 	IdleItem    ItemKind = 4 // clock: wall, Source/Partition no longer blocks the order
-	SchemaItem  ItemKind = 5 // from here on Source has the fields whose fingerprint is Offset
+	SchemaItem  ItemKind = 5 // from here on items mean what Sources declares
 )
 
 // ItemFlags are decisions of the sequencer about an event.
@@ -75,6 +75,7 @@ type Item struct {
 	Time      int64 // event time, µs since the epoch
 	Reason    string
 	Fields    []Value
+	Sources   []Declared // of a schema item: all sources from here on; its own memory
 }
 
 // ErrItem is what DecodeItem wraps for bytes that are no item.
@@ -83,7 +84,7 @@ var ErrItem = errors.New("malformed item")
 // AppendItem appends the packed form of it to dst. Layout (docs/reference/formats.md): kind u8, flags u8, uvarint source,
 // uvarint partition, varint offset, varint time, then reason (uvarint length, bytes) for a refusal, or
 // uvarint count and the fields (kind u8; string: uvarint length, bytes; int and time: varint;
-// double: 8 bytes little endian; bool: 1 byte) for an event.
+// double: 8 bytes little endian; bool: 1 byte) for an event, or uvarint length and the table of declarations for a schema item.
 func AppendItem(dst []byte, it *Item) []byte {
 	dst = append(dst, byte(it.Kind), byte(it.Flags))
 	dst = binary.AppendUvarint(dst, uint64(it.Source))
@@ -99,6 +100,10 @@ func AppendItem(dst []byte, it *Item) []byte {
 		for _, v := range it.Fields {
 			dst = appendValue(dst, v)
 		}
+	case SchemaItem:
+		table := AppendDeclared(nil, it.Sources)
+		dst = binary.AppendUvarint(dst, uint64(len(table)))
+		dst = append(dst, table...)
 	}
 	return dst
 }
@@ -128,7 +133,7 @@ func DecodeItem(b []byte, it *Item) ([]byte, error) {
 	it.Source = int(d.uvarint(1 << 20))
 	it.Partition = int32(d.uvarint(math.MaxInt32))
 	it.Offset, it.Time = d.varint(), d.varint()
-	it.Reason, it.Fields = "", it.Fields[:0]
+	it.Reason, it.Fields, it.Sources = "", it.Fields[:0], nil
 	switch it.Kind {
 	case RefusalItem:
 		it.Reason = d.text()
@@ -137,7 +142,13 @@ func DecodeItem(b []byte, it *Item) ([]byte, error) {
 		for i := 0; i < n && !d.bad; i++ {
 			it.Fields = append(it.Fields, d.value())
 		}
-	case TickItem, IdleItem, SchemaItem:
+	case SchemaItem:
+		list, err := DecodeDeclared([]byte(d.text()))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrItem, err)
+		}
+		it.Sources = list
+	case TickItem, IdleItem:
 	default:
 		return nil, fmt.Errorf("item kind %d: %w", it.Kind, ErrItem)
 	}

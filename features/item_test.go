@@ -71,7 +71,51 @@ func TestDecodeItemAllocatesNothing(t *testing.T) {
 	}
 }
 
+// table declares one source of each kind, with every member set.
+func table() []features.Declared {
+	return []features.Declared{
+		{Source: features.Source{Name: "a", OutOfOrder: 5, Fields: []features.Field{{Name: "x", Kind: features.Int, Nullable: true}, {Name: "id", Kind: features.String}}},
+			Topic: "t", Partitions: 3, Dedupe: features.Remember{By: "id", Within: 7, Size: 9}, Rules: 11},
+		{Source: features.Source{Name: "b", Table: true, Fields: []features.Field{{Name: "y", Kind: features.Double}}}, Topic: "b", Partitions: 1},
+		{Source: features.Source{Name: "$c", Plain: true}, Topic: "p.c", Partitions: 1},
+	}
+}
+
+func TestSchemaItemBytes(t *testing.T) {
+	it := features.Item{Kind: features.SchemaItem, Sources: table()[2:]}
+	want := []byte{5, 0, 0, 0, 0, 0, 56, 1, 2, '$', 'c', 3, 'p', '.', 'c', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	b := features.AppendItem(nil, &it)
+	want[6] = byte(len(want) - 7)
+	if diff := cmp.Diff(want, b); diff != "" {
+		t.Error(diff)
+	}
+	it.Sources = table()
+	b = features.AppendItem(nil, &it)
+	var got features.Item
+	if rest, err := features.DecodeItem(b, &got); err != nil || len(rest) > 0 || !features.SameDeclared(got.Sources, it.Sources) {
+		t.Fatalf("%v, %d bytes left, %+v", err, len(rest), got.Sources)
+	}
+	for n := range b {
+		if _, err := features.DecodeItem(b[:n], &got); !errors.Is(err, features.ErrItem) {
+			t.Fatalf("cut at %d of %d: %v", n, len(b), err)
+		}
+	}
+	for name, change := range map[string]func(d *features.Declared){
+		"no name": func(d *features.Declared) { d.Name = "" }, "twice": func(d *features.Declared) { d.Name = "b" },
+		"kind": func(d *features.Declared) { d.Fields[0].Kind = 9 }, "partitions": func(d *features.Declared) { d.Partitions = 0 },
+		"dedupe": func(d *features.Declared) { d.Dedupe.By = "z" }, "size": func(d *features.Declared) { d.Dedupe.Size = -1 },
+	} {
+		it.Sources = table()
+		change(&it.Sources[0])
+		if _, err := features.DecodeItem(features.AppendItem(nil, &it), &got); !errors.Is(err, features.ErrItem) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzDecodeItem(f *testing.F) {
+	f.Add(features.AppendItem(nil, &features.Item{Kind: features.SchemaItem, Sources: table()}))
 	f.Add([]byte{1, 0, 2, 1, 0xd8, 0x04, 0x80, 0x89, 0x7a, 1, 1, 2, 'a', 'b'})
 	f.Add([]byte{2, 0, 0, 0, 0, 0, 3, 'b', 'a', 'd'})
 	f.Fuzz(func(t *testing.T, b []byte) {

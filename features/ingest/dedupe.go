@@ -30,12 +30,11 @@ type remembered struct {
 	prev uint64 // the entry before with the same id; itself: none
 }
 
-func newIDs(spec *SourceSpec) *ids {
-	if spec.Dedupe.Within <= 0 {
+func newIDs(d *features.Declared) *ids {
+	if d.Dedupe.Within <= 0 {
 		return nil
 	}
-	return &ids{field: spec.Index(spec.Dedupe.By), within: spec.Dedupe.Within.Microseconds(),
-		size: orDefault(spec.Dedupe.Size, DefaultDedupeSize), newest: map[[16]byte]uint64{}}
+	return &ids{field: d.FieldIndex(d.Dedupe.By), within: d.Dedupe.Within, size: int(d.Dedupe.Size), newest: map[[16]byte]uint64{}}
 }
 
 func (d *ids) id(v features.Value) [16]byte {

@@ -2,13 +2,14 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 )
 
 // foldVersion is raised when Fold takes items in another way or its state changes.
-const foldVersion = 1
+const foldVersion = 2
 
 // Part is what the items tell about one source partition.
 type Part struct {
@@ -21,36 +22,92 @@ type Part struct {
 }
 
 // Fold is what a sequencer must know of the items before: offsets, head, watermark, remembered ids. It
-// is a function of the items alone: standbys keep one, and a new sequencer starts from theirs.
+// is a function of the items alone, and of the declarations with which the log begins: a schema item says what
+// holds from it on. Standbys keep one, and a new sequencer starts from theirs. The zero Fold is ready to be loaded.
 type Fold struct {
-	sources []features.Source
-	clock   *features.Clock
-	base    []int // lane of partition 0 of each source
-	parts   []Part
-	ids     []*ids
+	table []features.Declared
+	clock *features.Clock
+	base  []int // lane of partition 0 of each source
+	parts []Part
+	ids   []*ids
 }
 
-// NewFold returns the fold of no items for these sources, which must be declared correctly, and partitions.
-func NewFold(sources []SourceSpec, partitions []int32) (*Fold, error) {
+// Declare returns the declarations of sources, which must be correct, as the events log keeps them.
+func Declare(sources []SourceSpec, partitions []int32) ([]features.Declared, error) {
 	if len(sources) != len(partitions) {
 		return nil, fmt.Errorf("%d sources but %d partition counts", len(sources), len(partitions))
 	}
-	f := &Fold{base: make([]int, len(sources)+1)}
+	list := make([]features.Declared, len(sources))
 	for i := range sources {
 		if partitions[i] < 1 {
 			return nil, fmt.Errorf("source %s: %d partitions", sources[i].Name, partitions[i])
 		}
-		f.sources = append(f.sources, sources[i].Source())
-		f.base[i+1] = f.base[i] + int(partitions[i])
-		f.ids = append(f.ids, newIDs(&sources[i]))
+		list[i] = sources[i].declared(partitions[i])
 	}
-	f.parts = make([]Part, f.base[len(sources)])
+	return list, nil
+}
+
+// NewFold returns the fold of no items of a log that begins with these sources, which must be declared correctly, and partitions.
+func NewFold(sources []SourceSpec, partitions []int32) (*Fold, error) {
+	table, err := Declare(sources, partitions)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fold{}
+	f.lay(table)
+	return f, nil
+}
+
+// Begin returns the fold of a log whose items before a place are gone: what is known there are the declarations that hold,
+// head and watermark, and how far each partition was taken. Remembered ids, counts and the times of partitions
+// begin anew.
+func Begin(table []features.Declared, head, watermark int64, taken []Position) *Fold {
+	f := &Fold{}
+	f.lay(table)
+	f.clock.Head, f.clock.Watermark = head, watermark
+	for _, p := range taken {
+		if i, ok := f.lane(p.Source, p.Partition); ok {
+			f.parts[i].Next = p.Next
+		}
+	}
+	return f
+}
+
+// lay makes room for the sources of a table, of which nothing is known.
+func (f *Fold) lay(table []features.Declared) {
+	f.table, f.base, f.ids = table, make([]int, len(table)+1), make([]*ids, len(table))
+	for i := range table {
+		f.base[i+1] = f.base[i] + int(table[i].Partitions)
+		f.ids[i] = newIDs(&table[i])
+	}
+	f.parts = make([]Part, f.base[len(table)])
 	for i := range f.parts {
 		f.parts[i].Newest, f.parts[i].Last = features.NoTime, features.NoTime
 	}
-	f.clock = features.NewClock(f.sources)
-	return f, nil
+	f.clock = features.NewClock(features.SourcesOf(table))
 }
+
+// enter goes over to other declarations: partitions of a source that stays go on, and so do the ids that are remembered
+// if that is to be done in the same way; else they begin anew. The watermark never falls.
+func (f *Fold) enter(table []features.Declared) {
+	old := *f
+	f.lay(table)
+	f.clock.Head, f.clock.Watermark = old.clock.Head, old.clock.Watermark
+	for i := range table {
+		j := slices.IndexFunc(old.table, func(d features.Declared) bool { return d.Name == table[i].Name })
+		if j < 0 {
+			continue
+		}
+		copy(f.parts[f.base[i]:f.base[i+1]], old.parts[old.base[j]:old.base[j+1]])
+		if d := old.ids[j]; d != nil && table[i].Dedupe == old.table[j].Dedupe {
+			d.field = table[i].FieldIndex(table[i].Dedupe.By)
+			f.ids[i] = d
+		}
+	}
+}
+
+// Table returns the declarations that hold for the next item; it must not be changed.
+func (f *Fold) Table() []features.Declared { return f.table }
 
 // Head returns the newest event time so far, µs, features.NoTime before the first.
 func (f *Fold) Head() int64 { return f.clock.Head }
@@ -80,9 +137,13 @@ func (f *Fold) Forgotten() uint64 {
 // Apply folds the next item. Items of sources or partitions that are not declared are passed over, but
 // for the clock of ticks.
 func (f *Fold) Apply(it *features.Item) {
-	if it.Kind == features.TickItem {
+	switch it.Kind {
+	case features.TickItem:
 		f.clock.Observe(it)
 		f.expire()
+		return
+	case features.SchemaItem:
+		f.enter(it.Sources)
 		return
 	}
 	i, ok := f.lane(it.Source, it.Partition)
@@ -119,7 +180,7 @@ func (f *Fold) expire() {
 }
 
 func (f *Fold) lane(source int, partition int32) (int, bool) {
-	if source < 0 || source >= len(f.sources) || partition < 0 || int(partition) >= f.base[source+1]-f.base[source] {
+	if source < 0 || source >= len(f.table) || partition < 0 || int(partition) >= f.base[source+1]-f.base[source] {
 		return 0, false
 	}
 	return f.base[source] + int(partition), true
@@ -133,13 +194,25 @@ func (f *Fold) place(lane int) (source int, partition int32) {
 }
 
 // State visits all that later decisions depend on. Layout (docs/reference/formats.md): version,
-// head, watermark, number of partitions, each partition, then for every source with dedupe its
-// ids in the order of their items.
+// head, watermark, the declarations that hold, each partition, then for every source with dedupe its
+// ids in the order of their items. Loading takes the declarations of the state.
 func (f *Fold) State(s *codec.State) {
 	s.Fixed("fold version of ingest", foldVersion)
-	s.Int64(&f.clock.Head)
-	s.Int64(&f.clock.Watermark)
-	s.Fixed("number of source partitions", len(f.parts))
+	if f.clock == nil {
+		f.lay(nil)
+	}
+	head, watermark := f.clock.Head, f.clock.Watermark
+	s.Int64(&head)
+	s.Int64(&watermark)
+	table := f.table
+	features.StateDeclared(s, &table)
+	if s.Loading() {
+		if s.Err() != nil {
+			table = nil
+		}
+		f.lay(table)
+	}
+	f.clock.Head, f.clock.Watermark = head, watermark
 	for i := range f.parts {
 		p := &f.parts[i]
 		s.Int64(&p.Next)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -100,6 +101,19 @@ func micros(d, or time.Duration) int64 {
 	}
 	return d.Microseconds()
 }
+
+// Adopt makes the sequencer go on from a fold, which it owns from then on. Its declarations must be those of the Config: Config.Declared
+// in a schema item brings it there. Call Resume after it.
+func (s *Sequencer) Adopt(f *Fold) error {
+	if !features.SameDeclared(f.table, s.Fold.table) {
+		return errors.New("the fold has other sources than the configuration")
+	}
+	s.Fold = f
+	return nil
+}
+
+// Declared returns the declarations of the sources as the events log keeps them.
+func (c *Config) Declared() ([]features.Declared, error) { return Declare(c.Sources, c.Partitions) }
 
 // Resume takes up where the fold stands: what was taken is not taken again, partitions that had items
 // need no first mark. positions raises where partitions are read from (of the frames; nil: none).

@@ -503,7 +503,11 @@ func TestDamagedFoldIsRefused(t *testing.T) {
 	}
 	other := cfg
 	other.Partitions = []int32{2}
-	if err := codec.Load(mustSequencer(t, other).Fold, saved); err == nil || !strings.Contains(err.Error(), "number of source partitions is 1, not 2") {
+	was := mustSequencer(t, other).Fold
+	if err := codec.Load(was, saved); err != nil {
+		t.Fatal(err)
+	}
+	if err := mustSequencer(t, other).Adopt(was); err == nil || !strings.Contains(err.Error(), "other sources") {
 		t.Fatalf("other partitions: %v", err)
 	}
 }

@@ -110,6 +110,38 @@ func (s *SourceSpec) Source() features.Source {
 	return out
 }
 
+// declared returns what the events log keeps of the declaration.
+func (s *SourceSpec) declared(partitions int32) features.Declared {
+	d := features.Declared{Source: s.Source(), Topic: s.topic(), Partitions: partitions, Rules: s.rules()}
+	if s.Dedupe.Within > 0 {
+		d.Dedupe = features.Remember{By: s.Dedupe.By, Within: s.Dedupe.Within.Microseconds(), Size: int64(orDefault(s.Dedupe.Size, DefaultDedupeSize))}
+	}
+	return d
+}
+
+func (s *SourceSpec) topic() string {
+	if s.Topic != "" {
+		return s.Topic
+	}
+	return s.Name
+}
+
+// rules is a fingerprint of what decides about the records of the source besides what the log keeps in words. Which fields are
+// keys is left out: that follows from features.
+func (s *SourceSpec) rules() uint64 {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q time %q late %d skew %d strict %t key %q csv %q %q %q record %d item %d\n", s.Format, s.Time, s.lateness(), s.Skew, s.Strict, s.Key,
+		s.CSV.Delimiter, s.CSV.Columns, s.CSV.Null, s.MaxRecord, s.MaxItem)
+	for i := range s.Expect {
+		fmt.Fprintf(&b, "expect %q\n", s.Expect[i].Text)
+	}
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		fmt.Fprintf(&b, "field %q from %q layout %q zone %q\n", f.Name, f.from(), f.Layout, f.Zone)
+	}
+	return features.Hash(b.String())
+}
+
 // Index returns the position of the named field, or -1.
 func (s *SourceSpec) Index(name string) int {
 	for i := range s.Fields {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/internal/stage"
 )
@@ -28,7 +29,14 @@ type SequencerOptions struct {
 	DeadLetters string // topic for refused records
 	Secret      []byte // for the hashes that stand for sensitive fields in dead letters
 	Shard       uint32
-	Logger      *slog.Logger
+	// Checkpoints keeps what the session knows of the log under Name every Every; nil: never, a session folds the whole log when it
+	// starts, unless a standby has done so.
+	Checkpoints *checkpoint.Store
+	Name        string
+	Every       time.Duration
+	Saved       func(took time.Duration, err error) // told of each checkpoint; nil: nobody
+	Standby     *Standby                            // of this process; nil: none
+	Logger      *slog.Logger                        // nil: none
 	// Taken is told of each item with its Seq, before it is known to count; nil: nobody. It must not keep the item.
 	Taken func(it *features.Item)
 	// Progress is told after each frame; nil: nobody.
@@ -40,6 +48,7 @@ type SequencerOptions struct {
 // SequencerProgress is how far the sequencer is.
 type SequencerProgress struct {
 	Items           uint64 // in the events log
+	Folded          uint64 // items of the log that this session folded before it went on
 	Refused         uint64 // by this session
 	NotLearned      uint64 // items of this session that are too old to be learned from
 	Queued          int    // records that wait for their turn
@@ -75,14 +84,22 @@ const (
 )
 
 // Sequence runs one session of the sequencer until ctx ends or something fails: it reads the tail of the
-// events log, folds the log to know what was decided, and goes on from the positions of the tail.
+// events log, takes what the standby or a checkpoint knows of it and folds the rest, and goes on from the positions of the tail.
 func Sequence(ctx context.Context, o SequencerOptions) error {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	sources := make([]features.Source, len(o.Ingest.Sources))
 	for i := range sources {
 		sources[i] = o.Ingest.Sources[i].Source()
 	}
+	var standby *known
+	if o.Standby != nil {
+		standby = o.Standby.take()
+		defer o.Standby.free()
+	}
 	id := features.SourcesID(sources)
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: id})
+	w, tail, err := openEvents(ctx, &o, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: id})
 	if err != nil {
 		return err
 	}
@@ -96,16 +113,18 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := replayFold(ctx, &o, core.Fold, tail); err != nil {
+	folded, err := resume(ctx, &o, core, tail, standby)
+	if err != nil {
 		return err
 	}
-	core.Resume(positionsOf(&o.Ingest, tail))
 	dead, err := stage.OpenProducer(o.Transport, kgo.ProducerBatchMaxBytes(MaxLetter))
 	if err != nil {
 		return err
 	}
 	defer dead.Close()
-	s := &sequencing{o: o, w: w, core: core, dead: dead, seq: tail.NextSeq, sent: map[string]int64{}, lanes: map[laneID]*laneBacklog{}, started: time.Now()}
+	s := &sequencing{o: o, w: w, core: core, dead: dead, seq: tail.NextSeq, folded: folded, sent: map[string]int64{}, lanes: map[laneID]*laneBacklog{}, started: time.Now()}
+	s.saves.last, s.saves.seq = s.started, tail.NextSeq
+	defer s.saves.running.Wait()
 	if err := s.openSources(ctx); err != nil {
 		return err
 	}
@@ -116,52 +135,34 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 	return s.run(ctx)
 }
 
-// replayFold folds the events log up to its tail.
-func replayFold(ctx context.Context, o *SequencerOptions, into *ingest.Fold, tail *frame.Tail) error {
-	if tail.Last.Zero() {
-		return nil
-	}
+// resume brings the core to the tail. It returns how many items were folded for that.
+func resume(ctx context.Context, o *SequencerOptions, core *ingest.Sequencer, tail *frame.Tail, standby *known) (uint64, error) {
 	log, err := stage.OpenLog(o.Transport, o.Events, 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	start, err := frame.Start(ctx, log)
-	log.Close()
+	defer log.Close()
+	k, n, err := (&recovery{o: o, log: log, tail: tail}).recover(ctx, standby)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, start)
-	if err != nil {
-		return err
+	if err := core.Adopt(k.fold); err != nil {
+		return 0, err
 	}
-	defer r.Close()
-	var it features.Item
-	for {
-		c, err := r.Next(ctx)
-		if err != nil {
-			return err
-		}
-		for items := c.Each(); items.Next(); {
-			if _, err := features.DecodeItem(items.Item(), &it); err != nil {
-				return fmt.Errorf("events offset %d: %w", c.Offset, err)
-			}
-			into.Apply(&it)
-		}
-		if c.NextSeq() >= tail.NextSeq {
-			return nil
-		}
-	}
+	core.Resume(positionsOf(&o.Ingest, tail.Inputs))
+	return n, nil
 }
 
 func inputName(source string, partition int32) string {
 	return source + "/" + strconv.Itoa(int(partition))
 }
 
-func positionsOf(cfg *ingest.Config, tail *frame.Tail) []ingest.Position {
+// positionsOf returns the positions of the sources' partitions among the inputs of a frame.
+func positionsOf(cfg *ingest.Config, inputs []frame.Input) []ingest.Position {
 	var list []ingest.Position
 	for i := range cfg.Sources {
 		for p := range cfg.Partitions[i] {
-			if at, ok := tail.Input(inputName(cfg.Sources[i].Name, p)); ok {
+			if at, ok := frame.Find(inputs, inputName(cfg.Sources[i].Name, p)); ok {
 				list = append(list, ingest.Position{Source: i, Partition: p, Next: at.Offset})
 			}
 		}
@@ -199,6 +200,8 @@ type sequencing struct {
 	letters int // dead letters that are not flushed
 	refused uint64
 	skewed  uint64
+	folded  uint64 // items of the log before the session went on
+	saves   saves
 	started time.Time
 	named   bool
 }
@@ -308,6 +311,9 @@ func (s *sequencing) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err := s.drain(ctx); err != nil {
+			return err
+		}
+		if err := s.checkpoint(ctx); err != nil {
 			return err
 		}
 	}
@@ -517,7 +523,7 @@ func (s *sequencing) report() {
 	for id, l := range s.lanes {
 		lags[id.source] += l.beyond + int64(len(l.records)+s.core.LaneLen(id.source, id.partition))
 	}
-	s.o.Progress(SequencerProgress{Lags: lags, Items: s.seq, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
+	s.o.Progress(SequencerProgress{Lags: lags, Items: s.seq, Folded: s.folded, Refused: s.refused, NotLearned: s.skewed, Queued: s.core.Queued(), Waiting: s.core.Waiting(),
 		Head: s.core.Head(), Watermark: s.core.Watermark(), Done: s.core.Done()})
 }
 

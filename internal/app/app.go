@@ -191,27 +191,38 @@ func (a *App) own(ctx context.Context, name, of, topic string, partitions int, f
 	})
 }
 
+// sequencer runs sessions of the sequencer. Where several processes share the roles, one that does not own it folds
+// the events along to take over at once.
 func (a *App) sequencer(ctx context.Context) error {
-	return a.own(ctx, "sequencer", "", a.Topics.Events, 1, func(ctx context.Context, _ []int32) error {
-		cfg, err := a.o.Program.Ingest(false)
-		if err != nil {
-			return err
-		}
-		return worker.Sequence(ctx, worker.SequencerOptions{Transport: a.o.Transport, Ingest: cfg, Events: a.Topics.Events,
-			DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger,
-			Taken: func(it *features.Item) {
-				a.watch.taken(it)
-				a.recent.taken(it)
-				if a.o.Taken != nil {
-					a.o.Taken(it)
-				}
-			},
-			Progress: func(p worker.SequencerProgress) {
-				a.watch.sequenced(&p)
-				a.recent.frame()
-				a.note(func(all *Progress) { all.Sequencer = p })
-			}})
+	cfg, err := a.o.Program.Ingest(false)
+	if err != nil {
+		return err
+	}
+	o := worker.SequencerOptions{Transport: a.o.Transport, Ingest: cfg, Events: a.Topics.Events,
+		DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger,
+		Checkpoints: a.o.Checkpoints, Name: a.o.Program.Project.Name + "/sequencer", Every: a.o.Program.Project.Checkpoints.Every,
+		Saved: a.watch.saved("sequencer", ""),
+		Taken: func(it *features.Item) {
+			a.watch.taken(it)
+			a.recent.taken(it)
+			if a.o.Taken != nil {
+				a.o.Taken(it)
+			}
+		},
+		Progress: func(p worker.SequencerProgress) {
+			a.watch.sequenced(&p)
+			a.recent.frame()
+			a.note(func(all *Progress) { all.Sequencer = p })
+		}}
+	g, ctx := errgroup.WithContext(ctx)
+	if a.o.Groups {
+		o.Standby = worker.NewStandby(o)
+		g.Go(func() error { return o.Standby.Run(ctx) })
+	}
+	g.Go(func() error {
+		return a.own(ctx, "sequencer", "", a.Topics.Events, 1, func(ctx context.Context, _ []int32) error { return worker.Sequence(ctx, o) })
 	})
+	return g.Wait()
 }
 
 func (a *App) units(ctx context.Context) error {

@@ -123,7 +123,7 @@ func (r *rig) damage(ctx context.Context) {
 			continue
 		}
 		next = r.steps.Load() + 15
-		for _, name := range []string{"joiner", "models"} {
+		for _, name := range []string{"joiner", "models", "sequencer"} {
 			files, err := filepath.Glob(filepath.Join(r.checkpointDir, name, "*.ckpt"))
 			if err == nil && len(files) > 0 {
 				_ = os.Truncate(files[len(files)-1], 99) // the file may be gone already

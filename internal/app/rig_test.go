@@ -54,6 +54,7 @@ type rig struct {
 	onAlive       func(stage string)
 	commitEvery   time.Duration
 	workers       int
+	apart         bool      // the test runs the sequencer itself
 	unitGroups    [][]int32 // parts partitions by process; nil: all in one
 
 	// holds are called while the triggers come in, each when so great a part of them is sent, the last before the
@@ -134,8 +135,14 @@ func (r *rig) sequence(ctx context.Context, alive func()) error {
 	if err != nil {
 		return err
 	}
-	return worker.Sequence(ctx, worker.SequencerOptions{Transport: r.tr, Ingest: cfg, Events: r.topics.Events, DeadLetters: r.topics.DeadLetters,
-		Logger: r.log, Progress: func(worker.SequencerProgress) { alive() }})
+	o := r.sequencerOptions(cfg)
+	o.Progress = func(worker.SequencerProgress) { alive() }
+	return worker.Sequence(ctx, o)
+}
+
+func (r *rig) sequencerOptions(cfg ingest.Config) worker.SequencerOptions {
+	return worker.SequencerOptions{Transport: r.tr, Ingest: cfg, Events: r.topics.Events, DeadLetters: r.topics.DeadLetters,
+		Checkpoints: r.checkpoints, Name: "sequencer", Every: time.Millisecond, Logger: r.log}
 }
 
 func (r *rig) units(partitions []int32) session {
@@ -173,6 +180,9 @@ func (r *rig) learn(ctx context.Context, alive func()) error {
 // stages are all stages by name, once each, or once for each process of the units.
 func (r *rig) stages() map[string]session {
 	all := map[string]session{"sequencer": r.sequence, "joiner": r.join, "learner": r.learn}
+	if r.apart {
+		delete(all, "sequencer")
+	}
 	groups := r.unitGroups
 	if groups == nil {
 		groups = [][]int32{r.allParts()}

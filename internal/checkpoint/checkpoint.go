@@ -70,7 +70,8 @@ func (s *Store) Close() error { return s.bucket.Close() }
 
 func key(name string, seq uint64) string { return fmt.Sprintf("%s/%020d.ckpt", name, seq) }
 
-// Save writes the state of name at seq, then removes what is beyond the newest that are kept. The state
+// Save writes the state of name at seq, then removes what is beyond the newest that are kept, as of seq: what a log before
+// this one has left at a later place stays, and is no reason to remove the new one. The state
 // appears whole or not at all.
 func (s *Store) Save(ctx context.Context, name string, seq uint64, state []byte) error {
 	b := pack(seq, runtime.GOARCH, state)
@@ -81,6 +82,7 @@ func (s *Store) Save(ctx context.Context, name string, seq uint64, state []byte)
 	if err != nil {
 		return err
 	}
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k > key(name, seq) })
 	for _, old := range keys[:max(0, len(keys)-s.keep)] {
 		if err := s.bucket.Delete(ctx, old); err != nil {
 			return fmt.Errorf("checkpoint %s: remove: %w", old, err)

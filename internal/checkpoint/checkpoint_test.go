@@ -59,6 +59,27 @@ func TestNewestIsRestoredAndOldOnesGo(t *testing.T) {
 	}
 }
 
+// What another log has left at later places does not push out what is saved now.
+func TestLaterOnesOfAnotherLogStay(t *testing.T) {
+	s, _, _ := open(t, 1)
+	save(t, s, 90, "other")
+	for seq := uint64(1); seq <= 3; seq++ {
+		save(t, s, seq, "own")
+	}
+	if seq, state, ok := restore(t, s); !ok || seq != 90 || state != "other" {
+		t.Errorf("restored %d (%s), %v", seq, state, ok)
+	}
+	ok, err := s.RestoreAt(t.Context(), "p/late", 89, func(seq uint64, state []byte) error {
+		if seq != 3 || string(state) != "own" {
+			t.Errorf("restored %d (%s)", seq, state)
+		}
+		return nil
+	})
+	if err != nil || !ok {
+		t.Errorf("restored at 89: %v, %v", ok, err)
+	}
+}
+
 func TestDamagedOnesArePassedOverWithAWarning(t *testing.T) {
 	damage := map[string]func([]byte) []byte{
 		"bit":                func(b []byte) []byte { b[len(b)-1] ^= 1; return b },

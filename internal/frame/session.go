@@ -100,6 +100,9 @@ func NewLedger(nonce uint64, t *Tail) *Ledger {
 // Anchor is the newest frame with full positions that is known to count.
 func (l *Ledger) Anchor() Anchor { return l.anchor }
 
+// Place is behind the newest frame that counts, and what was judged after it.
+func (l *Ledger) Place() Position { return l.judge.Position() }
+
 // Ack takes the acknowledgement of the oldest frame that has none yet. A nil error means that the
 // frame is known to count. ErrVoid and ErrFenced end the session, and so does every other error:
 // offset < 0 means that the broker acked without saying where.

@@ -49,6 +49,40 @@ func ReadTail(ctx context.Context, log Log) (Tail, error) {
 	return fold(ctx, log, start, end)
 }
 
+// ReadTailFrom is ReadTail for a log of which nothing is left that a tail can be read from, but whose tail at an earlier
+// place is known. ErrCut: that place is gone too; ErrDiverged: the log ends before it.
+func ReadTailFrom(ctx context.Context, log Log, known Tail) (Tail, error) {
+	first, end, err := bounds(ctx, log)
+	switch {
+	case err != nil:
+		return Tail{}, err
+	case known.End < first:
+		return Tail{}, fmt.Errorf("the log is known up to offset %d and begins at %d: %w", known.End, first, ErrCut)
+	case known.End > end:
+		return Tail{}, fmt.Errorf("the log is known up to offset %d and ends at %d: %w", known.End, end, ErrDiverged)
+	}
+	known.Inputs = slices.Clone(known.Inputs)
+	judge := NewJudge(Position{Offset: known.End, Last: known.Last})
+	err = known.scan(ctx, log, &judge, end)
+	return known, err
+}
+
+// scan folds what counts from the judge's place to the end.
+func (t *Tail) scan(ctx context.Context, log Log, judge *Judge, end int64) error {
+	t.End = end
+	return log.Scan(ctx, judge.Next(), end, func(offset int64, record []byte) error {
+		f, err := decode(offset, record)
+		if err != nil {
+			return err
+		}
+		counts, err := judge.Feed(offset, f)
+		if counts {
+			t.count(offset, f)
+		}
+		return err
+	})
+}
+
 // Start returns the first position from which the counted frames of a log can be read: its beginning,
 // or the first anchor that still lies in a log whose head was cut.
 func Start(ctx context.Context, log Log) (Position, error) {
@@ -157,19 +191,9 @@ func fold(ctx context.Context, log Log, a Anchor, end int64) (Tail, error) {
 	if err != nil {
 		return Tail{}, err
 	}
-	t := Tail{Offset: -1, End: end}
+	t := Tail{Offset: -1}
 	judge := NewJudge(at)
-	err = log.Scan(ctx, at.Offset, end, func(offset int64, record []byte) error {
-		f, err := decode(offset, record)
-		if err != nil {
-			return err
-		}
-		counts, err := judge.Feed(offset, f)
-		if counts {
-			t.count(offset, f)
-		}
-		return err
-	})
+	err = t.scan(ctx, log, &judge, end)
 	return t, err
 }
 
@@ -178,11 +202,19 @@ func (t *Tail) count(offset int64, f *Frame) {
 	t.Last, t.Offset, t.NextSeq, t.Gen = f.ID, offset, f.NextSeq(), f.Generation
 	if f.Full {
 		t.Anchor = Anchor{Offset: offset, ID: f.ID}
-		t.Inputs = t.Inputs[:0]
+	}
+	t.Inputs = f.Inputs(t.Inputs)
+}
+
+// Inputs returns the full positions after f, by name, given those before it, whose memory it takes.
+func (f *Frame) Inputs(before []Input) []Input {
+	if f.Full {
+		before = before[:0]
 	}
 	for _, in := range f.After {
-		t.Inputs = put(t.Inputs, in)
+		before = put(before, in)
 	}
+	return before
 }
 
 // decode returns nil for a foreign record.
@@ -196,6 +228,9 @@ func decode(offset int64, record []byte) (*Frame, error) {
 	}
 	return f, nil
 }
+
+// Find returns the position of a named input in a list that is sorted by name, and whether it is there.
+func Find(list []Input, name string) (Position, bool) { return find(list, name) }
 
 func byName(in Input, name string) int { return strings.Compare(in.Name, name) }
 

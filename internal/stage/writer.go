@@ -26,6 +26,8 @@ type WriterOptions struct {
 	InFlight int
 	// Sender sends the frames; nil: a client of its own.
 	Sender *Sender
+	// Known is the tail at an earlier place, for a log of which nothing is left that a tail can be read from; nil: none.
+	Known *frame.Tail
 }
 
 // Sender is a producing client that several writers share: frames that they send at the same time, to leaders on the
@@ -67,6 +69,7 @@ type Writer struct {
 
 	mu      sync.Mutex
 	anchor  frame.Anchor
+	place   frame.Position
 	sent    uint64
 	counted uint64
 	err     error
@@ -101,6 +104,9 @@ func OpenWriter(ctx context.Context, t Transport, o WriterOptions) (*Writer, *fr
 		return nil, nil, err
 	}
 	tail, err := frame.ReadTail(ctx, log)
+	if errors.Is(err, frame.ErrCut) && o.Known != nil {
+		tail, err = frame.ReadTailFrom(ctx, log, *o.Known)
+	}
 	if err != nil {
 		log.Close()
 		return nil, nil, fmt.Errorf("tail of %s/%d: %w", o.Topic, o.Partition, err)
@@ -117,9 +123,9 @@ func OpenWriter(ctx context.Context, t Transport, o WriterOptions) (*Writer, *fr
 	w := &Writer{
 		o: o, cl: sender.cl, log: log,
 		slots: make(chan struct{}, o.InFlight), acks: make(chan ack, o.InFlight),
-		chain:   frame.NewChain(nonce, &tail, o.Shard, o.Generation, o.FullEvery),
-		ledger:  frame.NewLedger(nonce, &tail),
-		anchor:  tail.Anchor,
+		chain:  frame.NewChain(nonce, &tail, o.Shard, o.Generation, o.FullEvery),
+		ledger: frame.NewLedger(nonce, &tail),
+		anchor: tail.Anchor, place: frame.Position{Offset: tail.End, Last: tail.Last},
 		changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	loop, cancel := context.WithCancel(context.Background())
@@ -198,7 +204,7 @@ func (w *Writer) settle(ctx context.Context, a ack) {
 		return
 	}
 	w.mu.Lock()
-	w.counted, w.anchor = a.sent.ID.Number, w.ledger.Anchor()
+	w.counted, w.anchor, w.place = a.sent.ID.Number, w.ledger.Anchor(), w.ledger.Place()
 	close(w.changed)
 	w.changed = make(chan struct{})
 	w.mu.Unlock()
@@ -222,6 +228,16 @@ func (w *Writer) Sent() uint64 { w.mu.Lock(); defer w.mu.Unlock(); return w.sent
 
 // Counted is the number of the newest frame that is known to count; all before it count too.
 func (w *Writer) Counted() uint64 { w.mu.Lock(); defer w.mu.Unlock(); return w.counted }
+
+// Place is behind the newest frame that is known to count.
+func (w *Writer) Place() frame.Position { w.mu.Lock(); defer w.mu.Unlock(); return w.place }
+
+// Anchor is the newest frame with full positions that is known to count.
+func (w *Writer) Anchor() frame.Anchor { w.mu.Lock(); defer w.mu.Unlock(); return w.anchor }
+
+// Inputs returns the full positions of the inputs after the last frame that was appended, by name; borrowed until the next
+// Append. It belongs to the goroutine that appends.
+func (w *Writer) Inputs() []frame.Input { return w.chain.Inputs() }
 
 // Err is why the session ended, nil while it goes on.
 func (w *Writer) Err() error { w.mu.Lock(); defer w.mu.Unlock(); return w.err }

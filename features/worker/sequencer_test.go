@@ -1,0 +1,303 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/features/worker"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
+	"github.com/freshet-ml/freshet/internal/embedded"
+	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// desk is a broker with one source of one partition, and what a sequencer over it needs.
+type desk struct {
+	t       *testing.T
+	servers *embedded.Servers
+	o       worker.SequencerOptions
+	dir     string
+	warned  *strings.Builder
+	sent    int
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	servers, err := embedded.Start(embedded.Options{NoStore: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(servers.Close)
+	d := &desk{t: t, servers: servers, dir: t.TempDir(), warned: &strings.Builder{}}
+	log := slog.New(slog.NewTextHandler(d.warned, nil))
+	store, err := checkpoint.Open(t.Context(), checkpoint.Options{URL: "file://" + d.dir, Keep: 3, Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	spec := ingest.SourceSpec{Name: "a", Time: "at", Dedupe: ingest.Dedupe{By: "id", Within: time.Hour}, MaxLateness: 1000 * time.Hour, Fields: []ingest.FieldSpec{
+		{Name: "at", Kind: features.Time, Layout: ingest.EpochSeconds}, {Name: "id", Kind: features.String}}}
+	d.o = worker.SequencerOptions{Transport: stage.Transport{Brokers: servers.Brokers, Local: true}, Events: "events", Logger: log,
+		Ingest:      ingest.Config{Sources: []ingest.SourceSpec{spec}, Partitions: []int32{1}},
+		Checkpoints: store, Name: "sequencer", Every: time.Nanosecond}
+	if err := stage.EnsureTopics(t.Context(), d.o.Transport, stage.TopicSpec{Name: "events", Partitions: 1}, stage.TopicSpec{Name: "a", Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// produce sends n records with a time mark behind each.
+func (d *desk) produce(n int) {
+	d.t.Helper()
+	cl, err := d.o.Transport.Client()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer cl.Close()
+	for range n {
+		at := int64(1_000_000 + d.sent)
+		d.sent++
+		key, headers := ingest.MarkRecord((at+1)*1_000_000, false)
+		mark := &kgo.Record{Topic: "a", Key: key}
+		for _, h := range headers {
+			mark.Headers = append(mark.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+		}
+		rec := &kgo.Record{Topic: "a", Value: fmt.Appendf(nil, `{"at":%d,"id":"i%d"}`, at, d.sent)}
+		if err := cl.ProduceSync(d.t.Context(), rec, mark).FirstErr(); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// run runs a session until it has written so many items, and returns what it told last. With checkpoints it waits until one holds all of them.
+func (d *desk) run(items uint64) (worker.SequencerProgress, error) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 30*time.Second)
+	defer cancel()
+	var last atomic.Pointer[worker.SequencerProgress]
+	o := d.o
+	done := func() {
+		if p := last.Load(); p != nil && p.Items >= items && (o.Checkpoints == nil || d.saved(p.Items)) {
+			cancel()
+		}
+	}
+	o.Progress = func(p worker.SequencerProgress) { last.Store(&p); done() }
+	o.Saved = func(time.Duration, error) { done() }
+	err := worker.Sequence(ctx, o)
+	if p := last.Load(); p != nil && p.Items >= items && errors.Is(err, context.Canceled) {
+		return *p, nil
+	}
+	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+		d.t.Fatalf("the session has not come to item %d: %+v, %v\n%s", items, last.Load(), err, d.warned)
+	}
+	return worker.SequencerProgress{}, err
+}
+
+func (d *desk) files() []string {
+	list, err := filepath.Glob(filepath.Join(d.dir, "sequencer", "*.ckpt"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return list
+}
+
+func (d *desk) saved(item uint64) bool {
+	_, err := os.Stat(filepath.Join(d.dir, "sequencer", fmt.Sprintf("%020d.ckpt", item)))
+	return err == nil
+}
+
+func (d *desk) newest() string {
+	list := d.files()
+	if len(list) == 0 {
+		return ""
+	}
+	return filepath.Base(list[len(list)-1])
+}
+
+func (d *desk) must(items uint64) worker.SequencerProgress {
+	d.t.Helper()
+	p, err := d.run(items)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return p
+}
+
+// ids reads the items that are left of the log, from the start that a reader finds.
+func (d *desk) ids() []string {
+	d.t.Helper()
+	log, err := stage.OpenLog(d.o.Transport, "events", 0)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer log.Close()
+	tail, err := frame.ReadTail(d.t.Context(), log)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	start, err := frame.Start(d.t.Context(), log)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r, err := stage.OpenReader(d.t.Context(), d.o.Transport, "events", 0, start)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Close()
+	var out []string
+	for next := uint64(0); next < tail.NextSeq; {
+		c, err := r.Next(d.t.Context())
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for items := c.Each(); items.Next(); {
+			var it features.Item
+			if _, err := features.DecodeItem(items.Item(), &it); err != nil {
+				d.t.Fatal(err)
+			}
+			if it.Kind == features.EventItem {
+				out = append(out, it.Fields[1].Str())
+			} else {
+				out = append(out, it.Reason)
+			}
+		}
+		next = c.NextSeq()
+	}
+	return out
+}
+
+// A session folds what came after the newest good checkpoint that is not ahead of the log, and nothing before.
+func TestSequencerStartsFromCheckpoint(t *testing.T) {
+	d := newDesk(t)
+	d.produce(50)
+	if p := d.must(50); p.Folded != 0 {
+		t.Errorf("a new log: %d items were folded", p.Folded)
+	}
+	d.produce(10)
+	if p := d.must(60); p.Folded != 0 {
+		t.Errorf("from a checkpoint at the tail %d items were folded", p.Folded)
+	}
+	// The newest is damaged: the one before is taken, and the items after it are folded.
+	newest := filepath.Join(d.dir, "sequencer", d.newest())
+	if err := os.Truncate(newest, 99); err != nil {
+		t.Fatal(err)
+	}
+	d.produce(1)
+	if p := d.must(61); p.Folded == 0 || p.Folded > 30 {
+		t.Errorf("from the checkpoint before the damaged one %d items were folded", p.Folded)
+	}
+	if !strings.Contains(d.warned.String(), "checkpoint passed over") || !strings.Contains(d.warned.String(), "damaged") {
+		t.Errorf("the damaged checkpoint is not told of:\n%s", d.warned)
+	}
+	// All are gone: the log is folded from its beginning.
+	for _, f := range d.files() {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.produce(1)
+	if p := d.must(62); p.Folded != 61 {
+		t.Errorf("without a checkpoint %d items were folded, want 61", p.Folded)
+	}
+	// An id of before every restart is still a duplicate.
+	d.sent = 0
+	d.produce(1)
+	d.must(63)
+	if got := d.ids(); got[61] != "i62" || got[62] != ingest.ReasonDuplicate {
+		t.Errorf("the log ends with %v", got[60:])
+	}
+}
+
+// Checkpoints of a log that is gone are ahead of the new one, or contradict it: they are passed over.
+func TestSequencerPassesOverCheckpointsOfAnotherLog(t *testing.T) {
+	old := newDesk(t)
+	old.produce(20)
+	old.must(20)
+	for _, items := range []int{5, 40} {
+		d := newDesk(t)
+		d.o.Checkpoints = nil
+		d.produce(items)
+		d.must(uint64(items))
+		d.o.Checkpoints = old.o.Checkpoints
+		d.dir = old.dir
+		d.produce(1)
+		if p := d.must(uint64(items + 1)); p.Folded != uint64(items) {
+			t.Errorf("%d items of %d were folded", p.Folded, items)
+		}
+		if got := d.ids(); len(got) != items+1 || got[items] != fmt.Sprint("i", items+1) {
+			t.Errorf("the log holds %v", got)
+		}
+	}
+	if got := old.warned.String(); !strings.Contains(got, "the log ends at item 5") {
+		t.Errorf("warnings: %s", got)
+	}
+}
+
+// Retention has cut the head of the log: a checkpoint, else the first anchor that is left, says where to go on.
+func TestSequencerGoesOnWithACutLog(t *testing.T) {
+	d := newDesk(t)
+	for range 150 { // a frame each, every 64th with full positions
+		d.produce(1)
+		d.must(uint64(d.sent))
+	}
+	if err := d.servers.Kafka.DeleteRecords("events", 0, 20); err != nil {
+		t.Fatal(err)
+	}
+	d.produce(1)
+	if p := d.must(151); p.Folded != 0 {
+		t.Errorf("with a checkpoint %d items were folded", p.Folded)
+	}
+	store := d.o.Checkpoints
+	d.o.Checkpoints = nil
+	d.produce(1)
+	if p := d.must(152); p.Folded == 0 || p.Folded > 131 {
+		t.Errorf("from the first anchor %d items were folded", p.Folded)
+	}
+	if !strings.Contains(d.warned.String(), "the head of the events log is gone") {
+		t.Errorf("warnings: %s", d.warned)
+	}
+	got := d.ids()
+	if got[len(got)-1] != "i152" || got[len(got)-2] != "i151" {
+		t.Errorf("the log ends with %v", got)
+	}
+	// Nothing is left of the log. A checkpoint reaches it; without one, nothing does.
+	d.o.Checkpoints = store
+	d.produce(1)
+	d.must(153)
+	end := d.servers.Kafka.PartitionInfo("events", 0).HighWatermark
+	if err := d.servers.Kafka.DeleteRecords("events", 0, end); err != nil {
+		t.Fatal(err)
+	}
+	d.produce(1)
+	d.o.Checkpoints = nil
+	_, err := d.run(154)
+	if !errors.Is(err, frame.ErrCut) || !stage.Final(err) || !strings.Contains(err.Error(), "give the project another name") {
+		t.Errorf("an emptied log without a checkpoint: %v", err)
+	}
+	d.o.Checkpoints = store
+	if p := d.must(154); p.Folded != 0 {
+		t.Errorf("an emptied log with a checkpoint: %d items were folded", p.Folded)
+	}
+	for range 3 {
+		d.produce(1)
+		d.must(uint64(d.sent))
+	}
+	if got := d.ids(); got[len(got)-1] != "i157" {
+		t.Errorf("the log ends with %v", got)
+	}
+}
