@@ -36,10 +36,10 @@ fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
 soak: ## the June and July flights ten times over; memory must stay flat (takes minutes)
 	@$(GO) test -count=1 -timeout 30m -run TestSoak -v ./internal/demo -args -soak
 
-generate: ## write everything that is generated: protobuf code and the reference pages
+generate: ## write everything that is generated: protobuf code, the reference pages, the dashboard
 	@bash proto/generate.sh
 	@$(GO) test ./models/catalog -run ReferencePage -rewrite >/dev/null
-	@$(GO) test ./internal/project ./internal/metrics ./cmd/freshet -update >/dev/null
+	@$(GO) test ./internal/project ./internal/metrics ./internal/monitoring ./cmd/freshet -update >/dev/null
 
 check-generated: ## fail when generated protobuf code is not fresh (the reference pages have tests of their own)
 	@bash proto/generate.sh
