@@ -2,8 +2,9 @@ package serving
 
 import (
 	"context"
-	"crypto/tls"
-	"time"
+	"net/http"
+
+	"google.golang.org/grpc"
 
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
@@ -14,11 +15,26 @@ var (
 	MarshalJSON   = marshal
 )
 
-// Certificate returns the function that TLS asks for the certificate in these files.
-func Certificate(files TLS) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	c := &certificate{files: files}
-	_, err := c.get(nil)
-	return c.get, err
+// Access is the table of scopes.
+func Access() map[string]Scope { return access }
+
+// Anyone marks what needs no token.
+const Anyone = anyone
+
+// Patterns returns the routes of the HTTP port and of the admin port.
+func (s *Server) Patterns(page http.Handler) (web, admin []string) {
+	return s.routes(page).patterns, s.adminRoutes().patterns
+}
+
+// GRPC returns the gRPC server with all its services.
+func (s *Server) GRPC() (*grpc.Server, error) { return s.grpcServer(nil) }
+
+// Admin returns what the admin port serves.
+func (s *Server) Admin() http.Handler { return s.forHosts(true, s.adminHandler()) }
+
+// Web returns the server of the HTTP port, for a listener of this machine.
+func (s *Server) Web(page http.Handler) *http.Server {
+	return s.httpServer(s.forHosts(true, s.Handler(page)))
 }
 
 // Reading replaces how states are read from the store.
@@ -26,14 +42,3 @@ func (s *StoreStates) Reading(read func(context.Context, []redis.Lookup, []redis
 	s.rounds.read = read
 	return s
 }
-
-// RecentKeys bounds what RecentStates keeps.
-const RecentKeys = recentKeys
-
-// NewRecentStates answers from what was read at most maxAge ago.
-func NewRecentStates(of States, maxAge time.Duration) *recentStates { //nolint:revive // the tests' door
-	return newRecentStates(of, maxAge, time.Now)
-}
-
-// Kept is the number of states in memory.
-func (r *recentStates) Kept() int { return len(r.newer) + len(r.last) }

@@ -8,22 +8,23 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
-// httpServer returns the HTTP server: JSON API, metrics, probes, and the page.
-func (s *Server) httpServer(page http.Handler) *http.Server {
+// httpServer returns a server that slow and greedy clients cannot tie down. How long an answer may take is each
+// route's (bound).
+func (s *Server) httpServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.Handler(page),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -32,10 +33,12 @@ func (s *Server) httpServer(page http.Handler) *http.Server {
 	}
 }
 
-// Handler returns what the HTTP port serves. The API has the messages of gRPC as JSON and passes the
-// same limits. page gets every other path; nil: they are not found. Metrics, probes and page need no token.
-func (s *Server) Handler(page http.Handler) http.Handler {
-	mux := http.NewServeMux()
+// Handler returns what the HTTP port serves, with who may ask for it checked. The API has the messages of gRPC as JSON and
+// passes the same limits. page gets every other path; nil: they are not found. Metrics, probes and page need no token.
+func (s *Server) Handler(page http.Handler) http.Handler { return s.guarded(s.routes(page)) }
+
+func (s *Server) routes(page http.Handler) *routes {
+	mux := &routes{}
 	handle(mux, s, "POST /v1/predict", "Predict", s.Predict, nil)
 	handle(mux, s, "POST /v1/features", "GetFeatures", s.GetFeatures, nil)
 	handle(mux, s, "POST /v1/feedback", "Feedback", s.Feedback, nil)
@@ -57,6 +60,8 @@ func (s *Server) Handler(page http.Handler) http.Handler {
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.reply(w, r, "/v1/", nil, apiPath(r))
 	})
+	mux.HandleFunc("POST /v1/session", s.openSession)
+	mux.HandleFunc("DELETE /v1/session", s.closeSession)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readyz)
@@ -67,7 +72,7 @@ func (s *Server) Handler(page http.Handler) http.Handler {
 }
 
 // handleInsight serves what the page is made of.
-func (s *Server) handleInsight(mux *http.ServeMux) {
+func (s *Server) handleInsight(mux *routes) {
 	handle(mux, s, "GET /v1/overview", "Overview", s.Overview, nil)
 	mux.HandleFunc("GET /v1/live", s.live)
 	handle(mux, s, "GET /v1/lineage", "Lineage", s.Lineage, nil)
@@ -82,9 +87,7 @@ func (s *Server) handleInsight(mux *http.ServeMux) {
 		req.Source, req.Reason, req.Limit = q.Get("source"), q.Get("reason"), number(r, "limit")
 	})
 	handle(mux, s, "GET /v1/recent", "Recent", s.Recent, nil)
-	control := http.NewServeMux()
-	handle(control, s, "POST /v1/control", "Control", s.Control, nil)
-	mux.Handle("POST /v1/control", http.NewCrossOriginProtection().Handler(control)) // pages of other sites must not freeze models
+	handle(mux, s, "POST /v1/control", "Control", s.Control, nil)
 }
 
 // number reads a whole number from the query; 0 when it is none.
@@ -104,27 +107,16 @@ func apiPath(r *http.Request) error {
 		"it has POST /v1/predict, /v1/features, /v1/feedback, /v1/control and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID, /v1/overview, /v1/live, /v1/lineage, /v1/history, /v1/distributions, /v1/deadletters, /v1/recent"))
 }
 
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) { readiness(w, s.waiting()) }
-
-// readiness answers a probe: 200 or 503, with {"ready", "waiting_for": [{"model", "reason"}]}.
-func readiness(w http.ResponseWriter, waiting []waitingFor) {
-	code := http.StatusOK
-	if len(waiting) > 0 {
-		code = http.StatusServiceUnavailable
-	} else {
-		waiting = []waitingFor{} // a list, not null
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if why := s.waiting(); len(why) > 0 {
+		plain(w, http.StatusServiceUnavailable, "not ready: "+strings.Join(why, "; ")+"\n")
+		return
 	}
-	b, _ := json.Marshal(map[string]any{"ready": len(waiting) == 0, "waiting_for": waiting}) // texts: no error
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	w.Write(append(b, '\n'))
+	plain(w, http.StatusOK, "ready\n")
 }
 
 func plain(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	io.WriteString(w, text)
 }
@@ -136,7 +128,7 @@ type message[T any] interface {
 }
 
 // handle serves a unary method at a route. fill takes what the path says.
-func handle[T any, Req message[T], Resp proto.Message](mux *http.ServeMux, s *Server, route, method string,
+func handle[T any, Req message[T], Resp proto.Message](mux *routes, s *Server, route, method string,
 	call func(context.Context, Req) (Resp, error), fill func(*http.Request, Req)) {
 	info := &grpc.UnaryServerInfo{Server: s, FullMethod: "/freshet.v1.Freshet/" + method}
 	mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
@@ -148,18 +140,20 @@ func handle[T any, Req message[T], Resp proto.Message](mux *http.ServeMux, s *Se
 		if fill != nil {
 			fill(r, req)
 		}
-		ctx := metadata.NewIncomingContext(r.Context(), metadata.Pairs("authorization", r.Header.Get("Authorization")))
-		out, err := s.unary(ctx, req, info, func(ctx context.Context, _ any) (any, error) { return call(ctx, req) })
+		out, err := s.admitted(r.Context(), req, info, func(ctx context.Context, _ any) (any, error) { return call(ctx, req) })
 		resp, _ := out.(proto.Message)
 		s.reply(w, r, route, resp, err)
 	})
 }
 
 // request reads a request before its call takes a slot, so that slow senders hold none, and after its
-// token was looked at, so that strangers cannot make the server read.
+// token was looked at (guarded), so that strangers cannot make the server read.
 func (s *Server) request(w http.ResponseWriter, r *http.Request, req proto.Message) error {
-	if err := s.authorize(r.Header.Get("Authorization")); err != nil || r.Method != http.MethodPost {
-		return err
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return invalid("ENCODING", "the body is packed: "+clip(e), "send it plain")
 	}
 	return s.body(w, r, req)
 }
@@ -205,7 +199,6 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, route string, res
 		w.Header().Set("Retry-After", "1")
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	w.Write(append(body, '\n'))

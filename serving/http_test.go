@@ -92,7 +92,7 @@ func TestJSONOfTheOtherMethods(t *testing.T) {
 		{"GET", "/metrics", "", `freshet_model_version{model="late"} 399`},
 		{"GET", "/metrics", "", `grpc_server_handled_total`},
 		{"GET", "/healthz", "", `ok`},
-		{"GET", "/readyz", "", `{"ready":true,"waiting_for":[]}`},
+		{"GET", "/readyz", "", `ready`},
 	} {
 		code, body := call(t, tc.method, web+tc.path, tc.body, "")
 		if code != 200 || !strings.Contains(body, tc.want) {
@@ -103,7 +103,7 @@ func TestJSONOfTheOtherMethods(t *testing.T) {
 
 func TestHTTPErrors(t *testing.T) {
 	r := ready(t)
-	r.config.MaxMessage, r.config.Tokens = 2<<10, []string{"secret"}
+	r.config.MaxMessage, r.config.Tokens = 2<<10, tokens(allScopes, "secret")
 	_, web := r.serve(client.Options{Token: "secret"})
 	row := `{"fields": {"origin": "JFK", "distance": 1}}`
 	for _, tc := range []struct {
@@ -152,7 +152,7 @@ func TestHTTPErrors(t *testing.T) {
 func TestReadyzSaysWhatIsWaitedFor(t *testing.T) {
 	r := newRig(t)
 	_, web := r.serve(client.Options{})
-	if code, body := call(t, "GET", web+"/readyz", "", ""); code != 503 || !strings.Contains(body, `{"model":"late","reason":"has no version yet"}`) {
+	if code, body := call(t, "GET", web+"/readyz", "", ""); code != 503 || !strings.Contains(body, "model late has no version yet") {
 		t.Errorf("%d %s", code, body)
 	}
 }

@@ -2,28 +2,31 @@ package serving
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
-// unary is what every unary call passes, from gRPC and HTTP alike: recovery, token, slot, deadline.
+// unary is what every unary call over gRPC passes: recovery, token, slot, deadline.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer s.recovered(info.FullMethod, &err)
-	if open(info.FullMethod) {
-		return next(ctx, req)
-	}
-	if err := s.authorize(bearer(ctx)); err != nil {
+	if err := s.allow(info.FullMethod, grpcCaller(ctx)); err != nil {
 		return nil, toStatus(err)
 	}
+	if probe(info.FullMethod) {
+		return next(ctx, req)
+	}
+	return s.admitted(ctx, req, info, next)
+}
+
+// admitted makes a call that is allowed, from gRPC and HTTP alike: recovery, slot, deadline.
+func (s *Server) admitted(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer s.recovered(info.FullMethod, &err)
 	if err := s.enter(ctx); err != nil {
 		return nil, toStatus(err)
 	}
@@ -55,19 +58,19 @@ func (s *Server) timeout(method string) time.Duration {
 // stream is what every stream passes; slots and deadlines are for each request of it.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer s.recovered(info.FullMethod, &err)
-	if open(info.FullMethod) {
+	if err := s.allow(info.FullMethod, grpcCaller(ss.Context())); err != nil {
+		return toStatus(err)
+	}
+	if probe(info.FullMethod) {
 		w, done := s.watched(ss)
 		defer done()
 		return next(srv, w)
 	}
-	if err := s.authorize(bearer(ss.Context())); err != nil {
-		return toStatus(err)
-	}
 	return next(srv, ss)
 }
 
-// open reports whether a method is answered without token and slot: probes must get through.
-func open(method string) bool { return strings.HasPrefix(method, "/grpc.health.v1.") }
+// probe reports whether a method is answered without a slot: probes must get through.
+func probe(method string) bool { return strings.HasPrefix(method, "/grpc.health.v1.") }
 
 // recovered turns a panic into INTERNAL and logs its stack.
 func (s *Server) recovered(method string, err *error) {
@@ -78,38 +81,4 @@ func (s *Server) recovered(method string, err *error) {
 	s.deps.Metrics.Panics.WithLabelValues().Inc()
 	s.deps.Logger.Error("call panicked", "method", method, "panic", r, "stack", string(debug.Stack()))
 	*err = (&Error{Code: codes.Internal, Reason: "BUG", Message: "internal error; the log of the server has the stack"}).GRPCStatus().Err()
-}
-
-func bearer(ctx context.Context) string {
-	md, _ := metadata.FromIncomingContext(ctx)
-	if v := md.Get("authorization"); len(v) == 1 {
-		return v[0]
-	}
-	return ""
-}
-
-// hashTokens makes tokens comparable in constant time whatever their lengths.
-func hashTokens(tokens []string) [][32]byte {
-	out := make([][32]byte, len(tokens))
-	for i, t := range tokens {
-		out[i] = sha256.Sum256([]byte(t))
-	}
-	return out
-}
-
-// authorize checks an Authorization header against the tokens; it looks at all of them.
-func (s *Server) authorize(header string) error {
-	if len(s.tokens) == 0 {
-		return nil
-	}
-	scheme, token, _ := strings.Cut(header, " ")
-	got, match := sha256.Sum256([]byte(strings.TrimSpace(token))), 0
-	for i := range s.tokens {
-		match |= subtle.ConstantTimeCompare(got[:], s.tokens[i][:])
-	}
-	if match == 1 && strings.EqualFold(scheme, "bearer") {
-		return nil
-	}
-	s.deps.Metrics.Rejected.WithLabelValues("unauthenticated").Inc()
-	return &Error{Code: codes.Unauthenticated, Reason: "TOKEN", Message: "no valid token", Hint: "send the header Authorization: Bearer TOKEN with one of serving.tokens"}
 }

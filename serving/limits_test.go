@@ -259,7 +259,7 @@ func TestReflectionListsTheService(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	r := ready(t)
-	r.config.Tokens = []string{"first", "second"}
+	r.config.Tokens = tokens(allScopes, "first", "second")
 	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, "third": codes.Unauthenticated, "second": codes.OK} {
 		c, err := client.Dial(r.listenTwice(t), client.Options{Token: token})
 		r.ok(err)

@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
+	"github.com/freshet-ml/freshet/internal/certs"
 	"github.com/freshet-ml/freshet/internal/metrics"
 )
 
@@ -32,14 +35,16 @@ func (m *Monitor) Run(ctx context.Context, l net.Listener) error {
 	if m.TLS == nil && !m.Insecure && !Loopback(l.Addr()) {
 		return errors.Join(fmt.Errorf("watch on %s: other machines could look without TLS; set serving.tls, or serving.insecure: true if the network protects it", l.Addr()), l.Close())
 	}
+	handler := forHosts(Loopback(l.Addr()), nil, func() {}, m.handler())
+	l = netutil.LimitListener(l, monitorConns)
 	if m.TLS != nil {
-		secure, err := m.TLS.config()
+		files, err := certs.Follow(certs.Files{Cert: m.TLS.Cert, Key: m.TLS.Key, CA: m.TLS.CA}, "serving.tls")
 		if err != nil {
 			return errors.Join(err, l.Close())
 		}
-		l = tls.NewListener(l, secure)
+		l = tls.NewListener(l, m.following(files))
 	}
-	web := &http.Server{Handler: m.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+	web := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(m.Logger.Handler(), slog.LevelWarn)}
 	stop := context.AfterFunc(ctx, func() { web.Close() })
 	defer stop()
@@ -49,16 +54,35 @@ func (m *Monitor) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// monitorConns are connections at a time.
+const monitorConns = 256
+
+// following returns the configuration of a server that looks at its files at every handshake, of which there are few.
+func (m *Monitor) following(files *certs.Follower) *tls.Config {
+	c := files.Server()
+	newest := c.GetConfigForClient
+	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		if _, err := files.Reload(); err != nil {
+			m.Logger.Warn("renewal failed; the former stay in use", "what", "certificates", "error", err)
+		}
+		return newest(h)
+	}
+	return c
+}
+
 func (m *Monitor) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		var waiting []waitingFor
-		for _, why := range m.Waiting() {
-			waiting = append(waiting, waitingFor{Reason: why})
+		if why := m.Waiting(); len(why) > 0 {
+			plain(w, http.StatusServiceUnavailable, "not ready: "+strings.Join(why, "; ")+"\n")
+			return
 		}
-		readiness(w, waiting)
+		plain(w, http.StatusOK, "ready\n")
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secureHeaders(w.Header(), m.TLS != nil)
+		mux.ServeHTTP(w, r)
+	})
 }

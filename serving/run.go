@@ -11,6 +11,7 @@ import (
 	"time"
 
 	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -35,6 +36,10 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ConnectionTimeout(10 * time.Second),
+		// What one connection may have open: as many calls as the server takes, and some that are turned away with a reason. Streams that
+		// a client resets count until their handlers have ended, so that opening and resetting them (rapid reset) costs only itself.
+		grpc.MaxConcurrentStreams(uint32(min(2*s.config.MaxInFlight, 1<<16) + 64)),
+		grpc.MaxHeaderListSize(64 << 10),
 		grpc.WaitForHandlers(true),
 	}
 	if secure != nil {
@@ -53,34 +58,32 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 // Run serves on the listeners, which it closes, until ctx ends and calls have drained. Either listener
 // may be nil. page serves every path of the HTTP port that the API does not have; nil: none.
 //
-// The end, in this order: health says NOT_SERVING and calls are still answered for Notice, so that clients and load balancers
-// turn away first; then no new connections and streams are taken (gRPC clients send such calls elsewhere by themselves), and
-// calls in flight end, for at most Drain in all; what is left is cut off; the queue of served vectors is written, again for
-// at most Drain.
+// The end, in this order: health says NOT_SERVING and new calls are refused, so that load balancers
+// turn away; calls in flight end, for at most Drain; what is left is cut off; the queue of served vectors is
+// written, again for at most Drain.
 func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http.Handler) error {
 	if err := s.exposed(onGRPC, onHTTP); err != nil {
 		return errors.Join(err, closeAll(onGRPC, onHTTP))
 	}
 	var secure *tls.Config
-	if s.config.TLS != nil {
-		var err error
-		if secure, err = s.config.TLS.config(); err != nil {
-			return errors.Join(err, closeAll(onGRPC, onHTTP))
-		}
+	if s.certs != nil {
+		secure = s.certs.Server()
 	}
 	g, err := s.grpcServer(secure)
 	if err != nil {
 		return errors.Join(err, closeAll(onGRPC, onHTTP))
 	}
-	web := s.httpServer(page)
+	web := s.httpServer(s.forHosts(onHTTP != nil && Loopback(onHTTP.Addr()), s.Handler(page)))
 	logged := s.startLog()
 	group, ctx := errgroup.WithContext(ctx)
 	if onGRPC != nil {
 		address := onGRPC.Addr().String()
 		s.onGRPC.Store(&address)
+		onGRPC = netutil.LimitListener(onGRPC, s.config.MaxConns)
 		group.Go(func() error { return g.Serve(onGRPC) })
 	}
 	if onHTTP != nil {
+		onHTTP = netutil.LimitListener(onHTTP, s.config.MaxConns)
 		if secure != nil {
 			onHTTP = tls.NewListener(onHTTP, secure)
 		}
@@ -92,6 +95,7 @@ func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http
 		})
 	}
 	group.Go(func() error { s.watchHealth(ctx); return nil })
+	group.Go(func() error { s.follow(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.drain(g, web)
@@ -102,13 +106,22 @@ func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http
 	return err
 }
 
-// exposed refuses to let other machines in with neither TLS nor tokens, unless that was asked for.
+// exposed refuses to let other machines in with neither TLS nor tokens, unless that was asked for, and warns where one of
+// the two is missing.
 func (s *Server) exposed(listeners ...net.Listener) error {
-	if s.config.Insecure || s.config.TLS != nil || len(s.tokens) > 0 {
-		return nil
-	}
+	tokens := *s.tokens.Load() != nil
 	for _, l := range listeners {
-		if l != nil && !Loopback(l.Addr()) {
+		if l == nil || Loopback(l.Addr()) {
+			continue
+		}
+		switch {
+		case s.certs == nil && !tokens && s.config.Insecure:
+			s.deps.Logger.Warn("insecure: other machines may ask without TLS and without a token", "address", l.Addr())
+		case s.certs == nil && tokens:
+			s.deps.Logger.Warn("tokens and answers travel in clear text; set serving.tls unless something in front encrypts", "address", l.Addr())
+		case s.certs != nil && !tokens && s.config.TLS.CA == "":
+			s.deps.Logger.Warn("other machines may ask without a token; set serving.tokens, or serving.tls.ca to ask for certificates", "address", l.Addr())
+		case s.certs == nil && !tokens:
 			return fmt.Errorf("serve on %s: other machines could ask without TLS and without a token; set serving.tls or serving.tokens, or serving.insecure: true if a proxy protects it", l.Addr())
 		}
 	}
@@ -123,6 +136,21 @@ func closeAll(listeners ...net.Listener) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// RunAdmin serves profiles and metrics on a listener of this machine, which it closes, until ctx ends. With serving.tokens
+// a token of scope admin is needed there too: others may be logged in to the machine. A profile that runs is cut off.
+func (s *Server) RunAdmin(ctx context.Context, l net.Listener) error {
+	if err := adminOnly(l); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	web := s.httpServer(s.forHosts(true, s.adminHandler()))
+	stop := context.AfterFunc(ctx, func() { web.Close() })
+	defer stop()
+	if err := web.Serve(netutil.LimitListener(l, 64)); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // startLog starts the writer of the queue; the function it returns ends it.
@@ -149,15 +177,9 @@ func (s *Server) startLog() (stop func()) {
 func (s *Server) drain(g *grpc.Server, web *http.Server) {
 	s.draining.Store(true)
 	s.health.Shutdown()
+	close(s.stopping)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
 	defer cancel()
-	notice := time.NewTimer(s.config.Notice)
-	defer notice.Stop()
-	select {
-	case <-notice.C:
-	case <-ctx.Done():
-	}
-	close(s.stopping)
 	var both sync.WaitGroup
 	both.Go(func() {
 		ended := make(chan struct{})

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc/health"
 
+	"github.com/freshet-ml/freshet/internal/certs"
 	"github.com/freshet-ml/freshet/internal/metrics"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
@@ -25,18 +26,16 @@ type Config struct {
 	MaxInFlight int           // calls at a time; 1024
 	Timeout     time.Duration // deadline of calls that bring none; 1s
 	Drain       time.Duration // how long calls may take to end when the server stops; 10s
-	Recent      time.Duration // a prediction may use states that were read so long ago; 0: it reads them anew
 	AllowStale  bool          // answer from features that are being rebuilt without being asked to
 	Reflection  bool
-	Tokens      []string // bearer tokens that clients may show; empty: none needed
-	TLS         *TLS     // nil: plain text
-	Insecure    bool     // allow addresses beyond this machine without TLS and without tokens
-	LogQueue    int      // log: async: served vectors that wait to be logged; 8192
-	// Notice is how long a server that stops still answers after it has said that it is not ready; part of Drain. 0: it
-	// takes no new calls from then on.
-	Notice time.Duration
-	// MaxStaleness is how long ago the version of a model may have been the newest for the server to be ready; 0: any time.
-	MaxStaleness time.Duration
+	MaxConns    int // connections of each port at a time; 4096
+	// Tokens returns the tokens that clients may show, and is asked again every Reload; nil: none are needed.
+	Tokens   func() ([]Token, error)
+	TLS      *TLS          // nil: plain text
+	Reload   time.Duration // how often files of certificates and tokens are looked at; 5s
+	Hosts    []string      // names by which browsers may ask beside this machine's own; see forHosts
+	Insecure bool          // allow addresses beyond this machine without TLS and without tokens
+	LogQueue int           // log: async: served vectors that wait to be logged; 8192
 }
 
 func (c Config) withDefaults() Config {
@@ -46,6 +45,8 @@ func (c Config) withDefaults() Config {
 	c.Timeout = or(c.Timeout, time.Second)
 	c.Drain = or(c.Drain, 10*time.Second)
 	c.LogQueue = or(c.LogQueue, 8192)
+	c.MaxConns = or(c.MaxConns, 4096)
+	c.Reload = or(c.Reload, 5*time.Second)
 	return c
 }
 
@@ -89,16 +90,21 @@ type Server struct {
 	slots     chan struct{} // one for each call in flight
 	async     *asyncLog
 	health    *health.Server
-	draining  atomic.Bool   // not ready any more; calls are still answered
+	draining  atomic.Bool
 	auditing  atomic.Bool   // one audit at a time
-	stopping  chan struct{} // closed when no new calls are taken
+	stopping  chan struct{} // closed when draining begins
 	started   time.Time
-	tokens    [][32]byte
 	overviews overviews
-	onGRPC    atomic.Pointer[string] // address of the gRPC server; nil: none
+	onGRPC    atomic.Pointer[string]  // address of the gRPC server; nil: none
+	tokens    atomic.Pointer[[]Token] // nil slice: none are needed
+	certs     *certs.Follower         // nil: plain text
+	// reloading guards reloadError, the newest error of each thing that is followed.
+	reloading   sync.Mutex
+	reloadError map[string]string
 }
 
-// New returns a server. It starts nothing. Errors say what of the catalog cannot be served.
+// New returns a server. It reads the files of certificates and tokens, and starts nothing. Errors say what of the catalog cannot be
+// served, or which file cannot be read.
 func New(config Config, deps Deps) (*Server, error) {
 	if deps.Catalog == nil || deps.Models == nil || deps.States == nil {
 		return nil, errors.New("serving: Catalog, Models and States are required")
@@ -117,16 +123,14 @@ func New(config Config, deps Deps) (*Server, error) {
 		deps.Metrics = metrics.New()
 	}
 	s := &Server{config: config.withDefaults(), deps: deps, catalog: deps.Catalog, index: x, health: health.NewServer(),
-		started: deps.Now(), stopping: make(chan struct{})}
-	states := States(timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()})
-	s.predictor = predictor{catalog: s.catalog, states: states, now: deps.Now, newID: idMaker()}
-	if s.config.Recent > 0 {
-		s.predictor.recent = newRecentStates(states, s.config.Recent, deps.Now)
-	}
+		started: deps.Now(), stopping: make(chan struct{}), reloadError: map[string]string{}}
+	s.predictor = predictor{catalog: s.catalog, states: timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()}, now: deps.Now, newID: idMaker()}
 	s.calls.New = newCall
 	s.overviews.listeners = make(chan struct{}, maxListeners)
 	s.slots = make(chan struct{}, s.config.MaxInFlight)
-	s.tokens = hashTokens(config.Tokens)
+	if err := s.loadSecurity(); err != nil {
+		return nil, err
+	}
 	for _, m := range x.models {
 		m.metrics = newModelMetrics(deps.Metrics, m.Name)
 		if m.Request && deps.Log == nil {
@@ -136,7 +140,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if deps.Log != nil {
 		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
 	}
-	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated"} { // a rate sees the first only after a 0
+	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated", "forbidden", "host", "cross_site", "draining"} { // a rate sees the first only after a 0
 		deps.Metrics.Rejected.WithLabelValues(why).Add(0)
 	}
 	deps.Metrics.Panics.WithLabelValues().Add(0)
@@ -160,6 +164,10 @@ func idMaker() func() string {
 
 // enter takes one of the slots for calls in flight; leave gives it back.
 func (s *Server) enter(ctx context.Context) error {
+	if s.draining.Load() {
+		s.deps.Metrics.Rejected.WithLabelValues("draining").Inc()
+		return unavailable("DRAINING", "the server is stopping", "ask another one")
+	}
 	if err := ctx.Err(); err != nil {
 		s.deps.Metrics.Rejected.WithLabelValues("deadline").Inc()
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -12,24 +13,29 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/freshet-ml/freshet/internal/cli/connect"
+	"github.com/freshet-ml/freshet/internal/secret"
 	"github.com/freshet-ml/freshet/serving/client"
 )
 
 // target says which service a client command asks.
 type target struct {
-	addr    string
-	token   string
-	secure  bool
-	ca      string
-	timeout time.Duration
+	addr      string
+	token     string
+	tokenFile string
+	tls       connect.TLSFlags
+	timeout   time.Duration
 }
 
 func (t *target) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&t.addr, "addr", "127.0.0.1:7070", "gRPC address of the service (or FRESHET_ADDR)")
-	flags.StringVar(&t.token, "token", "", "bearer token (better FRESHET_TOKEN: arguments can be seen by others)")
-	flags.BoolVar(&t.secure, "tls", false, "connect with TLS")
-	flags.StringVar(&t.ca, "ca", "", "PEM file of the certificates that are trusted; implies --tls")
+	flags.StringVar(&t.token, "token", "", "bearer token (better --token-file or FRESHET_TOKEN: arguments can be seen by others)")
+	flags.StringVar(&t.tokenFile, "token-file", "", "file that holds the bearer token (or FRESHET_TOKEN_FILE)")
+	flags.BoolVar(&t.tls.On, "tls", false, "connect with TLS; the certificates of the system are trusted unless --ca is given")
+	flags.StringVar(&t.tls.CA, "ca", "", "PEM file of the certificates that are trusted; implies --tls")
+	flags.StringVar(&t.tls.Cert, "cert", "", "PEM file of the client's certificate, for servers that ask for one; implies --tls")
+	flags.StringVar(&t.tls.Key, "key", "", "PEM file of the private key of --cert")
+	flags.StringVar(&t.tls.ServerName, "server-name", "", "name that the server's certificate must carry (default: the host of --addr); implies --tls")
 	flags.DurationVar(&t.timeout, "timeout", 5*time.Second, "how long to wait for an answer")
 }
 
@@ -38,17 +44,43 @@ func (c *cli) dial(cmd *cobra.Command, t *target) (*client.Client, error) {
 	if v, ok := c.env("FRESHET_ADDR"); ok && v != "" && !cmd.Flags().Changed("addr") {
 		t.addr = v
 	}
-	if v, ok := c.env("FRESHET_TOKEN"); ok && !cmd.Flags().Changed("token") {
-		t.token = v
+	o := client.Options{Timeout: t.timeout}
+	var err error
+	if o.Token, err = c.bearer(cmd, t); err != nil {
+		return nil, err
 	}
-	o := client.Options{Token: t.token, Timeout: t.timeout}
-	if t.secure || t.ca != "" {
-		var err error
-		if o.TLS, err = connect.ClientTLS(t.ca); err != nil {
-			return nil, err
-		}
+	if o.TLS, err = connect.ClientTLS(t.tls); err != nil {
+		return nil, err
+	}
+	if host, _, err := net.SplitHostPort(t.addr); err == nil && o.TLS == nil && o.Token != "" && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		c.note("the token goes to %s in clear text; --tls encrypts", t.addr)
 	}
 	return client.Dial(t.addr, o)
+}
+
+// bearer returns the token to show, empty for none: of the flags, then of the environment.
+func (c *cli) bearer(cmd *cobra.Command, t *target) (string, error) {
+	if cmd.Flags().Changed("token") && t.tokenFile != "" {
+		return "", usagef("--token and --token-file are two tokens; give one")
+	}
+	token, file := t.token, t.tokenFile
+	if !cmd.Flags().Changed("token") && file == "" {
+		token, _ = c.env("FRESHET_TOKEN")
+		if token == "" {
+			file, _ = c.env("FRESHET_TOKEN_FILE")
+		}
+	}
+	if file != "" {
+		s, err := secret.FromFile(file)
+		if err != nil {
+			return "", fmt.Errorf("token: %w", err)
+		}
+		token = s.Reveal()
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", usagef("the token holds a space, a line end or a character beyond ASCII, which no header can carry")
+	}
+	return token, nil
 }
 
 // writeProto writes a message as JSON to stdout, with the names of the proto file.

@@ -17,14 +17,13 @@ type cli struct {
 	env    func(string) (string, bool)
 	stdout io.Writer
 	stderr io.Writer
-	args   []string // the program's name and its arguments
-	output string   // table or json
+	output string // table or json
 	quiet  bool
 }
 
 // run runs the command that args name and returns the exit code.
 func run(ctx context.Context, args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
-	c := &cli{env: env, stdout: stdout, stderr: stderr, args: args}
+	c := &cli{env: env, stdout: stdout, stderr: stderr}
 	root := c.root()
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)

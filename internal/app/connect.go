@@ -1,15 +1,16 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"os"
 
 	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"github.com/freshet-ml/freshet/internal/certs"
 	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
@@ -26,25 +27,78 @@ func Transport(k *project.Kafka) (stage.Transport, error) {
 		t.TLS = c
 	}
 	if k.SASL != nil {
-		t.SASL = []sasl.Mechanism{mechanism(k.SASL)}
+		m, err := mechanism(k.SASL)
+		if err != nil {
+			return t, err
+		}
+		t.SASL = []sasl.Mechanism{m}
 	}
 	return t, nil
 }
 
-func mechanism(s *project.SASL) sasl.Mechanism {
-	auth := scram.Auth{User: s.User, Pass: s.Password.Reveal()}
-	switch s.Mechanism {
-	case "plain":
-		return plain.Auth{User: s.User, Pass: s.Password.Reveal()}.AsMechanism()
-	case "scram-sha-256":
-		return auth.AsSha256Mechanism()
+// mechanism returns the way of logging in. Passwords and tokens that come from files are read again at every login; clients
+// of one Transport share the tokens of an endpoint.
+func mechanism(s *project.SASL) (sasl.Mechanism, error) {
+	if s.Mechanism == "oauthbearer" {
+		return bearer(s)
 	}
-	return auth.AsSha512Mechanism()
+	password := func() (string, error) {
+		p, err := s.Password.Current()
+		if err != nil {
+			return "", fmt.Errorf("kafka.sasl.password: %w", err)
+		}
+		return p, nil
+	}
+	if s.Mechanism == "plain" {
+		return plain.Plain(func(context.Context) (plain.Auth, error) {
+			p, err := password()
+			return plain.Auth{User: s.User, Pass: p}, err
+		}), nil
+	}
+	auth := func(context.Context) (scram.Auth, error) {
+		p, err := password()
+		return scram.Auth{User: s.User, Pass: p}, err
+	}
+	if s.Mechanism == "scram-sha-256" {
+		return scram.Sha256(auth), nil
+	}
+	return scram.Sha512(auth), nil
+}
+
+// bearer logs in with a token from a file or from an endpoint.
+func bearer(s *project.SASL) (sasl.Mechanism, error) {
+	token := func(context.Context) (string, error) {
+		t, err := s.Token.Current()
+		if err != nil {
+			return "", fmt.Errorf("kafka.sasl.token: %w", err)
+		}
+		return t, nil
+	}
+	if s.OAuth != nil {
+		source, err := newTokens(s.OAuth)
+		if err != nil {
+			return nil, err
+		}
+		token = source.token
+	}
+	return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+		t, err := token(ctx)
+		return oauth.Auth{Token: t, Extensions: s.Extensions}, err
+	}), nil
 }
 
 // Store opens the project's Redis.
 func Store(r *project.Redis) (*redis.Store, error) {
-	o := redis.Options{Addrs: r.Addr, Cluster: r.Cluster, DB: r.DB, Username: r.User, Password: r.Password.Reveal()}
+	o := redis.Options{Addrs: r.Addr, Cluster: r.Cluster, DB: r.DB}
+	if r.User != "" || !r.Password.Empty() {
+		o.Login = func(context.Context) (string, string, error) {
+			p, err := r.Password.Current()
+			if err != nil {
+				return "", "", fmt.Errorf("redis.password: %w", err)
+			}
+			return r.User, p, nil
+		}
+	}
 	if r.TLS != nil {
 		c, err := clientTLS(r.TLS, "redis.tls")
 		if err != nil {
@@ -57,23 +111,9 @@ func Store(r *project.Redis) (*redis.Store, error) {
 
 // clientTLS reads the certificates of a client. Errors name the setting and the file.
 func clientTLS(t *project.TLS, setting string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("%s.ca: %w", setting, err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s.ca: %s holds no PEM certificate", setting, t.CA)
-		}
+	f, err := certs.Follow(certs.Files{Cert: t.Cert, Key: t.Key, CA: t.CA}, setting)
+	if err != nil {
+		return nil, err
 	}
-	if t.Cert != "" {
-		cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("%s: certificate %s, key %s: %w", setting, t.Cert, t.Key, err)
-		}
-		c.Certificates = []tls.Certificate{cert}
-	}
-	return c, nil
+	return f.Client(t.ServerName), nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/freshet-ml/freshet/features"
@@ -60,19 +61,11 @@ func keyFields(p *program.Program, key []string, takes func(int) bool) []feature
 	return nil
 }
 
-// Serves reports whether servers of the project answer for a member: those that serving.models names, or all champions.
-func Serves(p *program.Program, m *fold.Member) bool {
-	if named := p.Project.Serving.Models; len(named) > 0 {
-		return slices.Contains(named, m.Name)
-	}
-	return m.Of == m.Name
-}
-
 func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fold.Member) serving.Model {
 	declared := p.Project.Model(m.Of)
 	out := serving.Model{Name: m.Name, Of: m.Of, Task: m.Task, Classes: m.Classes, On: trigger.Name, Log: t.Logs[trigger.Name],
 		Request: trigger.Request && m.Name == m.Of, Async: declared.Log == "async", Vector: trigger.Vector, ID: trigger.ID,
-		Columns: m.Columns, MaxAge: declared.MaxAge, Pipeline: m.Pipeline, Await: Serves(p, m)}
+		Columns: m.Columns, MaxAge: declared.MaxAge, Pipeline: m.Pipeline}
 	switch {
 	case m.Baseline:
 		out.Role = freshetv1.Model_BASELINE
@@ -97,19 +90,20 @@ func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fol
 // state, so models take turns: all at once would hold up what is learned meanwhile.
 const scoreEvery = 2 * time.Second
 
-// Publisher returns a function for Options.Publish that puts every member of the fold on the board.
+// Publisher returns a function for Options.Publish that puts every member on the board.
 func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) error {
 	var mu sync.Mutex // triggers are told apart, and at the same time
 	turns := map[string]*turn{}
 	return func(t *trainer.Trigger, f *fold.Fold) error {
 		now := time.Now()
-		for _, name := range f.Names() {
+		for i := range t.Members {
+			name := t.Members[i].Name
 			s, err := f.Snapshot(name)
 			if err != nil {
 				return err
 			}
 			if s != nil { // else its guard has let none pass yet
-				board.Publish(name, s, time.Time{}) // when it is the newest, Confirm tells
+				board.Publish(name, s, now)
 			}
 		}
 		mu.Lock()
@@ -135,24 +129,24 @@ type turn struct {
 func (u *turn) score(board *serving.Board, t *trainer.Trigger, f *fold.Fold, now time.Time) {
 	idle := u.position == f.Position()
 	u.position = f.Position()
-	n := len(f.Names())
+	n := len(t.Members)
 	switch {
 	case idle:
 		drifted(board, t, f)
 		for range n {
-			u.one(board, f)
+			u.one(board, t, f)
 		}
 	case n > 0 && now.Sub(u.last) >= scoreEvery/time.Duration(n):
 		u.last = now
 		if u.next%n == 0 {
 			drifted(board, t, f)
 		}
-		u.one(board, f)
+		u.one(board, t, f)
 	}
 }
 
-func (u *turn) one(board *serving.Board, f *fold.Fold) {
-	name := f.Names()[u.next%len(f.Names())]
+func (u *turn) one(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {
+	name := t.Members[u.next%len(t.Members)].Name
 	u.next++
 	score, _ := f.Score(name)
 	sums, _ := f.Hashes(name)
@@ -197,6 +191,7 @@ type ServeOptions struct {
 	Metrics  *metrics.Metrics
 	GRPC     net.Listener // nil: none
 	HTTP     net.Listener // nil: none
+	Admin    net.Listener // nil: none
 	Page     http.Handler
 	Config   serving.Config
 	Build    string
@@ -222,7 +217,12 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return err
 	}
-	return s.Run(ctx, o.GRPC, o.HTTP, o.Page)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Run(ctx, o.GRPC, o.HTTP, o.Page) })
+	if o.Admin != nil {
+		g.Go(func() error { return s.RunAdmin(ctx, o.Admin) })
+	}
+	return g.Wait()
 }
 
 // rebuildItems is how many items the states of a bucket may be behind the order before answers from them

@@ -56,6 +56,7 @@ type Service struct {
 	Store     *redis.Store
 	GRPC      net.Listener // nil: not served
 	HTTP      net.Listener
+	Admin     net.Listener
 	o         ServiceOptions
 	prog      *program.Program
 	closers   []func()
@@ -83,6 +84,9 @@ func (s *Service) open(ctx context.Context) error {
 			return err
 		}
 		if s.HTTP, err = listen(p.Serving.HTTP, "serving.http"); err != nil {
+			return err
+		}
+		if s.Admin, err = listen(p.Serving.Admin, "serving.admin"); err != nil {
 			return err
 		}
 	}
@@ -189,32 +193,22 @@ func (s *Service) Watched() bool { return !s.o.Serve && s.HTTP != nil }
 
 // Run runs the roles until ctx ends or one fails for good.
 func (s *Service) Run(ctx context.Context) error {
-	// The server goes first, while the stages still feed it; they end behind it, save what they have, and leave their groups.
-	staging, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	g, staging := errgroup.WithContext(staging)
-	g.Go(func() error { return s.App.Run(staging) })
-	answering, end := context.WithCancel(ctx)
-	defer end()
-	defer context.AfterFunc(staging, end)()
-	switch {
-	case s.o.Serve:
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.App.Run(ctx) })
+	if s.o.Serve {
 		page := s.o.Page
 		if page == nil {
 			page = dashboard.Handler()
 		}
 		g.Go(func() error {
-			defer stop()
-			return s.App.Serve(answering, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Page: page,
-				Config: s.config(), Build: s.o.Build, Logger: s.o.Logger})
+			return s.App.Serve(ctx, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Admin: s.Admin, Page: page,
+				Config: servingConfig(&s.prog.Project.Serving), Build: s.o.Build, Logger: s.o.Logger})
 		})
-	case s.HTTP != nil:
-		c := s.config()
-		m := serving.Monitor{Metrics: s.Metrics, Waiting: s.App.Trouble, TLS: c.TLS, Insecure: c.Insecure || len(c.Tokens) > 0, Logger: s.o.Logger}
-		g.Go(func() error { return m.Run(staging, s.HTTP) })
 	}
-	if !s.o.Serve {
-		defer context.AfterFunc(ctx, stop)()
+	if !s.o.Serve && s.HTTP != nil {
+		c := servingConfig(&s.prog.Project.Serving)
+		m := serving.Monitor{Metrics: s.Metrics, Waiting: s.App.Trouble, TLS: c.TLS, Insecure: c.Insecure || c.Tokens != nil, Logger: s.o.Logger}
+		g.Go(func() error { return m.Run(ctx, s.HTTP) })
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -222,18 +216,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// config is that of the server. One that is alone has nobody to turn clients to.
-func (s *Service) config() serving.Config {
-	c := servingConfig(&s.prog.Project.Serving)
-	if !s.o.Groups {
-		c.Notice = 0
-	}
-	return c
-}
-
 // Close closes the connections, then the embedded servers.
 func (s *Service) Close() {
-	for _, l := range []net.Listener{s.GRPC, s.HTTP} {
+	for _, l := range []net.Listener{s.GRPC, s.HTTP, s.Admin} {
 		if l != nil {
 			l.Close() // closed already when Run has served on it
 		}
@@ -257,15 +242,36 @@ func (s *Service) Addresses() (grpc, http string) {
 
 func servingConfig(s *project.Serving) serving.Config {
 	c := serving.Config{MaxRows: s.MaxRows, MaxMessage: int(s.MaxMessage), MaxInFlight: s.MaxInFlight, Timeout: s.Timeout, Drain: s.Drain,
-		Recent: s.Recent, Notice: s.Notice, MaxStaleness: s.Ready.MaxStaleness,
 		AllowStale: s.AllowStale, Reflection: s.Reflection, Insecure: s.Insecure}
-	for _, t := range s.Tokens {
-		c.Tokens = append(c.Tokens, t.Reveal())
+	c.MaxConns, c.Hosts = s.MaxConns, s.Hosts
+	if len(s.Tokens) > 0 || s.TokensFile != "" {
+		c.Tokens = func() ([]serving.Token, error) { return servingTokens(s) }
 	}
 	if s.TLS != nil {
 		c.TLS = &serving.TLS{Cert: s.TLS.Cert, Key: s.TLS.Key, CA: s.TLS.CA}
 	}
 	return c
+}
+
+// servingTokens reads the tokens as their files hold them now. Errors name tokens and files, never what they hold.
+func servingTokens(s *project.Serving) ([]serving.Token, error) {
+	list, err := s.AllTokens()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]serving.Token, len(list))
+	for i := range list {
+		sum, err := list[i].Hash()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", list[i].Name, err)
+		}
+		out[i] = serving.Token{Name: list[i].Name, Hash: sum}
+		for _, name := range list[i].Scopes {
+			scope, _ := serving.ParseScope(name) // the project was checked
+			out[i].Scopes |= scope
+		}
+	}
+	return out, nil
 }
 
 // ScratchDir makes a folder for the logs of an embedded broker that are not needed after the process, and

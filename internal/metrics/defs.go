@@ -113,26 +113,29 @@ func (l *Learning) define(a *area) {
 
 // Serving is what servers set.
 type Serving struct {
-	Predictions  *prometheus.CounterVec
-	Duration     *prometheus.HistogramVec
-	Score        *prometheus.HistogramVec
-	NotFound     *prometheus.CounterVec
-	Lookups      *prometheus.CounterVec
-	StoreRead    *prometheus.HistogramVec
-	Feedback     *prometheus.CounterVec
-	LogDropped   *prometheus.CounterVec
-	LogWrite     *prometheus.HistogramVec
-	InFlight     *prometheus.GaugeVec
-	Rejected     *prometheus.CounterVec
-	Panics       *prometheus.CounterVec
-	HTTP         *prometheus.CounterVec
-	SnapshotAge  *prometheus.GaugeVec
-	TrainedUntil *prometheus.GaugeVec
-	Version      *prometheus.GaugeVec
-	Held         *prometheus.GaugeVec
-	Stale        *prometheus.GaugeVec
-	Ready        *prometheus.GaugeVec
-	Info         *prometheus.GaugeVec
+	Predictions *prometheus.CounterVec
+	Duration    *prometheus.HistogramVec
+	Score       *prometheus.HistogramVec
+	NotFound    *prometheus.CounterVec
+	Lookups     *prometheus.CounterVec
+	StoreRead   *prometheus.HistogramVec
+	Feedback    *prometheus.CounterVec
+	LogDropped  *prometheus.CounterVec
+	LogWrite    *prometheus.HistogramVec
+	InFlight    *prometheus.GaugeVec
+	Rejected    *prometheus.CounterVec
+	Panics      *prometheus.CounterVec
+	Reloads     *prometheus.CounterVec
+	// CertificateEnd is when the certificate that is shown ends.
+	CertificateEnd *prometheus.GaugeVec
+	HTTP           *prometheus.CounterVec
+	SnapshotAge    *prometheus.GaugeVec
+	TrainedUntil   *prometheus.GaugeVec
+	Version        *prometheus.GaugeVec
+	Held           *prometheus.GaugeVec
+	Stale          *prometheus.GaugeVec
+	Ready          *prometheus.GaugeVec
+	Info           *prometheus.GaugeVec
 }
 
 func (s *Serving) define(a *area) {
@@ -146,8 +149,10 @@ func (s *Serving) define(a *area) {
 	s.LogDropped = a.counter("freshet_prediction_log_dropped_total", "Served vectors that could not be logged (log: async).", "model")
 	s.LogWrite = a.histogram("freshet_prediction_log_duration_seconds", "Duration of writing served vectors to the log.", fast)
 	s.InFlight = a.gauge("freshet_serving_in_flight", "Calls being answered.")
-	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, rows, deadline, unauthenticated.", "reason")
+	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, rows, deadline, unauthenticated, forbidden (a token without the scope), host (a name that is not the server's), cross_site (a page of another site), draining.", "reason")
 	s.Panics = a.counter("freshet_serving_panics_total", "Calls that ended in a bug; the log has the stack.")
+	s.Reloads = a.counter("freshet_serving_reloads_total", "Changed files of certificates and tokens: taken up (ok) or not usable, the former staying (failed).", "what", "result")
+	s.CertificateEnd = a.gauge("freshet_serving_certificate_end_timestamp_seconds", "When the certificate that is shown to clients ends, seconds since 1970.")
 	s.HTTP = a.counter("freshet_http_requests_total", "HTTP requests by route and status.", "route", "status")
 	s.SnapshotAge = a.gauge("freshet_model_snapshot_age_seconds", "Time since the server last knew that it had the newest version.", "model")
 	s.TrainedUntil = a.gauge("freshet_model_trained_until_timestamp_seconds", "Newest event time of a label that the served version has learned, seconds since 1970.", "model")

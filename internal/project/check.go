@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/expr"
+	"github.com/freshet-ml/freshet/internal/secret"
 )
 
 // checker compares the sections of a decoded project with each other. It also runs when decoding met
@@ -70,7 +72,6 @@ func (c *checker) project() {
 		c.model(&p.Models[i])
 	}
 	c.servers()
-	c.servedModels()
 	c.services()
 	c.compiles()
 }
@@ -288,102 +289,10 @@ func declared(fields []Field) []features.Field {
 	return out
 }
 
-// servers checks addresses, and refuses to open a port to others without TLS or tokens.
-func (c *checker) servers() {
-	s := &c.p.Serving
-	for _, a := range []struct{ path, addr string }{{"serving.grpc", s.GRPC}, {"serving.http", s.HTTP}} {
-		if a.addr == "off" {
-			continue
-		}
-		host, port, err := net.SplitHostPort(a.addr)
-		if err != nil || port == "" {
-			c.bad(a.path, fmt.Sprintf("%q is no address", a.addr), "write host:port, such as 127.0.0.1:7070, or off", "")
-			continue
-		}
-		if !isLoopback(host) && s.TLS == nil && len(s.Tokens) == 0 && !s.Insecure {
-			c.bad(a.path, fmt.Sprintf("%s is reachable from other machines, without TLS or tokens", a.addr),
-				"set serving.tls or serving.tokens, or insecure: true if something in front protects it", "")
-		}
-	}
-	if s.GRPC == s.HTTP && s.GRPC != "off" && !strings.HasSuffix(s.GRPC, ":0") {
-		c.bad("serving.http", "the same address as grpc", "give it a port of its own", "")
-	}
-	if s.TLS != nil && (s.TLS.Cert == "" || s.TLS.Key == "") {
-		c.badKey("serving.tls", "a server needs cert and key", "name both files", "")
-	}
-	for i, t := range s.Tokens {
-		if len(t) < 16 {
-			c.bad(fmt.Sprintf("serving.tokens[%d]", i), "the token is shorter than 16 characters", "use a long random one", "")
-		}
-	}
-}
-
-// servedModels checks that a server is asked for models that there are, once each.
-func (c *checker) servedModels() {
-	var known []string
-	for i := range c.p.Models {
-		m := &c.p.Models[i]
-		known = append(known, m.Name)
-		for k := range m.Challengers {
-			known = append(known, m.Name+"."+m.Challengers[k].Name)
-		}
-	}
-	for i, name := range c.p.Serving.Models {
-		path := fmt.Sprintf("serving.models[%d]", i)
-		switch {
-		case !slices.Contains(known, name):
-			c.bad(path, fmt.Sprintf("there is no model %q", name), "known: "+strings.Join(known, ", "), "")
-		case slices.Index(c.p.Serving.Models, name) < i:
-			c.bad(path, name+" is named twice", "name it once", "")
-		}
-	}
-	if s := &c.p.Serving; s.Notice > s.Drain {
-		c.bad("serving.notice", "it is longer than serving.drain, of which it is a part", "make drain longer, or notice shorter", "")
-	}
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func (c *checker) services() {
-	p := c.p
-	for i, b := range p.Kafka.Brokers {
-		c.hostPort(b, fmt.Sprintf("kafka.brokers[%d]", i), "broker:9092")
-	}
-	if len(p.Kafka.Brokers) == 0 && (p.Kafka.SASL != nil || p.Kafka.TLS != nil) {
-		c.badKey("kafka", "a login or TLS without brokers", "add brokers", "")
-	}
-	for i, a := range p.Redis.Addr {
-		c.hostPort(a, fmt.Sprintf("redis.addr[%d]", i), "redis:6379")
-	}
-	if len(p.Redis.Addr) > 1 && !p.Redis.Cluster {
-		c.bad("redis.addr", "several addresses without cluster: true", "add cluster: true, or keep one", "")
-	}
-	if p.Redis.Cluster && p.Redis.DB != 0 {
-		c.bad("redis.db", "a cluster has no numbered databases", "remove db", "")
-	}
-	c.url(p.Checkpoints.URL, "checkpoints.url")
-	if (p.Checkpoints.AccessKey == "") != (p.Checkpoints.SecretKey == "") {
-		c.badKey("checkpoints", "access_key and secret_key belong together", "give both, or neither: then the environment's are taken", "")
-	}
-	if p.Archive.URL != "" {
-		c.url(p.Archive.URL, "archive.url")
-	}
-	for _, t := range []struct {
-		path string
-		tls  *TLS
-	}{{"kafka.tls", p.Kafka.TLS}, {"redis.tls", p.Redis.TLS}} {
-		if t.tls != nil && (t.tls.Cert == "") != (t.tls.Key == "") {
-			c.badKey(t.path, "cert and key belong together", "name both files", "")
-		}
-	}
-}
-
 func (c *checker) hostPort(addr, path, example string) {
-	if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-		c.bad(path, fmt.Sprintf("%q is no address", addr), "write host:port, such as "+example, "")
+	host, port, err := net.SplitHostPort(addr)
+	if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || host == "" || wrong != nil || strings.ContainsAny(host, "@/") {
+		c.bad(path, fmt.Sprintf("%q is no address", secret.Address(addr)), "write host:port, such as "+example, "")
 	}
 }
 
@@ -397,6 +306,6 @@ func (c *checker) url(text, path string) {
 	case u.User != nil || u.RawQuery != "":
 		c.bad(path, "the address holds a user or parameters", "name them beside it: endpoint, region, path_style, access_key, secret_key_file", "")
 	case !contains(blobSchemes, u.Scheme):
-		c.bad(path, fmt.Sprintf("%q is no folder or bucket that Freshet knows", text), "begin with file://, s3:// or mem://", "")
+		c.bad(path, fmt.Sprintf("%q is no folder or bucket that Freshet knows", secret.Address(text)), "begin with file://, s3:// or mem://", "")
 	}
 }

@@ -55,6 +55,8 @@ type decoder struct {
 	keys  map[string]Pos // key of each path
 	// broken holds the paths of mappings that could not be read whole: what they lack is not reported.
 	broken map[string]bool
+	// secrets are texts that no message may show.
+	secrets []string
 }
 
 // option is a key of a struct, from its tags.
@@ -87,7 +89,7 @@ func options(t reflect.Type, omit string) []option {
 	return list
 }
 
-func (o *option) secret() bool { return o.typ == secretType || o.typ == reflect.SliceOf(secretType) }
+func (o *option) secret() bool { return o.typ == secretType }
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
@@ -118,6 +120,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path, omit string) {
 	}
 	d.defaults(v, opts)
 	if !isMapping(n) {
+		d.secrets = append(d.secrets, secretsIn(n, v.Type())...)
 		d.wrong(n, path, "a mapping")
 		d.broken[path] = true
 		return
@@ -149,6 +152,10 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path, omit string) {
 }
 
 func (d *decoder) unknown(p pair, path string, known []string) {
+	if key, _, ok := strings.Cut(p.key, ":"); ok { // what follows may be a secret
+		d.add(p.at, join(path, key), fmt.Sprintf("unknown key that begins with %q", key+":"), "leave a space after the colon", "")
+		return
+	}
 	near, mend := nearest(p.key, known), ""
 	if near == "" {
 		mend = "known here: " + strings.Join(known, ", ")
@@ -172,11 +179,14 @@ func (d *decoder) defaults(v reflect.Value, opts []option) {
 		o := &opts[i]
 		f := v.Field(o.index)
 		switch {
+		case o.secret():
 		case o.typ.Kind() == reflect.Struct && o.typ != timeType:
 			d.defaults(f, options(o.typ, ""))
 		case o.def == "" || o.form == "windows":
 		case o.form == "any":
 			f.Set(reflect.ValueOf(o.def))
+		case o.form == "list":
+			f.Set(reflect.ValueOf(strings.Split(o.def, ", ")))
 		default:
 			d.scalar(o.def, f, o, Pos{}, o.key)
 		}
@@ -185,7 +195,19 @@ func (d *decoder) defaults(v reflect.Value, opts []option) {
 
 // value decodes the value of one key.
 func (d *decoder) value(p pair, f reflect.Value, o *option, path string) {
+	if o.secret() {
+		if s, ok := d.secret(p, o, path); ok {
+			f.Set(reflect.ValueOf(s))
+		}
+		return
+	}
 	switch o.form {
+	case "tokens":
+		f.Set(reflect.ValueOf(d.tokens(p, path)))
+		return
+	case "extensions":
+		f.Set(reflect.ValueOf(d.extensions(p.value, path)))
+		return
 	case "fields":
 		f.Set(reflect.ValueOf(d.fields(p.value, path)))
 		return
@@ -211,7 +233,7 @@ func (d *decoder) value(p pair, f reflect.Value, o *option, path string) {
 		tag, _ := projectField(o)
 		d.named(p.value, f, path, tag)
 	default:
-		if s, ok := d.textOrFile(p, o, path); ok {
+		if s, ok := d.text(p.value, path, wanted(o)); ok {
 			d.scalar(s, f, o, posOf(p.value), path)
 		}
 	}
@@ -223,15 +245,6 @@ func projectField(o *option) (omit string, ok bool) {
 		return g.Tag.Get("key") == o.key
 	})
 	return f.Tag.Get("omit"), ok
-}
-
-// textOrFile returns the text of a scalar; for KEY_file of a secret, the contents of that file.
-func (d *decoder) textOrFile(p pair, o *option, path string) (string, bool) {
-	s, ok := d.text(p.value, path, wanted(o))
-	if ok && o.secret() && p.key == o.key+"_file" {
-		return d.secretFile(s, posOf(p.value), path)
-	}
-	return s, ok
 }
 
 // list decodes a scalar or a list of scalars.
@@ -247,20 +260,13 @@ func (d *decoder) list(p pair, f reflect.Value, o *option, path string) {
 			}
 		}
 	default:
-		s, ok := d.textOrFile(p, o, path)
+		s, ok := d.text(n, path, wanted(o))
 		if !ok {
 			return
 		}
 		texts = []string{s}
-		if o.secret() && p.key != o.key {
-			texts = strings.Fields(s)
-		}
 	}
-	out := reflect.MakeSlice(f.Type(), len(texts), len(texts))
-	for i, s := range texts {
-		out.Index(i).SetString(s)
-	}
-	f.Set(out)
+	f.Set(reflect.ValueOf(texts))
 }
 
 // named decodes a mapping of names into a slice of structs, sorted by name.

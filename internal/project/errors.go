@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/freshet-ml/freshet/internal/secret"
 )
 
 // Problem is one thing that is wrong with a project file.
@@ -66,10 +68,17 @@ func (r *report) add(at Pos, path, reason, mend, nearest string) {
 	r.problems = append(r.problems, Problem{Line: at.Line, Column: at.Column, Path: path, Reason: reason, Mend: mend, Nearest: nearest})
 }
 
-// errors returns the collected problems in the order of the file, each once, or nil.
-func (r *report) errors(file string) error {
+// errors returns the collected problems in the order of the file, each once and without secrets, or nil.
+func (d *decoder) errors(file string) error {
+	r := &d.report
 	if len(r.problems) == 0 {
 		return nil
+	}
+	for i := range r.problems {
+		p := &r.problems[i]
+		for _, text := range []*string{&p.Path, &p.Reason, &p.Mend, &p.Nearest} {
+			*text = secret.Hide(*text, d.secrets...)
+		}
 	}
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))

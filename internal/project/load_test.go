@@ -8,7 +8,7 @@ import (
 )
 
 func environment(name string) (string, bool) {
-	v, ok := map[string]string{"KAFKA_PASSWORD": "hunter2hunter2", "EMPTY": ""}[name]
+	v, ok := map[string]string{"KAFKA_PASSWORD": "hunter2hunter2", "EMPTY": "", "FROM_FILE_FILE": "secret.txt"}[name]
 	return v, ok
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -16,9 +14,8 @@ import (
 )
 
 const (
-	maxFile   = 1 << 20 // bytes of a project file
-	maxDepth  = 40      // nesting of its nodes
-	maxSecret = 64 << 10
+	maxFile  = 1 << 20 // bytes of a project file
+	maxDepth = 40      // nesting of its nodes
 )
 
 // pair is one key of a mapping with its value.
@@ -277,7 +274,7 @@ func (d *decoder) expand(s string, at Pos, path string) (string, bool) {
 		inner, after, closed := strings.Cut(rest, "}")
 		name, fallback, hasDefault := strings.Cut(inner, ":-")
 		if !closed || !isName(name) {
-			d.add(at, path, fmt.Sprintf("%q is no variable", "${"+oneLine(inner)), "write ${NAME}, ${NAME:-default}, or $${ for a literal ${", "")
+			d.add(at, path, fmt.Sprintf("%q is no variable", "${"+beginning(name)), "write ${NAME}, ${NAME:-default}, or $${ for a literal ${", "")
 			return "", false
 		}
 		value, ok := d.variable(name, at, path)
@@ -293,6 +290,15 @@ func (d *decoder) expand(s string, at Pos, path string) (string, bool) {
 	}
 }
 
+// beginning returns what could be a name; what follows may be a secret.
+func beginning(s string) string {
+	end := strings.IndexFunc(s, func(r rune) bool { return !isName("_" + string(r)) })
+	if end < 0 {
+		return s
+	}
+	return s[:end] + "…"
+}
+
 func (d *decoder) variable(name string, at Pos, path string) (string, bool) {
 	if d.env == nil {
 		return "", false
@@ -301,37 +307,10 @@ func (d *decoder) variable(name string, at Pos, path string) (string, bool) {
 		return v, true
 	}
 	if file, ok := d.env(name + "_FILE"); ok && file != "" {
-		return d.secretFile(file, at, path)
+		s, ok := d.secretFile(file, at, path)
+		return s.Reveal(), ok
 	}
 	return "", false
-}
-
-// secretFile reads a small regular file and removes the line end. Relative names count from the folder
-// of the project file.
-func (d *decoder) secretFile(name string, at Pos, path string) (string, bool) {
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(d.file), name)
-	}
-	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err == nil && info.Size() > maxSecret {
-		err = fmt.Errorf("larger than %d bytes", maxSecret)
-	}
-	var b []byte
-	if err == nil {
-		b, err = os.ReadFile(name)
-	}
-	if err != nil {
-		var pe *os.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		d.add(at, path, fmt.Sprintf("the file %s cannot be read: %v", name, err), "check its name and its rights", "")
-		return "", false
-	}
-	return strings.TrimRight(string(b), "\r\n"), true
 }
 
 // generic turns a node into maps (map[string]any), slices ([]any), strings, int, float64, bools and

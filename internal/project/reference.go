@@ -59,12 +59,13 @@ var referenceSections = []struct {
 	{"models.NAME.challengers.NAME", "", reflect.TypeFor[Challenger](), ""},
 	{"kafka", "", reflect.TypeFor[Kafka](), ""},
 	{"kafka.sasl", "", reflect.TypeFor[SASL](), ""},
+	{"kafka.sasl.oauth", "", reflect.TypeFor[OAuth](), ""},
 	{"kafka.schema_registry", "", reflect.TypeFor[SchemaRegistry](), ""},
 	{"redis", "", reflect.TypeFor[Redis](), ""},
 	{"tls", "Of kafka, redis and serving.", reflect.TypeFor[TLS](), ""},
 	{"checkpoints", "", reflect.TypeFor[Checkpoints](), ""},
 	{"serving", "", reflect.TypeFor[Serving](), ""},
-	{"serving.ready", "", reflect.TypeFor[Ready](), ""},
+	{"serving.tokens", "Of each token in the list. A text alone is a token with the default scopes.", reflect.TypeFor[Token](), ""},
 	{"archive", "", reflect.TypeFor[Archive](), ""},
 }
 

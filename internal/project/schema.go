@@ -58,7 +58,7 @@ func (b *schemaBuilder) object(t reflect.Type, omit string) schema {
 		if o.secret() {
 			properties[o.key+"_file"] = schema{"type": "string", "description": "File that holds " + o.key + "."}
 		}
-		if o.required {
+		if o.required && !o.secret() { // a secret may come as KEY_file
 			required = append(required, o.key)
 		}
 	}
@@ -78,6 +78,10 @@ func literal(o *option) any {
 	case reflect.Float64:
 		x, _ := strconv.ParseFloat(o.def, 64)
 		return x
+	case reflect.Slice:
+		if o.form == "list" {
+			return strings.Split(o.def, ", ")
+		}
 	}
 	return o.def
 }
@@ -92,7 +96,14 @@ func (b *schemaBuilder) ref(name string, make func() schema) schema {
 
 // value describes one key.
 func (b *schemaBuilder) value(o *option) schema {
+	if o.secret() {
+		return scalarSchema()
+	}
 	switch o.form {
+	case "tokens":
+		return b.tokens()
+	case "extensions":
+		return schema{"type": "object", "additionalProperties": scalarSchema()}
 	case "fields":
 		return b.ref("Fields", b.fields)
 	case "any":
@@ -154,6 +165,12 @@ func (b *schemaBuilder) named(o *option, t reflect.Type) schema {
 	return schema{"type": "object", "propertyNames": schema{"pattern": namePattern}, "additionalProperties": item}
 }
 
+// tokens describes a token or a list of tokens, each a text or a mapping.
+func (b *schemaBuilder) tokens() schema {
+	one := schema{"anyOf": []any{scalarSchema(), b.ref("Token", func() schema { return b.object(reflect.TypeFor[Token](), "") })}}
+	return schema{"anyOf": []any{one, schema{"type": "array", "items": one}}}
+}
+
 func (b *schemaBuilder) fields() schema {
 	kind := pattern(`^(string|int|double|bool|time)\??$`)
 	long := b.ref("Field", func() schema { return b.object(reflect.TypeFor[fieldForm](), "") })
@@ -209,6 +226,10 @@ func typeName(o *option) string {
 		return "pipeline"
 	case o.form == "list":
 		return "text or list"
+	case o.form == "tokens":
+		return "list"
+	case o.form == "extensions":
+		return "mapping"
 	case o.form == "windows":
 		return "duration or list"
 	case o.form == "instant":

@@ -1,10 +1,10 @@
 package project
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/secret"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -180,9 +180,22 @@ type Kafka struct {
 
 // SASL is a login to Kafka.
 type SASL struct {
-	Mechanism string `key:"mechanism" default:"scram-sha-512" enum:"plain|scram-sha-256|scram-sha-512" doc:"Way of logging in."`
-	User      string `key:"user" required:"true" doc:"User."`
-	Password  Secret `key:"password" required:"true" doc:"Password; better password_file, the path of a file that holds it."`
+	Mechanism  string            `key:"mechanism" default:"scram-sha-512" enum:"plain|scram-sha-256|scram-sha-512|oauthbearer" doc:"Way of logging in. plain needs tls, or the password travels in clear text."`
+	User       string            `key:"user" doc:"User. Required but for oauthbearer."`
+	Password   Secret            `key:"password" doc:"Password; better password_file, the path of a file that holds it. A file is read again at every login. Required but for oauthbearer."`
+	Token      Secret            `key:"token" doc:"oauthbearer: a token that something else renews; token_file is read again at every login."`
+	OAuth      *OAuth            `key:"oauth" doc:"oauthbearer: get tokens from an endpoint with the client's own credentials, instead of token."`
+	Extensions map[string]string `key:"extensions" form:"extensions" doc:"oauthbearer: names and values that are sent with the token (RFC 7628), such as logicalCluster."`
+}
+
+// OAuth is where tokens come from: the client credentials grant of RFC 6749, §4.4.
+type OAuth struct {
+	TokenURL     string   `key:"token_url" required:"true" doc:"Token endpoint; https, or http on this machine."`
+	ClientID     string   `key:"client_id" required:"true" doc:"Client."`
+	ClientSecret Secret   `key:"client_secret" required:"true" doc:"Its secret; better client_secret_file, which is read again for every token."`
+	Scopes       []string `key:"scopes" form:"list" doc:"Scopes that are asked for."`
+	Audience     string   `key:"audience" doc:"Audience that is asked for; some endpoints want one."`
+	CA           string   `key:"ca" doc:"File of the certificates that are trusted. Default: the system's."`
 }
 
 // SchemaRegistry is where Avro and Protobuf schemas are.
@@ -219,34 +232,34 @@ type Checkpoints struct {
 	AccessKey string   `key:"access_key" doc:"s3: name of the key. Default: the credentials of the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the role of the machine)."`
 	SecretKey Secret   `key:"secret_key" doc:"s3: the secret of the key; better secret_key_file, the path of a file that holds it."`
 	Every     Duration `key:"every" default:"1m" min:"1s" doc:"Time between checkpoints of learners and joiners. After a failure, so much of the log is folded again at most; a server folds so much more before it answers."`
-	// WeightsEvery is for models whose servers load weights.
-	WeightsEvery Duration `key:"weights_every" default:"10s" min:"100ms" doc:"Models with weights: checkpoint: time between two small checkpoints of their weights, and how often servers look for them."`
-	Keep         int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many are kept of each. The newest good one counts, so a few stand behind a damaged one."`
+	Keep      int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many are kept of each. The newest good one counts, so a few stand behind a damaged one."`
 }
 
 // Serving configures the gRPC and HTTP servers.
 type Serving struct {
 	GRPC        string   `key:"grpc" default:"127.0.0.1:7070" doc:"Address of the gRPC server; off: none."`
 	HTTP        string   `key:"http" default:"127.0.0.1:7071" doc:"Address of the HTTP server (page, JSON API, metrics, health); off: none."`
-	TLS         *TLS     `key:"tls" doc:"Serve with TLS: cert and key; with ca, clients must show a certificate."`
-	Tokens      []Secret `key:"tokens" form:"list" doc:"Bearer tokens that clients may show; tokens_file: a file with one a line. Empty: none needed."`
-	Insecure    bool     `key:"insecure" default:"false" doc:"Allow an address beyond this machine without TLS or tokens."`
+	Admin       string   `key:"admin" default:"off" doc:"Address of a third server, for whoever runs the service: /debug/pprof and metrics. This machine's own addresses only, such as 127.0.0.1:7072; off: none."`
+	TLS         *TLS     `key:"tls" doc:"Serve with TLS: cert and key; with ca, clients must show a certificate. Renewed files are taken up without a restart."`
+	Tokens      []Token  `key:"tokens" form:"tokens" doc:"Bearer tokens that clients may show, each a text or a mapping (see serving.tokens). Empty: none needed."`
+	TokensFile  string   `key:"tokens_file" doc:"File with a token a line, beside or instead of tokens: TOKEN, or NAME SCOPE,SCOPE TOKEN; # begins a comment. Changes are taken up without a restart."`
+	Hosts       []string `key:"hosts" form:"list" doc:"Names by which browsers may ask the HTTP server when it listens on this machine only, such as that of a proxy in front. localhost and 127.0.0.1 always may."`
+	Insecure    bool     `key:"insecure" default:"false" doc:"Allow an address beyond this machine without TLS or tokens. Then whoever reaches it may ask; a warning says so."`
 	MaxRows     int      `key:"max_rows" default:"1000" min:"1" max:"1000000" doc:"Rows in one call."`
 	MaxMessage  Size     `key:"max_message" default:"4MiB" min:"1KiB" doc:"Size of one message."`
+	MaxConns    int      `key:"max_connections" default:"4096" min:"1" max:"1000000" doc:"Connections at a time, of each port; more wait until one ends."`
 	MaxInFlight int      `key:"max_in_flight" default:"1024" min:"1" max:"1000000" doc:"Calls at a time; more get RESOURCE_EXHAUSTED."`
 	Timeout     Duration `key:"timeout" default:"1s" doc:"Deadline of calls that bring none."`
-	Models      []string `key:"models" form:"list" doc:"freshet serve: the models that this server answers for, such as [late, late.trees]; it folds no others and waits for no others. Default: all champions."`
-	Ready       Ready    `key:"ready" doc:"When a server says that it is ready."`
-	Notice      Duration `key:"notice" default:"2s" doc:"freshet serve: how long a server that stops still answers after it has said that it is not ready, so that clients and load balancers turn to others first. Part of drain."`
-	Drain       Duration `key:"drain" default:"10s" doc:"How long a server may take to stop: notice, then the calls in flight, which are cut off at the end."`
+	Drain       Duration `key:"drain" default:"10s" doc:"How long calls may take to end when the server stops."`
 	Reflection  bool     `key:"reflection" default:"true" doc:"Let tools such as grpcurl list the services."`
-	Recent      Duration `key:"recent" default:"5ms" max:"1m" doc:"A prediction may use entity states that were read so long ago, so that popular entities are read once for many calls. 0s: it reads them anew. Lookups always do."`
 	AllowStale  bool     `key:"allow_stale" default:"false" doc:"Answer from features that are being rebuilt, and say so, instead of UNAVAILABLE."`
 }
 
-// Ready says when a server is ready: probes, gRPC health and freshet status follow it.
-type Ready struct {
-	MaxStaleness Duration `key:"max_staleness" default:"5m" doc:"A server is not ready while the version of a model that it answers for was last known to be the newest longer ago than this. It still answers those who ask. 0s: whatever its age. When the broker is away all servers become stale at once: a short time takes all of them out."`
+// Token lets its bearers in.
+type Token struct {
+	Name   string   `key:"name" doc:"Name for messages and logs. Default: its place in the list."`
+	Token  Secret   `key:"token" required:"true" doc:"At least 16 characters, or sha256: and the 64 hexadecimal digits of its SHA-256, so that the file does not hold it. token_file: a file that holds it; changes are taken up without a restart."`
+	Scopes []string `key:"scopes" form:"list" default:"predict, lookup, feedback" doc:"What it may be used for. predict: Predict and its stream. lookup: features, drift, audit, the page. feedback: Feedback. admin: freeze, thaw, pprof, and all others. Every token may list models and ask for the status."`
 }
 
 // Archive keeps a copy of the events log.
@@ -262,28 +275,8 @@ type Duration = time.Duration
 // Size is a number of bytes, written as 512, 64KiB, 4MiB, 1GiB or with kB, MB, GB.
 type Size int64
 
-// Secret is text that must not be shown: it formats, logs and marshals as "***".
-type Secret string
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return `"` + s.String() + `"` }
-
-// MarshalText hides the secret from JSON and YAML.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// LogValue hides the secret from slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// Reveal returns the secret itself.
-func (s Secret) Reveal() string { return string(s) }
+// Secret is text that must not be shown.
+type Secret = secret.Text
 
 // Pos is a place in the file, both from 1; zero: unknown.
 type Pos struct{ Line, Column int }

@@ -3,13 +3,13 @@
 package connect
 
 import (
+	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/freshet-ml/freshet/internal/app"
+	"github.com/freshet-ml/freshet/internal/certs"
 	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
@@ -39,20 +39,44 @@ func Store(r *project.Redis) (*redis.Store, error) {
 	return app.Store(r)
 }
 
-// ClientTLS returns the configuration of a client that trusts the certificates in a PEM file; empty: those
-// of the system.
-func ClientTLS(ca string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca == "" {
-		return c, nil
+// TLSFlags are what a client command is told about TLS; empty names: none.
+type TLSFlags struct {
+	On         bool   // the system's certificates are trusted unless CA is given
+	CA         string // PEM file of the certificates that are trusted; implies On
+	Cert, Key  string // PEM files of the client's own certificate; imply On
+	ServerName string // name that the server must have; empty: the host of the address
+}
+
+// ClientTLS returns the configuration of a client, nil without TLS. Errors name the flag and the file.
+func ClientTLS(f TLSFlags) (*tls.Config, error) {
+	if !f.On && f.CA == "" && f.Cert == "" && f.Key == "" && f.ServerName == "" {
+		return nil, nil
 	}
-	pem, err := os.ReadFile(ca)
+	if (f.Cert == "") != (f.Key == "") {
+		return nil, errors.New("--cert and --key belong together: give both files")
+	}
+	files, err := certs.Follow(certs.Files{Cert: f.Cert, Key: f.Key, CA: f.CA}, "--")
 	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
+		return nil, err
 	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--ca: %s holds no PEM certificate", ca)
+	return files.Client(f.ServerName), nil
+}
+
+// OwnServer returns the configuration of a client of the server that this project runs on this machine: it trusts exactly the
+// certificate in the server's own file, whatever names it has, and shows it as its own.
+func OwnServer(t *project.TLS) (*tls.Config, error) {
+	files, err := certs.Follow(certs.Files{Cert: t.Cert, Key: t.Key}, "serving.tls")
+	if err != nil {
+		return nil, err
+	}
+	c := files.Client("")
+	own := files.Set().Own.Certificate[0]
+	c.InsecureSkipVerify = true // instead of names and authorities, the certificate itself is compared
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, own) {
+			return errors.New("another certificate than that of serving.tls")
+		}
+		return nil
 	}
 	return c, nil
 }

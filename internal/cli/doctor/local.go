@@ -123,8 +123,18 @@ func (d *doctor) ports(ctx context.Context) {
 func (d *doctor) running(ctx context.Context) bool {
 	s := &d.Program.Project.Serving
 	o := client.Options{Timeout: time.Second}
-	if len(s.Tokens) > 0 {
-		o.Token = s.Tokens[0].Reveal()
+	tokens, err := s.AllTokens()
+	for i := range tokens {
+		if text, err := tokens[i].Token.Current(); err == nil && !strings.HasPrefix(text, "sha256:") {
+			o.Token = text // every token may ask for the status
+			break
+		}
+	}
+	if err == nil && s.TLS != nil {
+		o.TLS, err = connect.OwnServer(s.TLS)
+	}
+	if err != nil {
+		return false
 	}
 	cl, err := client.Dial(s.GRPC, o)
 	if err != nil {

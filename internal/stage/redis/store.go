@@ -34,14 +34,14 @@ var (
 
 // Options say how to reach the server or the cluster.
 type Options struct {
-	Addrs    []string // host:port, or a path for a unix socket; several only for a cluster
-	Cluster  bool     // speak to a Redis Cluster
-	DB       int      // number of the database; 0 in a cluster
-	Username string
-	Password string
-	TLS      *tls.Config
-	Timeout  time.Duration // of one command and of a connection, 3 s when 0
-	Conns    int           // connections per node, 10 per CPU when 0
+	Addrs   []string // host:port, or a path for a unix socket; several only for a cluster
+	Cluster bool     // speak to a Redis Cluster
+	DB      int      // number of the database; 0 in a cluster
+	// Login returns user and password for every new connection; nil: none are sent. No user: the default one.
+	Login   func(ctx context.Context) (user, password string, err error)
+	TLS     *tls.Config
+	Timeout time.Duration // of one command and of a connection, 3 s when 0
+	Conns   int           // connections per node, 10 per CPU when 0
 	// Volatile is for a single server that keeps no file, such as the embedded one: up to 64 commits
 	// share a script, since there is no file that could be torn between them. It makes commits of
 	// many hashes several times cheaper where starting a script is dear.
@@ -71,7 +71,7 @@ func Open(o Options) (*Store, error) {
 	}
 	quiet.Do(logging.Disable) // it logs what it returns as well
 	u := goredis.UniversalOptions{
-		Addrs: o.Addrs, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLS, PoolSize: o.Conns,
+		Addrs: o.Addrs, DB: o.DB, CredentialsProviderContext: o.Login, TLSConfig: o.TLS, PoolSize: o.Conns,
 		MaxRetries:    -1, // 0 would mean three
 		DialerRetries: 1, DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
