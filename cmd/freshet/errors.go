@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -60,6 +61,11 @@ func (c *cli) report(ctx context.Context, err error) int {
 		return exitProject
 	}
 	fmt.Fprintf(c.stderr, "freshet: %v\n", err)
+	var missing *stage.MissingTopicsError
+	if errors.As(err, &missing) {
+		fmt.Fprintln(c.stderr, "\nMake these topics, or let somebody who may:")
+		_ = stage.WriteTopics(c.stderr, missing.Topics)
+	}
 	return codeOf(err)
 }
 

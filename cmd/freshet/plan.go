@@ -7,23 +7,60 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/freshet-ml/freshet/internal/app"
 	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/stage"
 )
 
 func (c *cli) plan() *cobra.Command {
 	var rates []string
 	var against string
+	var topics bool
 	cmd := &cobra.Command{
-		Use:   "plan [FILE] [--rate SOURCE=N/s] [--against OLD.yaml]",
+		Use:   "plan [FILE] [--rate SOURCE=N/s] [--against OLD.yaml] [--topics]",
 		Short: "Say what a project costs and keeps, and what a change would rebuild",
 		Example: "  freshet plan --rate departed=400/s --rate 50/m\n" +
-			"  freshet plan --against freshet.yaml.old",
+			"  freshet plan --against freshet.yaml.old\n" +
+			"  freshet plan --topics",
 		Args: arguments(0, 1, "at most one file"),
-		RunE: func(_ *cobra.Command, args []string) error { return c.runPlan(fileArg(args), rates, against) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if topics {
+				return c.planTopics(fileArg(args))
+			}
+			return c.runPlan(fileArg(args), rates, against)
+		},
 	}
 	cmd.Flags().StringArrayVar(&rates, "rate", nil, "events of a source: SOURCE=N/s, /m, /h or /d; without SOURCE= of all others (default: 1/s)")
 	cmd.Flags().StringVar(&against, "against", "", "the project file that runs now: say what changes")
+	cmd.Flags().BoolVar(&topics, "topics", false, "only the topics: a table, and the commands that make them, for clusters where Freshet may not")
 	return cmd
+}
+
+// plannedTopic is the JSON of a topic.
+type plannedTopic struct {
+	Name       string   `json:"name"`
+	Partitions int32    `json:"partitions"`
+	Replicas   int16    `json:"replicas"`
+	Settings   []string `json:"settings"`
+	Command    string   `json:"command"`
+}
+
+// planTopics writes the topics that the project needs, and how to make them.
+func (c *cli) planTopics(path string) error {
+	prog, err := c.compiled(path)
+	if err != nil {
+		return err
+	}
+	specs := app.Needed(prog)
+	if !c.json() {
+		return stage.WriteTopics(c.stdout, specs)
+	}
+	var list []plannedTopic
+	for i := range specs {
+		s := &specs[i]
+		list = append(list, plannedTopic{s.Name, s.Partitions, s.Replicas, s.Settings(), s.Command()})
+	}
+	return c.writeJSON(list)
 }
 
 // planned is the JSON of plan.

@@ -89,7 +89,7 @@ type Progress struct {
 	Learners  map[string]uint64 // entries folded, by trigger
 }
 
-// New checks and makes the topics of the project.
+// New makes the topics of the project that are missing, or says what to make where it must not, and checks the others.
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, Topics: TopicsOf(o.Program), changed: make(chan struct{}),
 		recent: newRecent(o.Program), lineage: Lineage(o.Program)}
@@ -110,7 +110,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		a.o.Workers = runtime.GOMAXPROCS(0)
 	}
 	k := &o.Program.Project.Kafka
-	if err := stage.EnsureTopics(ctx, o.Transport, a.Topics.Specs(int16(k.Replication), k.Retention)...); err != nil {
+	if err := ensure(ctx, o.Transport, o.Program, a.Topics.Specs(int16(k.Replication), k.Retention)); err != nil {
 		return nil, fmt.Errorf("topics of project %s: %w", o.Program.Project.Name, err)
 	}
 	return a, nil

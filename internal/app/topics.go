@@ -1,12 +1,17 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/worker"
+	"github.com/freshet-ml/freshet/internal/produce"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
 )
@@ -67,10 +72,52 @@ func (t *Topics) rerun(name string, partitions int) {
 	}
 }
 
+// minISR is how many brokers must have a record before it counts: of three and more replicas two, so that an acknowledged record
+// outlives the loss of a broker and writing goes on without one.
+func minISR(replicas int16) int {
+	if replicas >= 3 {
+		return 2
+	}
+	return 0
+}
+
+// Needed returns all topics of a project that its process makes or expects: its sources and tables, then Freshet's own.
+func Needed(p *program.Program) []stage.TopicSpec {
+	k := &p.Project.Kafka
+	topics := TopicsOf(p)
+	return append(produce.Specs(p.Project), topics.Specs(int16(k.Replication), k.Retention)...)
+}
+
+// ensure makes the topics that are missing, or says what to make where Freshet must not, and checks the others.
+func ensure(ctx context.Context, t stage.Transport, p *program.Program, own []stage.TopicSpec) error {
+	if p.Project.Kafka.CreateTopics {
+		return stage.EnsureTopics(ctx, t, own...)
+	}
+	specs := append(own, produce.Specs(p.Project)...)
+	found, err := stage.CheckTopics(ctx, t, specs...)
+	if err != nil {
+		return err
+	}
+	missing := &stage.MissingTopicsError{Why: "kafka.create_topics is false"}
+	var all []error
+	for i, err := range found {
+		switch {
+		case errors.Is(err, stage.ErrNoTopic):
+			missing.Topics = append(missing.Topics, specs[i])
+		case err != nil && i < len(own): // sources are their owners' affair: the sequencer says what it cannot read
+			all = append(all, fmt.Errorf("topic %s: %w", specs[i].Name, err))
+		}
+	}
+	if len(missing.Topics) > 0 {
+		all = append(all, missing)
+	}
+	return errors.Join(all...)
+}
+
 // Specs returns what Freshet's own topics must be like.
 func (t *Topics) Specs(replicas int16, retention time.Duration) []stage.TopicSpec {
 	own := func(name string, partitions int) stage.TopicSpec {
-		return stage.TopicSpec{Name: name, Partitions: int32(partitions), Replicas: replicas, Retention: retention}
+		return stage.TopicSpec{Name: name, Partitions: int32(partitions), Replicas: replicas, Retention: retention, MinISR: minISR(replicas)}
 	}
 	list := []stage.TopicSpec{own(t.Events, 1), own(t.Parts, t.Partitions)}
 	for _, name := range []string{t.DeadLetters, t.Hashes, t.Served, t.Feedback, t.Control} {
@@ -80,7 +127,7 @@ func (t *Topics) Specs(replicas int16, retention time.Duration) []stage.TopicSpe
 		}
 	}
 	for _, m := range []map[string]string{t.Logs, t.Predictions} {
-		for _, name := range m {
+		for _, name := range slices.Sorted(maps.Values(m)) {
 			list = append(list, own(name, 1))
 		}
 	}

@@ -6,52 +6,54 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/internal/stage"
 )
 
-// EnsureTopics makes the topics of all sources and tables that are missing, with the declared partitions and
-// for ever kept records (files are full of old event times, which a broker would soon delete), and checks the
-// partitions of those that are there. All misfits are in the error.
+// Specs returns what the topics of sources and tables are like when Freshet makes them: with the declared partitions, and records
+// kept for ever (files are full of old event times, which a broker would soon delete).
+func Specs(p *project.Project) []stage.TopicSpec {
+	var list []stage.TopicSpec
+	for _, in := range p.Inputs() {
+		list = append(list, stage.TopicSpec{Name: in.Topic, Partitions: int32(in.Partitions), Replicas: int16(p.Kafka.Replication), Keep: true})
+	}
+	return list
+}
+
+// EnsureTopics makes the topics of all sources and tables that are missing (see Specs), or returns a *stage.MissingTopicsError where
+// the project says that Freshet must not, and checks the partitions of those that are there. All misfits are in the error.
 func EnsureTopics(ctx context.Context, t stage.Transport, p *project.Project) error {
-	cl, err := t.Client()
+	specs := Specs(p)
+	found, err := stage.CheckTopics(ctx, t, specs...)
 	if err != nil {
 		return err
 	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	replicas := int16(-1)
-	if p.Kafka.Replication > 0 {
-		replicas = int16(p.Kafka.Replication)
-	}
+	var make []stage.TopicSpec
 	var all []error
-	for _, in := range p.Inputs() {
-		settings := map[string]*string{"retention.ms": kadm.StringPtr("-1"), "cleanup.policy": kadm.StringPtr("delete")}
-		_, err := adm.CreateTopic(ctx, int32(in.Partitions), replicas, settings, in.Topic)
-		if errors.Is(err, kerr.TopicAlreadyExists) {
-			err = partitions(ctx, adm, in)
+	for i, in := range p.Inputs() {
+		switch {
+		case errors.Is(found[i], stage.ErrNoTopic):
+			make = append(make, specs[i])
+		case errors.Is(found[i], stage.ErrReplaced):
+			all = append(all, partitions(ctx, t, in))
 		}
-		if err != nil {
-			all = append(all, fmt.Errorf("topic %s: %w", in.Topic, err))
-		}
+	}
+	switch {
+	case len(make) > 0 && p.Kafka.CreateTopics:
+		all = append(all, stage.EnsureTopics(ctx, t, make...))
+	case len(make) > 0:
+		all = append(all, &stage.MissingTopicsError{Topics: make, Why: "kafka.create_topics is false"})
 	}
 	return errors.Join(all...)
 }
 
-func partitions(ctx context.Context, adm *kadm.Client, in *project.Source) error {
-	topics, err := adm.ListTopics(ctx, in.Topic)
-	if err == nil {
-		err = topics[in.Topic].Err
+func partitions(ctx context.Context, t stage.Transport, in *project.Source) error {
+	n, err := stage.PartitionCount(ctx, t, in.Topic)
+	if err != nil || int(n) == in.Partitions {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("describe: %w", err)
-	}
-	if n := len(topics[in.Topic].Partitions); n != in.Partitions {
-		return fmt.Errorf("it has %d partitions, %s declares %d; set partitions: %d", n, in.Name, in.Partitions, n)
-	}
-	return nil
+	return fmt.Errorf("topic %s: it has %d partitions, %s declares %d; set partitions: %d", in.Topic, n, in.Name, in.Partitions, n)
 }
 
 // Held returns how many records the topics of the project hold already, marks included, by source; sources

@@ -92,19 +92,6 @@ func (p *Process) Resume() {
 	}
 }
 
-// starter is the goroutine that starts all processes: they are bound to die with the thread that started them, and it keeps one for
-// the life of the program.
-var starter = sync.OnceValue(func() chan func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})
-
 func (p *Process) start() error {
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -115,17 +102,21 @@ func (p *Process) start() error {
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, p.dir
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.SysProcAttr = ownGroup()
-	started := make(chan error)
-	starter() <- func() { started <- cmd.Start() }
+	started, gone := make(chan error), make(chan struct{})
+	go func() {
+		// The process is bound to die with the thread that starts it: this goroutine keeps the thread for as long.
+		runtime.LockOSThread()
+		defer close(gone)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	gone := make(chan struct{})
 	p.cmd, p.gone = cmd, gone
-	go func() {
-		defer close(gone)
-		_ = cmd.Wait()
-	}()
 	return nil
 }
 

@@ -48,6 +48,7 @@ func (s *S3Gateway) answers(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
+	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("s3: %w", err)

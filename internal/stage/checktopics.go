@@ -3,10 +3,8 @@ package stage
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // ErrNoTopic is a topic that is not there.
@@ -21,17 +19,26 @@ func CheckTopics(ctx context.Context, t Transport, specs ...TopicSpec) ([]error,
 		return nil, err
 	}
 	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	if _, err := adm.BrokerMetadata(ctx); err != nil {
-		return nil, fmt.Errorf("ask the brokers: %w", explain(err))
+	return look(ctx, kadm.NewClient(cl), specs)
+}
+
+// TryTopics asks the brokers whether they would make topics that are missing, and makes none: one error for each spec, nil for one
+// that would be made.
+func TryTopics(ctx context.Context, t Transport, specs ...TopicSpec) ([]error, error) {
+	cl, err := t.Client()
+	if err != nil {
+		return nil, err
 	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
 	out := make([]error, len(specs))
 	for i := range specs {
-		err := check(ctx, adm, &specs[i])
-		if errors.Is(err, kerr.UnknownTopicOrPartition) {
-			err = ErrNoTopic
+		s := &specs[i]
+		made, err := adm.ValidateCreateTopics(ctx, s.Partitions, s.replicas(), s.configs(), s.Name)
+		if err != nil {
+			return nil, err
 		}
-		out[i] = err
+		out[i] = made[s.Name].Err
 	}
 	return out, nil
 }

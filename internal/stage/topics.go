@@ -2,27 +2,25 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // TopicSpec is what a topic must be like.
 type TopicSpec struct {
 	Name       string
 	Partitions int32
-	Replicas   int16         // -1 or 0: the cluster's default; not checked on a topic that exists
+	Replicas   int16         // -1 or 0: the cluster's default, and any number on a topic that exists
 	Retention  time.Duration // 0: for ever
 	Bytes      int64         // retained per partition, 0: all
-	MinISR     int           // 0: the cluster's default
+	MinISR     int           // brokers that must have a record before it is acknowledged; 0: the cluster's default
 	Message    int           // bytes of the greatest batch it must take, 1 MiB when 0
-	// Keep accepts whatever retention a topic has that exists, for topics of others.
+	// Keep is for topics of others: made to be kept for ever, and whatever retention one has that exists is accepted.
 	Keep bool
 }
 
@@ -50,6 +48,9 @@ func (s *TopicSpec) configs() map[string]*string {
 	if s.Bytes > 0 {
 		size = s.Bytes
 	}
+	if s.Keep { // its owner's affair, but that nothing is deleted under way
+		return map[string]*string{cleanup: kadm.StringPtr("delete"), retentionMs: kadm.StringPtr("-1")}
+	}
 	c := map[string]*string{
 		cleanup:      kadm.StringPtr("delete"),
 		unclean:      kadm.StringPtr("false"),
@@ -63,105 +64,14 @@ func (s *TopicSpec) configs() map[string]*string {
 	return c
 }
 
-// EnsureTopics creates the topics that are missing and checks those that are there: partitions,
-// deletion and not compaction, no unclean election, retention not shorter, room for a frame. Every
-// misfit is in the error, which wraps ErrSettings, or ErrReplaced for another number of partitions.
-func EnsureTopics(ctx context.Context, t Transport, specs ...TopicSpec) error {
-	cl, err := t.Client()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	var all []error
-	for i := range specs {
-		if err := ensure(ctx, adm, &specs[i]); err != nil {
-			all = append(all, fmt.Errorf("topic %s: %w", specs[i].Name, err))
-		}
-	}
-	return errors.Join(all...)
-}
-
-func ensure(ctx context.Context, adm *kadm.Client, s *TopicSpec) error {
-	replicas := s.Replicas
-	if replicas == 0 {
-		replicas = -1
-	}
+// Settings are the settings of a new topic as key=value, in order.
+func (s *TopicSpec) Settings() []string {
+	var list []string
 	configs := s.configs()
-	_, err := adm.CreateTopic(ctx, s.Partitions, replicas, configs, s.Name)
-	if errors.Is(err, kerr.InvalidConfig) { // brokers without that setting have no unclean election
-		delete(configs, unclean)
-		_, err = adm.CreateTopic(ctx, s.Partitions, replicas, configs, s.Name)
+	for _, key := range slices.Sorted(maps.Keys(configs)) {
+		list = append(list, key+"="+*configs[key])
 	}
-	switch {
-	case errors.Is(err, kerr.TopicAlreadyExists):
-		return check(ctx, adm, s)
-	case err != nil:
-		return fmt.Errorf("create: %w", err)
-	}
-	return led(ctx, adm, s)
-}
-
-// led waits until every partition of a new topic has a leader, which a cluster spreads after it has
-// said that the topic is there.
-func led(ctx context.Context, adm *kadm.Client, s *TopicSpec) error {
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		topics, err := adm.ListTopics(ctx, s.Name)
-		if err != nil {
-			return fmt.Errorf("describe: %w", err)
-		}
-		have := 0
-		for _, p := range topics[s.Name].Partitions {
-			if p.Err == nil && p.Leader >= 0 {
-				have++
-			}
-		}
-		if have == int(s.Partitions) {
-			return nil
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%d of %d partitions have a leader: %w", have, s.Partitions, ctx.Err())
-		}
-	}
-}
-
-func check(ctx context.Context, adm *kadm.Client, s *TopicSpec) error {
-	topics, err := adm.ListTopics(ctx, s.Name)
-	if err == nil {
-		err = topics[s.Name].Err
-	}
-	if err != nil {
-		return fmt.Errorf("describe: %w", err)
-	}
-	if n := len(topics[s.Name].Partitions); n != int(s.Partitions) {
-		return fmt.Errorf("it has %d partitions, the project needs %d; use another project name or delete it: %w", n, s.Partitions, ErrReplaced)
-	}
-	described, err := adm.DescribeTopicConfigs(ctx, s.Name)
-	if err != nil {
-		return fmt.Errorf("describe settings: %w", err)
-	}
-	rc, err := described.On(s.Name, nil)
-	if err == nil {
-		err = rc.Err
-	}
-	if err != nil {
-		return fmt.Errorf("describe settings: %w", err)
-	}
-	var wrong []string
-	for _, c := range rc.Configs {
-		if why := s.misfit(c.Key, c.MaybeValue()); why != "" {
-			wrong = append(wrong, why)
-		}
-	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		return fmt.Errorf("%w: %s", ErrSettings, strings.Join(wrong, "; "))
-	}
-	return nil
+	return list
 }
 
 // misfit says what is wrong with a setting, and what it must be.
@@ -180,6 +90,10 @@ func (s *TopicSpec) misfit(key, value string) string {
 	case messageMax:
 		if number && n < int64(s.message()) {
 			return fmt.Sprintf("%s is %d, set it to at least %d", key, n, s.message())
+		}
+	case minISR:
+		if number && n < int64(s.MinISR) {
+			return fmt.Sprintf("%s is %d, set it to %d: an acknowledged record could be lost with one broker", key, n, s.MinISR)
 		}
 	case retentionMs:
 		if want := s.Retention.Milliseconds(); number && n >= 0 && !s.Keep && (want == 0 || n < want) {

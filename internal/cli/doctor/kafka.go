@@ -42,7 +42,7 @@ func (d *doctor) kafka(ctx context.Context) {
 	for i, in := range p.Inputs() {
 		d.source(in, errs[i])
 	}
-	d.own(own, errs[len(specs):])
+	d.own(ctx, t, own, errs[len(specs):])
 }
 
 // source judges a topic of the user.
@@ -66,14 +66,15 @@ func (d *doctor) source(in *project.Source, err error) {
 }
 
 // own judges Freshet's own topics: one line where all is well.
-func (d *doctor) own(specs []stage.TopicSpec, errs []error) {
-	there, missing := 0, 0
+func (d *doctor) own(ctx context.Context, t stage.Transport, specs []stage.TopicSpec, errs []error) {
+	there := 0
+	var missing []stage.TopicSpec
 	for i, err := range errs {
 		switch {
 		case err == nil:
 			there++
 		case errors.Is(err, stage.ErrNoTopic):
-			missing++
+			missing = append(missing, specs[i])
 		case errors.Is(err, stage.ErrReplaced):
 			d.fail("topic "+specs[i].Name, err.Error(), "")
 		case errors.Is(err, stage.ErrSettings):
@@ -82,9 +83,30 @@ func (d *doctor) own(specs []stage.TopicSpec, errs []error) {
 			d.fail("topic "+specs[i].Name, err.Error(), "see whether this user may describe the topic")
 		}
 	}
-	if there+missing == len(errs) {
-		d.ok("own topics", fmt.Sprintf("%d there, %d will be made", there, missing))
+	switch {
+	case len(missing) > 0 && !d.Program.Project.Kafka.CreateTopics:
+		d.fail("own topics", fmt.Sprintf("%d of %d are missing, and kafka.create_topics is false", len(missing), len(specs)), "make them: freshet plan --topics prints how")
+	case len(missing) > 0 && !d.could(ctx, t, missing):
+	case there+len(missing) == len(errs):
+		d.ok("own topics", fmt.Sprintf("%d there, %d will be made", there, len(missing)))
 	}
+}
+
+// could asks the brokers whether they would make the topics that are missing, and says which they would not.
+func (d *doctor) could(ctx context.Context, t stage.Transport, missing []stage.TopicSpec) bool {
+	tried, err := stage.TryTopics(ctx, t, missing...)
+	if err != nil {
+		d.fail("own topics", err.Error(), "check the rights of this user, or make the topics: freshet plan --topics prints how")
+		return false
+	}
+	for i, err := range tried {
+		if err != nil {
+			d.fail("topic "+missing[i].Name, "cannot be made: "+err.Error(), "lower kafka.replication to the number of brokers, or grant this user Create; "+
+				"or make it: freshet plan --topics prints how")
+			return false
+		}
+	}
+	return true
 }
 
 // retention checks that a rebuild can see as far back as the longest window.

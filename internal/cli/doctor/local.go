@@ -43,6 +43,7 @@ func (d *doctor) redis(ctx context.Context) {
 		return
 	}
 	d.ok(name, "reachable, evicts nothing")
+	d.nodes(ctx, store)
 	before := d.Now()
 	theirs, err := store.Clock(ctx)
 	after := d.Now()
