@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func (c *cli) runLookup(cmd *cobra.Command, f *lookupFlags, what string, args []
 		return err
 	}
 	defer cl.Close()
-	kinds, err := c.keyKinds(cmd, cl)
+	kinds, err := keyKinds(cmd.Context(), cl)
 	if err != nil {
 		return err
 	}
@@ -81,8 +82,8 @@ func (c *cli) runLookup(cmd *cobra.Command, f *lookupFlags, what string, args []
 
 // keyKinds returns the kinds of fields by name, as the models' triggers declare them. What no model knows
 // is a string.
-func (c *cli) keyKinds(cmd *cobra.Command, cl *client.Client) (kindsOf, error) {
-	list, err := cl.ListModels(cmd.Context(), &freshetv1.ListModelsRequest{})
+func keyKinds(ctx context.Context, cl *client.Client) (kindsOf, error) {
+	list, err := cl.ListModels(ctx, &freshetv1.ListModelsRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (c *cli) keyKinds(cmd *cobra.Command, cl *client.Client) (kindsOf, error) {
 			continue
 		}
 		seen[m.GetOn()] = true
-		about, err := cl.GetModel(cmd.Context(), &freshetv1.GetModelRequest{Name: m.GetName()})
+		about, err := cl.GetModel(ctx, &freshetv1.GetModelRequest{Name: m.GetName()})
 		if err != nil {
 			return nil, err
 		}

@@ -10,16 +10,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Bounds of a run: they keep a slip of the finger from becoming an attack, and the latencies in memory.
+// Bounds of a run: they keep a slip of the finger from becoming an attack.
 const (
 	MaxRate     = 200_000 // calls a second
 	MaxDuration = 10 * time.Minute
@@ -40,6 +38,9 @@ type Options struct {
 	// Call makes call n and returns the code of its error, "" when it was answered. It is called from many
 	// goroutines at a time.
 	Call func(ctx context.Context, n int) string
+	// ServerCPU returns the CPU seconds that the service has used so far; nil: it is not known. It is asked before the first
+	// call and after the last; an error at either leaves the figure out.
+	ServerCPU func(context.Context) (float64, error)
 	// Tick is told twice a second how many calls are done; nil: nobody.
 	Tick func(done, of int)
 }
@@ -59,6 +60,11 @@ type Result struct {
 	CPUSeconds float64 `json:"generator_cpu_seconds"`
 	CPUShare   float64 `json:"generator_cpu_share"`
 	Cores      int     `json:"cores"`
+	// ServerCPUSeconds is what the service used meanwhile, its warm-up and all else that it does included; nil: not known.
+	ServerCPUSeconds *float64 `json:"server_cpu_seconds"`
+	// ServerCPUMicros is the same for each call that was sent, warm-up included, µs.
+	ServerCPUMicros *float64 `json:"server_cpu_us_per_call"`
+	Histogram       []Count  `json:"histogram"` // of the latencies
 }
 
 // Latency is a distribution, ms.
@@ -95,26 +101,36 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		o.MaxInFlight = 4096
 	}
 	warm := int(o.Rate * o.Warmup.Seconds())
-	r := &load{Options: o, warm: warm, calls: make([]call, warm+max(1, int(o.Rate*o.Duration.Seconds())))}
+	r := &load{Options: o, warm: warm, calls: warm + max(1, int(o.Rate*o.Duration.Seconds())), errors: map[string]int{}}
 	return r.run(ctx)
-}
-
-// call is what became of a call. The goroutine that makes it writes it.
-type call struct {
-	sent, took time.Duration // after it was due
-	code       string
 }
 
 type load struct {
 	Options
-	warm  int
-	calls []call
-	done  atomic.Int64
+	warm, calls int
+	done        atomic.Int64
+	took, late  Histogram // of the measured part
+	mu          sync.Mutex
+	errors      map[string]int // of the measured part
+	unsent      int            // of all
+}
+
+// failed counts an error of call n.
+func (l *load) failed(n int, code string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n >= l.warm {
+		l.errors[code]++
+	}
+	if code == NotSent {
+		l.unsent++
+	}
 }
 
 func (l *load) run(ctx context.Context) (*Result, error) {
 	stop := l.tick()
 	defer stop()
+	server, known := l.serverCPU(ctx)
 	cpu, began := cpuSeconds(), time.Now()
 	var calling sync.WaitGroup
 	slots := make(chan struct{}, l.MaxInFlight)
@@ -127,7 +143,7 @@ func (l *load) run(ctx context.Context) (*Result, error) {
 		select {
 		case slots <- struct{}{}:
 		default:
-			l.calls[n].code = NotSent
+			l.failed(n, NotSent)
 			continue
 		}
 		calling.Go(func() {
@@ -144,15 +160,37 @@ func (l *load) run(ctx context.Context) (*Result, error) {
 	res.CPUSeconds = cpuSeconds() - cpu
 	res.Cores = runtime.NumCPU()
 	res.CPUShare = res.CPUSeconds / time.Since(began).Seconds() / float64(res.Cores)
+	if now, ok := l.serverCPU(ctx); known && ok {
+		used := now - server
+		each := 1e6 * used / float64(max(l.calls-l.unsent, 1))
+		res.ServerCPUSeconds, res.ServerCPUMicros = &used, &each
+	}
 	return res, nil
 }
 
 func (l *load) call(ctx context.Context, n int, due time.Time) {
-	c := &l.calls[n]
-	c.sent = time.Since(due)
-	c.code = l.Call(ctx, n)
-	c.took = time.Since(due)
+	sent := time.Since(due)
+	code := l.Call(ctx, n)
+	took := time.Since(due)
 	l.done.Add(1)
+	if code != "" {
+		l.failed(n, code)
+	}
+	if n < l.warm {
+		return
+	}
+	l.late.Add(sent)
+	if code == "" {
+		l.took.Add(took)
+	}
+}
+
+func (l *load) serverCPU(ctx context.Context) (float64, bool) {
+	if l.ServerCPU == nil {
+		return 0, false
+	}
+	s, err := l.ServerCPU(ctx)
+	return s, err == nil
 }
 
 // wait returns at due, or with the cause when ctx ends before.
@@ -186,7 +224,7 @@ func (l *load) tick() (stop func()) {
 		for {
 			select {
 			case <-t.C:
-				l.Tick(int(l.done.Load()), len(l.calls))
+				l.Tick(int(l.done.Load()), l.calls)
 			case <-end:
 				return
 			}
@@ -196,42 +234,13 @@ func (l *load) tick() (stop func()) {
 }
 
 func (l *load) result(seconds float64) *Result {
-	calls := l.calls[l.warm:]
-	r := &Result{Calls: len(calls), Errors: map[string]int{}, Rate: l.Rate, Seconds: seconds}
-	var took, late []float64
-	for i := range calls {
-		c := &calls[i]
-		if c.code != NotSent {
-			late = append(late, ms(c.sent))
-		}
-		if c.code != "" {
-			r.Errors[c.code]++
-			continue
-		}
-		r.Answered++
-		took = append(took, ms(c.took))
-	}
+	r := &Result{Calls: l.calls - l.warm, Answered: l.took.Count(), Errors: l.errors, Rate: l.Rate, Seconds: seconds,
+		Latency: l.took.Latency(), Late: l.late.Latency(), Histogram: l.took.Counts()}
 	r.Achieved = float64(r.Answered) / seconds
-	r.Latency, r.Late = distribution(took), distribution(late)
 	return r
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// distribution sorts x. All is 0 of nothing.
-func distribution(x []float64) (d Latency) {
-	if len(x) == 0 {
-		return d
-	}
-	slices.Sort(x)
-	for _, v := range x {
-		d.Mean += v
-	}
-	d.Mean /= float64(len(x))
-	at := func(q float64) float64 { return x[max(0, min(len(x)-1, int(math.Ceil(q*float64(len(x))))-1))] }
-	d.P50, d.P90, d.P99, d.P999, d.Max = at(.5), at(.9), at(.99), at(.999), x[len(x)-1]
-	return d
-}
 
 // ErrRemote is an address that is not on this machine.
 var ErrRemote = errors.New("not an address of this machine")
