@@ -35,7 +35,9 @@ type started struct {
 func start(t testing.TB, prog *program.Program) *started {
 	t.Helper()
 	p := prog.Project
-	p.Serving.GRPC, p.Serving.HTTP = "off", "127.0.0.1:0"
+	if p.Serving.HTTP = "127.0.0.1:0"; p.Serving.GRPC != "127.0.0.1:0" { // unless the test wants it
+		p.Serving.GRPC = "off"
+	}
 	p.Checkpoints.URL, p.Checkpoints.Every, p.Checkpoints.Keep = "file://"+t.TempDir(), 300*time.Millisecond, 1000
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
