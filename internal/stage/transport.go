@@ -24,7 +24,9 @@ type Transport struct {
 	// Local is for brokers in this process or on this machine: metadata and retries are asked for
 	// after milliseconds instead of seconds, and nothing is compressed.
 	Local bool
-	// FetchBytes bounds what one reader holds of one partition before decompression, 4 MiB when 0.
+	// FetchBytes bounds what one reader holds of one partition before decompression; when 0, 4 MiB, and 1 MiB of a
+	// Local broker: near ones gain nothing by more, and the embedded one keeps a buffer of the largest answer for every
+	// connection.
 	FetchBytes int32
 	// Hooks are given to every client, for metrics.
 	Hooks []kgo.Hook
@@ -32,6 +34,7 @@ type Transport struct {
 
 const (
 	defaultFetchBytes = 4 << 20
+	localFetchBytes   = 1 << 20
 	inflateLimit      = 64 << 20 // a batch that inflates beyond this is refused
 	recordLimit       = 1 << 20  // bytes of a produced batch; the topics take as much
 )
@@ -52,7 +55,10 @@ func (t *Transport) options() []kgo.Opt {
 		id = "freshet"
 	}
 	fetch := t.FetchBytes
-	if fetch <= 0 {
+	switch {
+	case fetch <= 0 && t.Local:
+		fetch = localFetchBytes
+	case fetch <= 0:
 		fetch = defaultFetchBytes
 	}
 	opts := []kgo.Opt{
