@@ -62,8 +62,8 @@ func NewBoard(names ...string) *Board {
 	return b
 }
 
-// Publish makes a version the one that answers. Readers that hold an older one keep it. at is the wall
-// clock. A name that the board was not made for is a mistake of the caller and panics.
+// Publish makes a version the one that answers. Readers that hold an older one keep it. at is the wall clock time at which it is
+// the newest; the zero time when that is not known, as while a log is caught up with. A name that the board was not made for is a mistake of the caller and panics.
 func (b *Board) Publish(model string, s *fold.Snapshot, at time.Time) {
 	e := b.entries[model]
 	if e == nil {
@@ -72,7 +72,7 @@ func (b *Board) Publish(model string, s *fold.Snapshot, at time.Time) {
 	if e.barred.Load() {
 		return
 	}
-	e.confirmed.Store(at.UnixNano())
+	e.confirm(at)
 	old := e.snapshot.Swap(s)
 	if s.Held && (old == nil || !old.Held) {
 		e.holds.Add(1)
@@ -84,9 +84,29 @@ func (b *Board) Publish(model string, s *fold.Snapshot, at time.Time) {
 
 // Confirm says that the published version is still the newest at this wall clock time.
 func (b *Board) Confirm(model string, at time.Time) {
-	if e := b.entries[model]; e != nil {
-		e.confirmed.Store(at.UnixNano())
+	if e := b.entries[model]; e != nil && e.confirm(at) {
+		b.notify()
 	}
+}
+
+// confirm moves the time on, never back, and reports whether it is the first.
+func (e *boardEntry) confirm(at time.Time) (first bool) {
+	for !at.IsZero() {
+		old := e.confirmed.Load()
+		if at.UnixNano() <= old {
+			return false
+		}
+		if e.confirmed.CompareAndSwap(old, at.UnixNano()) {
+			return old == 0
+		}
+	}
+	return false
+}
+
+// Barred reports whether a model was taken out of service for good.
+func (b *Board) Barred(model string) bool {
+	e := b.entries[model]
+	return e != nil && e.barred.Load()
 }
 
 // Retract takes a model out of service, as when its state differs from what the log's learners attest.

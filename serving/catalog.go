@@ -73,6 +73,9 @@ type Model struct {
 	Pipeline string
 	Label    Label
 	MaxAge   time.Duration // 0: never stale
+	// Await marks the models that the server answers for: it is not ready without them. The others answer where they
+	// happen to have a version.
+	Await bool
 }
 
 // served is a model with what was worked out for calls.

@@ -17,8 +17,10 @@ import (
 type Models interface {
 	// Snapshot returns the newest version of a model, and false if there is none.
 	Snapshot(model string) (*fold.Snapshot, bool)
-	// Confirmed returns when the version was last known to be the newest.
+	// Confirmed returns when the version was last known to be the newest; the zero time: never yet.
 	Confirmed(model string) time.Time
+	// Barred reports whether the model was taken out of service, since its state differs from the attested one.
+	Barred(model string) bool
 	// Scored returns what was last measured about the model; nil if nothing was.
 	Scored(model string) *Scored
 	// Drifted returns what was last measured about a trigger's features; nil if nothing was.
@@ -32,9 +34,8 @@ type EntityKey struct {
 	Key    string
 }
 
-// EntityState is the state of one entity as committed. Its buffers belong to the caller of
-// States.Read, who hands the same structs in again: implementations set every field, and may reuse the
-// memory of State's slices.
+// EntityState is the state of one entity as committed. The structs belong to the caller of States.Read, who hands them in
+// again: implementations set every field. The bytes of State may be shared with other calls and are not written.
 type EntityState struct {
 	State     unit.State
 	Found     bool

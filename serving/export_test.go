@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -42,3 +43,14 @@ func (s *StoreStates) Reading(read func(context.Context, []redis.Lookup, []redis
 	s.rounds.read = read
 	return s
 }
+
+// RecentKeys bounds what RecentStates keeps.
+const RecentKeys = recentKeys
+
+// NewRecentStates answers from what was read at most maxAge ago.
+func NewRecentStates(of States, maxAge time.Duration) *recentStates { //nolint:revive // the tests' door
+	return newRecentStates(of, maxAge, time.Now)
+}
+
+// Kept is the number of states in memory.
+func (r *recentStates) Kept() int { return len(r.newer) + len(r.last) }

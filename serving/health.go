@@ -29,7 +29,7 @@ func (s *Server) watchHealth(ctx context.Context) {
 }
 
 // refreshHealth sets the health of every model, and of the server under the empty name: it serves when
-// every champion does and features can be read.
+// every model does that it answers for, and features can be read.
 func (s *Server) refreshHealth() {
 	if s.draining.Load() {
 		return // Shutdown has set all to NOT_SERVING for good
@@ -38,10 +38,11 @@ func (s *Server) refreshHealth() {
 		m := s.index.models[name]
 		snap, ok := s.deps.Models.Snapshot(name)
 		fresh := ok && (s.catalog.EventsClock || !m.old(snap, s.deps.Now().UnixMicro()))
-		s.health.SetServingStatus(name, serving(fresh))
+		s.health.SetServingStatus(name, serving(fresh && s.unfit(name) == ""))
 	}
-	s.health.SetServingStatus("", serving(len(s.waiting()) == 0))
-	s.health.SetServingStatus("freshet.v1.Freshet", serving(len(s.waiting()) == 0))
+	ready := len(s.waiting()) == 0
+	s.health.SetServingStatus("", serving(ready))
+	s.health.SetServingStatus("freshet.v1.Freshet", serving(ready))
 }
 
 func serving(ok bool) healthpb.HealthCheckResponse_ServingStatus {

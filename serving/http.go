@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -107,12 +106,22 @@ func apiPath(r *http.Request) error {
 		"it has POST /v1/predict, /v1/features, /v1/feedback, /v1/control and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID, /v1/overview, /v1/live, /v1/lineage, /v1/history, /v1/distributions, /v1/deadletters, /v1/recent"))
 }
 
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if why := s.waiting(); len(why) > 0 {
-		plain(w, http.StatusServiceUnavailable, "not ready: "+strings.Join(why, "; ")+"\n")
-		return
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) { readiness(w, s.waiting()) }
+
+// readiness answers a probe: 200 or 503, with {"ready", "waiting_for": [{"model", "reason"}]}.
+func readiness(w http.ResponseWriter, waiting []waitingFor) {
+	code := http.StatusOK
+	if len(waiting) > 0 {
+		code = http.StatusServiceUnavailable
+	} else {
+		waiting = []waitingFor{} // a list, not null
 	}
-	plain(w, http.StatusOK, "ready\n")
+	b, _ := json.Marshal(map[string]any{"ready": len(waiting) == 0, "waiting_for": waiting}) // texts: no error
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	w.Write(append(b, '\n'))
 }
 
 func plain(w http.ResponseWriter, code int, text string) {

@@ -92,7 +92,7 @@ func TestJSONOfTheOtherMethods(t *testing.T) {
 		{"GET", "/metrics", "", `freshet_model_version{model="late"} 399`},
 		{"GET", "/metrics", "", `grpc_server_handled_total`},
 		{"GET", "/healthz", "", `ok`},
-		{"GET", "/readyz", "", `ready`},
+		{"GET", "/readyz", "", `{"ready":true,"waiting_for":[]}`},
 	} {
 		code, body := call(t, tc.method, web+tc.path, tc.body, "")
 		if code != 200 || !strings.Contains(body, tc.want) {
@@ -152,7 +152,7 @@ func TestHTTPErrors(t *testing.T) {
 func TestReadyzSaysWhatIsWaitedFor(t *testing.T) {
 	r := newRig(t)
 	_, web := r.serve(client.Options{})
-	if code, body := call(t, "GET", web+"/readyz", "", ""); code != 503 || !strings.Contains(body, "model late has no version yet") {
+	if code, body := call(t, "GET", web+"/readyz", "", ""); code != 503 || !strings.Contains(body, `{"model":"late","reason":"has no version yet"}`) {
 		t.Errorf("%d %s", code, body)
 	}
 }

@@ -2,6 +2,7 @@ package serving
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -117,7 +118,9 @@ func (s *Server) Status(ctx context.Context, _ *freshetv1.StatusRequest) (*fresh
 	if s.catalog.EventsClock {
 		resp.Clock = "events"
 	}
-	resp.WaitingFor = s.waiting()
+	for _, w := range s.waiting() {
+		resp.WaitingFor = append(resp.WaitingFor, w.String())
+	}
 	if s.deps.Report != nil {
 		s.deps.Report.Report(ctx, resp)
 	}
@@ -125,24 +128,57 @@ func (s *Server) Status(ctx context.Context, _ *freshetv1.StatusRequest) (*fresh
 	return resp, nil
 }
 
-// waiting names what is not ready: features, champions without a version, and a server that stops.
-func (s *Server) waiting() []string {
-	var out []string
+// waitingFor is one reason why a server is not ready.
+type waitingFor struct {
+	Model  string `json:"model,omitempty"` // empty: it concerns the server
+	Reason string `json:"reason"`
+}
+
+func (w waitingFor) String() string {
+	if w.Model == "" {
+		return w.Reason
+	}
+	return "model " + w.Model + " " + w.Reason
+}
+
+// waiting names what is not ready: features, models that the server answers for, and a server that stops.
+func (s *Server) waiting() []waitingFor {
+	var out []waitingFor
 	if s.draining.Load() {
-		out = append(out, "the server is stopping")
+		out = append(out, waitingFor{Reason: "the server is stopping"})
 	}
 	if s.deps.Report != nil {
 		if why := s.deps.Report.Waiting(); why != "" {
-			out = append(out, why)
+			out = append(out, waitingFor{Reason: why})
 		}
 	}
 	for _, name := range s.index.names {
-		m := s.index.models[name]
-		if _, ok := s.deps.Models.Snapshot(name); !ok && m.Of == m.Name {
-			out = append(out, "model "+name+" has no version yet")
+		if !s.index.models[name].Await {
+			continue
+		}
+		if why := s.unfit(name); why != "" {
+			out = append(out, waitingFor{name, why})
 		}
 	}
 	return out
+}
+
+// unfit says why a model is not ready; empty: it is.
+func (s *Server) unfit(model string) string {
+	_, ok := s.deps.Models.Snapshot(model)
+	at := s.deps.Models.Confirmed(model)
+	switch limit := s.config.MaxStaleness; {
+	case s.deps.Models.Barred(model):
+		return "was taken out of service: its state differs from the attested one; see the log"
+	case !ok:
+		return "has no version yet"
+	case at.IsZero():
+		return "is catching up with its log"
+	case limit > 0 && s.deps.Now().Sub(at) > limit:
+		return fmt.Sprintf("is stale: its version was last known to be the newest %s ago, serving.ready.max_staleness is %s",
+			s.deps.Now().Sub(at).Round(time.Second/10), limit)
+	}
+	return ""
 }
 
 // scrape sets the gauges that are computed when they are asked for.

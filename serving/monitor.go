@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -75,11 +74,11 @@ func (m *Monitor) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if why := m.Waiting(); len(why) > 0 {
-			plain(w, http.StatusServiceUnavailable, "not ready: "+strings.Join(why, "; ")+"\n")
-			return
+		var waiting []waitingFor
+		for _, why := range m.Waiting() {
+			waiting = append(waiting, waitingFor{Reason: why})
 		}
-		plain(w, http.StatusOK, "ready\n")
+		readiness(w, waiting)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secureHeaders(w.Header(), m.TLS != nil)

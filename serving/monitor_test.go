@@ -39,7 +39,7 @@ func TestMonitorServesMetricsAndProbes(t *testing.T) {
 	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `freshet_role{project="shop",role="trainer"} 1`) {
 		t.Errorf("metrics: %d %s", code, body)
 	}
-	if code, body := get("/readyz"); code != 200 || body != "ready\n" {
+	if code, body := get("/readyz"); code != 200 || body != `{"ready":true,"waiting_for":[]}`+"\n" {
 		t.Errorf("ready: %d %q", code, body)
 	}
 	why.Store([]string{"joiner orders waits to try again"})

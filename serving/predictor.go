@@ -81,6 +81,7 @@ func (c *call) release() {
 type predictor struct {
 	catalog *Catalog
 	states  States
+	recent  States // for predictions: states read a moment ago will do; nil: as states
 	now     func() time.Time
 	newID   func() string
 }
@@ -182,7 +183,8 @@ func (c *call) key(entity int, r Reader, values func(string) (features.Value, bo
 	return len(c.keys) - 1
 }
 
-// read reads the states of all keys in one round trip.
+// read reads the states of all keys in one round trip. A prediction takes states that were read a moment ago too; a lookup,
+// which has no model, shows what is committed.
 func (p *predictor) read(ctx context.Context, c *call, allowStale bool) error {
 	if len(c.keys) == 0 {
 		return nil
@@ -191,7 +193,11 @@ func (p *predictor) read(ctx context.Context, c *call, allowStale bool) error {
 		c.states = append(c.states, EntityState{})
 	}
 	states := c.states[:len(c.keys)]
-	if err := p.states.Read(ctx, c.keys, states); err != nil {
+	src := p.states
+	if c.model != nil && p.recent != nil {
+		src = p.recent
+	}
+	if err := src.Read(ctx, c.keys, states); err != nil {
 		return &ioError{reason: "STORE_UNAVAILABLE", message: "features cannot be read now", err: err}
 	}
 	for i := range states {

@@ -101,9 +101,9 @@ func (r *rig) models() {
 	fields := sources[schedule].Fields
 	all := []int{0, 1, 2, 3, 4, 5}
 	base := serving.Model{Name: "late", Of: "late", Task: models.Binary, On: "scheduled", Log: "flights.scheduled.1.log", Vector: r.spec,
-		Fields: fields, ID: 0, Columns: all, Pipeline: "auto", Label: serving.Label{From: "departed", By: "id", Value: "delay > 15"}}
+		Fields: fields, ID: 0, Columns: all, Pipeline: "auto", Await: true, Label: serving.Label{From: "departed", By: "id", Value: "delay > 15"}}
 	static, asked, kind := base, base, base
-	static.Name, static.Role, static.Columns = "late.static", freshetv1.Model_CHALLENGER, []int{3, 4}
+	static.Name, static.Role, static.Columns, static.Await = "late.static", freshetv1.Model_CHALLENGER, []int{3, 4}, false
 	asked.Name, asked.Of, asked.On, asked.Request, asked.ID, asked.Log = "asked", "asked", "request", true, -1, "flights.asked.1.log"
 	asked.Label = serving.Label{From: "feedback", Feedback: true}
 	kind.Name, kind.Of, kind.Task, kind.Classes, kind.Columns = "kind", "kind", models.Multiclass, []string{"early", "on time", "late"}, []int{0, 1}

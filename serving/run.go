@@ -58,9 +58,10 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 // Run serves on the listeners, which it closes, until ctx ends and calls have drained. Either listener
 // may be nil. page serves every path of the HTTP port that the API does not have; nil: none.
 //
-// The end, in this order: health says NOT_SERVING and new calls are refused, so that load balancers
-// turn away; calls in flight end, for at most Drain; what is left is cut off; the queue of served vectors is
-// written, again for at most Drain.
+// The end, in this order: health says NOT_SERVING and calls are still answered for Notice, so that clients and load balancers
+// turn away first; then no new connections and streams are taken (gRPC clients send such calls elsewhere by themselves), and
+// calls in flight end, for at most Drain in all; what is left is cut off; the queue of served vectors is written, again for
+// at most Drain.
 func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http.Handler) error {
 	if err := s.exposed(onGRPC, onHTTP); err != nil {
 		return errors.Join(err, closeAll(onGRPC, onHTTP))
@@ -177,9 +178,15 @@ func (s *Server) startLog() (stop func()) {
 func (s *Server) drain(g *grpc.Server, web *http.Server) {
 	s.draining.Store(true)
 	s.health.Shutdown()
-	close(s.stopping)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
 	defer cancel()
+	notice := time.NewTimer(s.config.Notice)
+	defer notice.Stop()
+	select {
+	case <-notice.C:
+	case <-ctx.Done():
+	}
+	close(s.stopping)
 	var both sync.WaitGroup
 	both.Go(func() {
 		ended := make(chan struct{})

@@ -26,6 +26,7 @@ type Config struct {
 	MaxInFlight int           // calls at a time; 1024
 	Timeout     time.Duration // deadline of calls that bring none; 1s
 	Drain       time.Duration // how long calls may take to end when the server stops; 10s
+	Recent      time.Duration // a prediction may use states that were read so long ago; 0: it reads them anew
 	AllowStale  bool          // answer from features that are being rebuilt without being asked to
 	Reflection  bool
 	MaxConns    int // connections of each port at a time; 4096
@@ -36,6 +37,11 @@ type Config struct {
 	Hosts    []string      // names by which browsers may ask beside this machine's own; see forHosts
 	Insecure bool          // allow addresses beyond this machine without TLS and without tokens
 	LogQueue int           // log: async: served vectors that wait to be logged; 8192
+	// Notice is how long a server that stops still answers after it has said that it is not ready; part of Drain. 0: it
+	// takes no new calls from then on.
+	Notice time.Duration
+	// MaxStaleness is how long ago the version of a model may have been the newest for the server to be ready; 0: any time.
+	MaxStaleness time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -90,9 +96,9 @@ type Server struct {
 	slots     chan struct{} // one for each call in flight
 	async     *asyncLog
 	health    *health.Server
-	draining  atomic.Bool
+	draining  atomic.Bool   // not ready any more; calls are still answered
 	auditing  atomic.Bool   // one audit at a time
-	stopping  chan struct{} // closed when draining begins
+	stopping  chan struct{} // closed when no new calls are taken
 	started   time.Time
 	overviews overviews
 	onGRPC    atomic.Pointer[string]  // address of the gRPC server; nil: none
@@ -124,7 +130,11 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{config: config.withDefaults(), deps: deps, catalog: deps.Catalog, index: x, health: health.NewServer(),
 		started: deps.Now(), stopping: make(chan struct{}), reloadError: map[string]string{}}
-	s.predictor = predictor{catalog: s.catalog, states: timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()}, now: deps.Now, newID: idMaker()}
+	states := States(timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()})
+	s.predictor = predictor{catalog: s.catalog, states: states, now: deps.Now, newID: idMaker()}
+	if s.config.Recent > 0 {
+		s.predictor.recent = newRecentStates(states, s.config.Recent, deps.Now)
+	}
 	s.calls.New = newCall
 	s.overviews.listeners = make(chan struct{}, maxListeners)
 	s.slots = make(chan struct{}, s.config.MaxInFlight)
@@ -140,7 +150,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if deps.Log != nil {
 		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
 	}
-	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated", "forbidden", "host", "cross_site", "draining"} { // a rate sees the first only after a 0
+	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated"} { // a rate sees the first only after a 0
 		deps.Metrics.Rejected.WithLabelValues(why).Add(0)
 	}
 	deps.Metrics.Panics.WithLabelValues().Add(0)
@@ -164,10 +174,6 @@ func idMaker() func() string {
 
 // enter takes one of the slots for calls in flight; leave gives it back.
 func (s *Server) enter(ctx context.Context) error {
-	if s.draining.Load() {
-		s.deps.Metrics.Rejected.WithLabelValues("draining").Inc()
-		return unavailable("DRAINING", "the server is stopping", "ask another one")
-	}
 	if err := ctx.Err(); err != nil {
 		s.deps.Metrics.Rejected.WithLabelValues("deadline").Inc()
 		return err

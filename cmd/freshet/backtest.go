@@ -21,9 +21,9 @@ import (
 
 // backtestFlags are the flags of freshet backtest.
 type backtestFlags struct {
-	project, from, to, warmUp, availability, every, predictions string
-	candidates, files, below, above, brokers                    []string
-	topics, asLive, compare                                     bool
+	project, from, to, warmUp, availability, every, predictions, report string
+	candidates, files, below, above, brokers, segments                  []string
+	topics, asLive, compare                                             bool
 }
 
 func (c *cli) backtest() *cobra.Command {
@@ -57,6 +57,8 @@ func (c *cli) backtest() *cobra.Command {
 	flags.StringArrayVar(&f.below, "fail-below", nil, "MODEL.METRIC=VALUE or CANDIDATE/MODEL.METRIC=VALUE: exit code 4 when the metric is smaller (repeatable)")
 	flags.StringArrayVar(&f.above, "fail-above", nil, "the same, when the metric is greater: for losses and errors (repeatable)")
 	flags.StringVar(&f.predictions, "predictions", "", "write every answer whose label came to this CSV file")
+	flags.StringVar(&f.report, "report", "", "write a report with charts to this HTML file: curves, calibration, segments, differences, drift, how to repeat it")
+	flags.StringSliceVar(&f.segments, "segment", nil, "with --report: a categorical column by whose values scores are taken apart (repeatable; default: those with 2 to 50 values)")
 	return cmd
 }
 
@@ -88,6 +90,11 @@ func (c *cli) runBacktest(cmd *cobra.Command, f *backtestFlags) error {
 	o.Progress = func(b backtest.Progress) {
 		progress.update(func() string { return backtestProgress(progress, b, records.share(b.Index)) })
 	}
+	page, err := createReport(f.report)
+	if err != nil {
+		return err
+	}
+	defer page.abandon()
 	out, err := openPredictions(f.predictions)
 	if err != nil {
 		return err
@@ -97,6 +104,9 @@ func (c *cli) runBacktest(cmd *cobra.Command, f *backtestFlags) error {
 	progress.clear()
 	if err = errors.Join(err, out.close()); err != nil {
 		return backtestCode(err)
+	}
+	if err := page.backtest(c.command(), f, names, report); err != nil {
+		return err
 	}
 	if c.json() {
 		err = c.writeJSON(report)
@@ -145,7 +155,10 @@ func (f *backtestFlags) options() (backtest.Options, error) {
 	if f.compare && !f.topics {
 		return o, usagef("--compare-live goes with --topics; --as-live compares by itself")
 	}
-	o.Months = f.every == "month"
+	if len(f.segments) > 0 && f.report == "" {
+		return o, usagef("--segment goes with --report FILE")
+	}
+	o.Months, o.Details, o.Segments = f.every == "month", f.report != "", f.segments
 	var err error
 	if o.From, err = parseInstant("--from", f.from); err != nil {
 		return o, err

@@ -55,7 +55,7 @@ func TestBacktestHowTo(t *testing.T) {
 	if commands < 4 {
 		t.Errorf("%d commands were run", commands)
 	}
-	for _, name := range []string{"answers.csv", "report.json", "slow.yaml"} {
+	for _, name := range []string{"answers.csv", "report.json", "report.html", "slow.yaml"} {
 		if info, err := os.Stat(name); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -249,6 +249,9 @@ func TestBacktestUsage(t *testing.T) {
 		{append([]string{"--availability", "append"}, r.args...), "record timestamp"},
 		{append([]string{"--fail-below", "late=1"}, r.args...), "late.roc_auc=0.75"},
 		{append([]string{"--fail-below", "late.auc=1"}, r.args...), "roc_auc"},
+		{append([]string{"--segment", "carrier"}, r.args...), "--report"},
+		{append([]string{"--segment", "carier", "--report", filepath.Join(r.dir, "r.html")}, r.args...), "scheduled.carrier"},
+		{append([]string{"--report", r.dir}, r.args...), "not a file"},
 		{append([]string{"--candidate", r.project, "--candidate", r.project}, r.args...), "twice"},
 	} {
 		code, stdout, stderr, _ := freshetBacktest(t, append(c.args, "-p", r.project)...)
@@ -258,6 +261,9 @@ func TestBacktestUsage(t *testing.T) {
 	}
 	if code, _, stderr, _ := freshetBacktest(t, "-p", filepath.Join(r.dir, "none.yaml"), "--source-file", r.args[1]); code != exitFailure || !strings.Contains(stderr, "none.yaml") {
 		t.Errorf("no project file: exit code %d, %s", code, stderr)
+	}
+	if left, _ := filepath.Glob(filepath.Join(r.dir, "*r.html*")); len(left) > 0 {
+		t.Errorf("a backtest that was refused left %v", left)
 	}
 	if code, _, stderr, _ := freshetBacktest(t, "-p", r.project, "--source-file", "planes="+r.path("planes")); code != exitFailure || !strings.Contains(stderr, "no event of scheduled") {
 		t.Errorf("no trigger: exit code %d, %s", code, stderr)

@@ -17,13 +17,14 @@ type cli struct {
 	env    func(string) (string, bool)
 	stdout io.Writer
 	stderr io.Writer
-	output string // table or json
+	args   []string // the program's name and its arguments
+	output string   // table or json
 	quiet  bool
 }
 
 // run runs the command that args name and returns the exit code.
 func run(ctx context.Context, args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
-	c := &cli{env: env, stdout: stdout, stderr: stderr}
+	c := &cli{env: env, stdout: stdout, stderr: stderr, args: args}
 	root := c.root()
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)

@@ -157,7 +157,7 @@ func (a *App) Run(ctx context.Context) error {
 			g.Go(func() error { return a.joiner(ctx, t) })
 			g.Go(func() error { return a.learner(ctx, t) })
 		case a.o.Roles.Serve:
-			g.Go(func() error { return a.follower(ctx, t) })
+			g.Go(func() error { return a.follow(ctx, t) })
 		}
 	}
 	if a.o.Groups {
@@ -249,7 +249,7 @@ func (a *App) joiner(ctx context.Context, t *trainer.Trigger) error {
 		return run.Joiner(ctx, run.JoinerOptions{Transport: a.o.Transport, Program: a.o.Program.Program, Trigger: t,
 			Generation: a.o.Program.Generation, Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions,
 			Log: a.Topics.Logs[t.Name], Checkpoints: a.o.Checkpoints, Name: a.checkpointName("joiner", t.Name),
-			Every: a.o.Program.Project.Checkpoints.Every, Logger: a.o.Logger, Saved: a.watch.saved("joiner", t.Name),
+			Every: a.o.Program.Project.Checkpoints.Every, Leave: true, Logger: a.o.Logger, Saved: a.watch.saved("joiner", t.Name),
 			Progress: func(j run.JoinerProgress) { a.note(func(all *Progress) { all.Joiners[t.Name] = j }) }})
 	})
 }

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
@@ -35,7 +37,8 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 			a.o.Folded(t, e)
 		}
 	}
-	o.Publish, o.Confirm = a.publish(t), a.confirm(t)
+	o.Publish, o.Confirm = a.publish(t), a.confirm(names(t)...)
+	o.Leave, o.Weights, o.WeightsEvery = true, a.weights(t), a.o.Program.Project.Checkpoints.WeightsEvery
 	o.Saved = a.watch.saved("learner", t.Name)
 	return a.fold(ctx, "learner", t, func(ctx context.Context) error {
 		o := o
@@ -44,7 +47,9 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 			return err
 		}
 		defer out.Close()
-		p := a.openPredictions(ctx, t, out, a.o.Answer)
+		late, stop := run.Grace(ctx) // what was answered reaches the topic also when the session is asked to end
+		defer stop()
+		p := a.openPredictions(late, t, out, a.o.Answer)
 		o.Answer, o.Before = p.told(), p.flush
 		o.After = func(_ context.Context, position uint64) error {
 			a.note(func(all *Progress) { all.Learners[t.Name] = position })
@@ -53,7 +58,7 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 		if a.o.Rerun == "" {
 			o.Attest = func(f *fold.Fold, model string, position uint64) {
 				if at, ok := attestation(f, model, o.Log, position, a.o.Build); ok {
-					out.Send(ctx, at.record(a.Topics.Hashes))
+					out.Send(late, at.record(a.Topics.Hashes))
 				}
 			}
 		}
@@ -61,18 +66,36 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 	})
 }
 
-// follower folds the champions of a trigger for a server that does not train. It starts at the beginning of
-// the log.
-func (a *App) follower(ctx context.Context, t *trainer.Trigger) error {
-	champions := *t
-	champions.Members = nil
-	for _, m := range t.Members {
-		if m.Of == m.Name {
-			champions.Members = append(champions.Members, m)
+// follow keeps the models of a trigger that a server answers for and does not train: it folds those of the log, and loads
+// the weights of those whose servers do.
+func (a *App) follow(ctx context.Context, t *trainer.Trigger) error {
+	var keep []string
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range t.Members {
+		m := &t.Members[i]
+		switch {
+		case !Serves(a.o.Program, m):
+		case a.loads(m):
+			g.Go(func() error { return a.loader(ctx, t, m) })
+		default:
+			keep = append(keep, m.Name)
 		}
 	}
-	o := a.learnerOptions(&champions)
-	o.Watch, o.Checkpoints = false, nil
+	if keep != nil {
+		g.Go(func() error { return a.follower(ctx, t, keep) })
+	}
+	return g.Wait()
+}
+
+// loads reports whether servers load the weights of a member instead of folding its log. Without checkpoints they fold.
+func (a *App) loads(m *fold.Member) bool {
+	return a.o.Checkpoints != nil && !m.Baseline && a.o.Program.Project.Model(m.Of).Weights == "checkpoint"
+}
+
+// follower folds the named models of a trigger, from the newest checkpoint of its learners on.
+func (a *App) follower(ctx context.Context, t *trainer.Trigger, keep []string) error {
+	o := a.learnerOptions(t)
+	o.Keep = keep
 	o.After = func(_ context.Context, position uint64) error {
 		a.note(func(all *Progress) { all.Learners[t.Name] = position })
 		return nil
@@ -82,8 +105,45 @@ func (a *App) follower(ctx context.Context, t *trainer.Trigger) error {
 			a.verifier.Own(at)
 		}
 	}
-	o.Publish, o.Confirm = a.publish(&champions), a.confirm(&champions)
+	o.Publish, o.Confirm = a.publish(t), a.confirm(keep...)
 	return a.fold(ctx, "follower", t, func(ctx context.Context) error { return run.Learner(ctx, o) })
+}
+
+// loader loads the weights of one model, again and again.
+func (a *App) loader(ctx context.Context, t *trainer.Trigger, m *fold.Member) error {
+	log := a.Topics.Logs[t.Name]
+	return run.Loader(ctx, run.LoaderOptions{Checkpoints: a.o.Checkpoints, Name: a.checkpointName("weights", m.Name), Union: t.Vector.Schema, Member: m,
+		Every: a.o.Program.Project.Checkpoints.WeightsEvery, Logger: a.o.Logger, Confirm: a.confirm(m.Name),
+		Publish: func(s *fold.Snapshot, hash string, position uint64) {
+			if a.verifier != nil && position > 0 {
+				a.verifier.Own(Attestation{Model: m.Name, Log: log, Seq: position - 1, Weights: hash, Build: a.o.Build, Arch: runtime.GOARCH})
+			}
+			if a.o.Board != nil {
+				a.o.Board.Publish(m.Name, s, time.Time{})
+			}
+		}})
+}
+
+// weights returns what a learner saves for servers that load weights; nil when none does.
+func (a *App) weights(t *trainer.Trigger) func(f *fold.Fold, taken time.Time) []run.Weights {
+	var names []string
+	for i := range t.Members {
+		if a.loads(&t.Members[i]) {
+			names = append(names, t.Members[i].Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return func(f *fold.Fold, taken time.Time) []run.Weights {
+		var list []run.Weights
+		for _, name := range names {
+			if w, ok := run.PackWeights(f, name, a.checkpointName("weights", name), taken); ok {
+				list = append(list, w)
+			}
+		}
+		return list
+	}
 }
 
 func (a *App) publish(t *trainer.Trigger) func(f *fold.Fold) error {
@@ -97,16 +157,24 @@ func (a *App) publish(t *trainer.Trigger) func(f *fold.Fold) error {
 	}
 }
 
-// confirm tells the board that the versions of a trigger's models are the newest.
-func (a *App) confirm(t *trainer.Trigger) func(time.Time) {
+// confirm tells the board that the versions of models are the newest.
+func (a *App) confirm(models ...string) func(time.Time) {
 	if a.o.Board == nil {
 		return nil
 	}
 	return func(at time.Time) {
-		for i := range t.Members {
-			a.o.Board.Confirm(t.Members[i].Name, at)
+		for _, name := range models {
+			a.o.Board.Confirm(name, at)
 		}
 	}
+}
+
+func names(t *trainer.Trigger) []string {
+	var list []string
+	for i := range t.Members {
+		list = append(list, t.Members[i].Name)
+	}
+	return list
 }
 
 // fold runs sessions that fold the log of a trigger. They own no log, but where several processes share the roles

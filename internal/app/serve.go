@@ -61,11 +61,19 @@ func keyFields(p *program.Program, key []string, takes func(int) bool) []feature
 	return nil
 }
 
+// Serves reports whether servers of the project answer for a member: those that serving.models names, or all champions.
+func Serves(p *program.Program, m *fold.Member) bool {
+	if named := p.Project.Serving.Models; len(named) > 0 {
+		return slices.Contains(named, m.Name)
+	}
+	return m.Of == m.Name
+}
+
 func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fold.Member) serving.Model {
 	declared := p.Project.Model(m.Of)
 	out := serving.Model{Name: m.Name, Of: m.Of, Task: m.Task, Classes: m.Classes, On: trigger.Name, Log: t.Logs[trigger.Name],
 		Request: trigger.Request && m.Name == m.Of, Async: declared.Log == "async", Vector: trigger.Vector, ID: trigger.ID,
-		Columns: m.Columns, MaxAge: declared.MaxAge, Pipeline: m.Pipeline}
+		Columns: m.Columns, MaxAge: declared.MaxAge, Pipeline: m.Pipeline, Await: Serves(p, m)}
 	switch {
 	case m.Baseline:
 		out.Role = freshetv1.Model_BASELINE
@@ -90,20 +98,19 @@ func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fol
 // state, so models take turns: all at once would hold up what is learned meanwhile.
 const scoreEvery = 2 * time.Second
 
-// Publisher returns a function for Options.Publish that puts every member on the board.
+// Publisher returns a function for Options.Publish that puts every member of the fold on the board.
 func Publisher(board *serving.Board) func(t *trainer.Trigger, f *fold.Fold) error {
 	var mu sync.Mutex // triggers are told apart, and at the same time
 	turns := map[string]*turn{}
 	return func(t *trainer.Trigger, f *fold.Fold) error {
 		now := time.Now()
-		for i := range t.Members {
-			name := t.Members[i].Name
+		for _, name := range f.Names() {
 			s, err := f.Snapshot(name)
 			if err != nil {
 				return err
 			}
 			if s != nil { // else its guard has let none pass yet
-				board.Publish(name, s, now)
+				board.Publish(name, s, time.Time{}) // when it is the newest, Confirm tells
 			}
 		}
 		mu.Lock()
@@ -129,24 +136,24 @@ type turn struct {
 func (u *turn) score(board *serving.Board, t *trainer.Trigger, f *fold.Fold, now time.Time) {
 	idle := u.position == f.Position()
 	u.position = f.Position()
-	n := len(t.Members)
+	n := len(f.Names())
 	switch {
 	case idle:
 		drifted(board, t, f)
 		for range n {
-			u.one(board, t, f)
+			u.one(board, f)
 		}
 	case n > 0 && now.Sub(u.last) >= scoreEvery/time.Duration(n):
 		u.last = now
 		if u.next%n == 0 {
 			drifted(board, t, f)
 		}
-		u.one(board, t, f)
+		u.one(board, f)
 	}
 }
 
-func (u *turn) one(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {
-	name := t.Members[u.next%len(t.Members)].Name
+func (u *turn) one(board *serving.Board, f *fold.Fold) {
+	name := f.Names()[u.next%len(f.Names())]
 	u.next++
 	score, _ := f.Score(name)
 	sums, _ := f.Hashes(name)

@@ -193,27 +193,46 @@ func (s *Service) Watched() bool { return !s.o.Serve && s.HTTP != nil }
 
 // Run runs the roles until ctx ends or one fails for good.
 func (s *Service) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.App.Run(ctx) })
-	if s.o.Serve {
+	// The server goes first, while the stages still feed it; they end behind it, save what they have, and leave their groups.
+	staging, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, staging := errgroup.WithContext(staging)
+	g.Go(func() error { return s.App.Run(staging) })
+	answering, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(staging, end)()
+	switch {
+	case s.o.Serve:
 		page := s.o.Page
 		if page == nil {
 			page = dashboard.Handler()
 		}
 		g.Go(func() error {
-			return s.App.Serve(ctx, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Admin: s.Admin, Page: page,
-				Config: servingConfig(&s.prog.Project.Serving), Build: s.o.Build, Logger: s.o.Logger})
+			defer stop()
+			return s.App.Serve(answering, ServeOptions{Board: s.Board, Metrics: s.Metrics, GRPC: s.GRPC, HTTP: s.HTTP, Admin: s.Admin, Page: page,
+				Config: s.config(), Build: s.o.Build, Logger: s.o.Logger})
 		})
-	}
-	if !s.o.Serve && s.HTTP != nil {
-		c := servingConfig(&s.prog.Project.Serving)
+	case s.HTTP != nil:
+		c := s.config()
 		m := serving.Monitor{Metrics: s.Metrics, Waiting: s.App.Trouble, TLS: c.TLS, Insecure: c.Insecure || c.Tokens != nil, Logger: s.o.Logger}
-		g.Go(func() error { return m.Run(ctx, s.HTTP) })
+		g.Go(func() error { return m.Run(staging, s.HTTP) })
+	}
+	if !s.o.Serve {
+		defer context.AfterFunc(ctx, stop)()
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// config is that of the server. One that is alone has nobody to turn clients to.
+func (s *Service) config() serving.Config {
+	c := servingConfig(&s.prog.Project.Serving)
+	if !s.o.Groups {
+		c.Notice = 0
+	}
+	return c
 }
 
 // Close closes the connections, then the embedded servers.
@@ -242,6 +261,7 @@ func (s *Service) Addresses() (grpc, http string) {
 
 func servingConfig(s *project.Serving) serving.Config {
 	c := serving.Config{MaxRows: s.MaxRows, MaxMessage: int(s.MaxMessage), MaxInFlight: s.MaxInFlight, Timeout: s.Timeout, Drain: s.Drain,
+		Recent: s.Recent, Notice: s.Notice, MaxStaleness: s.Ready.MaxStaleness,
 		AllowStale: s.AllowStale, Reflection: s.Reflection, Insecure: s.Insecure}
 	c.MaxConns, c.Hosts = s.MaxConns, s.Hosts
 	if len(s.Tokens) > 0 || s.TokensFile != "" {

@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"trainer":             {"features", "models", "internal/codec"},
 	"trainer/run":         {"features", "models", "trainer", "internal"},
 	"trainer/backtest":    {"features", "models", "trainer"},
+	"trainer/report":      {"models", "trainer"},
 	"internal/checkpoint": {"internal/codec", "internal/frame"},
 	"serving":             {"features", "models", "proto", "serving", "internal"},
 	"internal/codec":      {},

@@ -72,6 +72,7 @@ func (c *checker) project() {
 		c.model(&p.Models[i])
 	}
 	c.servers()
+	c.servedModels()
 	c.services()
 	c.compiles()
 }
@@ -287,6 +288,30 @@ func declared(fields []Field) []features.Field {
 		out[i] = features.Field{Name: f.Name, Kind: f.Kind, Nullable: f.Nullable}
 	}
 	return out
+}
+
+// servedModels checks that a server is asked for models that there are, once each.
+func (c *checker) servedModels() {
+	var known []string
+	for i := range c.p.Models {
+		m := &c.p.Models[i]
+		known = append(known, m.Name)
+		for k := range m.Challengers {
+			known = append(known, m.Name+"."+m.Challengers[k].Name)
+		}
+	}
+	for i, name := range c.p.Serving.Models {
+		path := fmt.Sprintf("serving.models[%d]", i)
+		switch {
+		case !slices.Contains(known, name):
+			c.bad(path, fmt.Sprintf("there is no model %q", name), "known: "+strings.Join(known, ", "), "")
+		case slices.Index(c.p.Serving.Models, name) < i:
+			c.bad(path, name+" is named twice", "name it once", "")
+		}
+	}
+	if s := &c.p.Serving; s.Notice > s.Drain {
+		c.bad("serving.notice", "it is longer than serving.drain, of which it is a part", "make drain longer, or notice shorter", "")
+	}
 }
 
 func (c *checker) hostPort(addr, path, example string) {

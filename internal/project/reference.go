@@ -65,6 +65,7 @@ var referenceSections = []struct {
 	{"tls", "Of kafka, redis and serving.", reflect.TypeFor[TLS](), ""},
 	{"checkpoints", "", reflect.TypeFor[Checkpoints](), ""},
 	{"serving", "", reflect.TypeFor[Serving](), ""},
+	{"serving.ready", "", reflect.TypeFor[Ready](), ""},
 	{"serving.tokens", "Of each token in the list. A text alone is a token with the default scopes.", reflect.TypeFor[Token](), ""},
 	{"archive", "", reflect.TypeFor[Archive](), ""},
 }

@@ -233,7 +233,9 @@ type Checkpoints struct {
 	AccessKey string   `key:"access_key" doc:"s3: name of the key. Default: the credentials of the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the role of the machine)."`
 	SecretKey Secret   `key:"secret_key" doc:"s3: the secret of the key; better secret_key_file, the path of a file that holds it."`
 	Every     Duration `key:"every" default:"1m" min:"1s" doc:"Time between checkpoints of learners and joiners. After a failure, so much of the log is folded again at most; a server folds so much more before it answers."`
-	Keep      int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many are kept of each. The newest good one counts, so a few stand behind a damaged one."`
+	// WeightsEvery is for models whose servers load weights.
+	WeightsEvery Duration `key:"weights_every" default:"10s" min:"100ms" doc:"Models with weights: checkpoint: time between two small checkpoints of their weights, and how often servers look for them."`
+	Keep         int      `key:"keep" default:"5" min:"1" max:"1000" doc:"How many are kept of each. The newest good one counts, so a few stand behind a damaged one."`
 }
 
 // Serving configures the gRPC and HTTP servers.
@@ -251,9 +253,18 @@ type Serving struct {
 	MaxConns    int      `key:"max_connections" default:"4096" min:"1" max:"1000000" doc:"Connections at a time, of each port; more wait until one ends."`
 	MaxInFlight int      `key:"max_in_flight" default:"1024" min:"1" max:"1000000" doc:"Calls at a time; more get RESOURCE_EXHAUSTED."`
 	Timeout     Duration `key:"timeout" default:"1s" doc:"Deadline of calls that bring none."`
-	Drain       Duration `key:"drain" default:"10s" doc:"How long calls may take to end when the server stops."`
+	Models      []string `key:"models" form:"list" doc:"freshet serve: the models that this server answers for, such as [late, late.trees]; it folds no others and waits for no others. Default: all champions."`
+	Ready       Ready    `key:"ready" doc:"When a server says that it is ready."`
+	Notice      Duration `key:"notice" default:"2s" doc:"freshet serve: how long a server that stops still answers after it has said that it is not ready, so that clients and load balancers turn to others first. Part of drain."`
+	Drain       Duration `key:"drain" default:"10s" doc:"How long a server may take to stop: notice, then the calls in flight, which are cut off at the end."`
 	Reflection  bool     `key:"reflection" default:"true" doc:"Let tools such as grpcurl list the services."`
+	Recent      Duration `key:"recent" default:"5ms" max:"1m" doc:"A prediction may use entity states that were read so long ago, so that popular entities are read once for many calls. 0s: it reads them anew. Lookups always do."`
 	AllowStale  bool     `key:"allow_stale" default:"false" doc:"Answer from features that are being rebuilt, and say so, instead of UNAVAILABLE."`
+}
+
+// Ready says when a server is ready: probes, gRPC health and freshet status follow it.
+type Ready struct {
+	MaxStaleness Duration `key:"max_staleness" default:"5m" doc:"A server is not ready while the version of a model that it answers for was last known to be the newest longer ago than this. It still answers those who ask. 0s: whatever its age. When the broker is away all servers become stale at once: a short time takes all of them out."`
 }
 
 // Token lets its bearers in.

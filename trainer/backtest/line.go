@@ -29,6 +29,7 @@ type line struct {
 	tell      func(*Prediction) error
 	told      Prediction
 	vectors   func(key uint64, vector []float64)
+	detail    *detail // nil: no details
 }
 
 type waitingExample struct {
@@ -50,6 +51,7 @@ type scorer struct {
 	losses   []scored
 	unscored uint64
 	invalid  float64
+	detail   *scorerDetail
 }
 
 // scored is the loss of one answer. key names the example across models and candidates.
@@ -119,6 +121,7 @@ func (l *line) apply(entries []fold.Entry, workers int) error {
 		switch e.Kind {
 		case fold.Predict:
 			after--
+			l.detail.predicted(e)
 			if l.vectors != nil {
 				l.vectors(exampleKey(e.Key, e.Time), e.Vector)
 			}
@@ -173,7 +176,7 @@ func (l *line) learn(e *fold.Entry, predicted int64) error {
 				continue
 			}
 			answer := s.answers[int(slot)*s.width:][:s.width]
-			s.add(e, answer, in)
+			s.add(e, answer, in, l.detail)
 			if err := l.report(s, e, answer, in); err != nil {
 				return err
 			}
@@ -194,7 +197,7 @@ func (l *line) report(s *scorer, e *fold.Entry, answer []float64, in bool) error
 	return l.tell(&l.told)
 }
 
-func (s *scorer) add(e *fold.Entry, answer []float64, in bool) {
+func (s *scorer) add(e *fold.Entry, answer []float64, in bool, d *detail) {
 	switch {
 	case !in:
 		s.unscored++
@@ -207,7 +210,19 @@ func (s *scorer) add(e *fold.Entry, answer []float64, in bool) {
 	if s.months != nil {
 		s.months.Add(e.Taken, e.Y, answer, 1)
 	}
-	s.losses = append(s.losses, scored{key: exampleKey(e.Key, e.Taken), loss: lossOf(s.spec.Task, e.Y, answer)})
+	loss := lossOf(s.spec.Task, e.Y, answer)
+	s.losses = append(s.losses, scored{key: exampleKey(e.Key, e.Taken), loss: loss})
+	if d != nil {
+		s.detail.add(d, e, answer, loss)
+	}
+}
+
+// collect makes the line collect details.
+func (l *line) collect(o *Options) {
+	l.detail = o.newDetail(trigger{l.trigger.Name, l.trigger.Vector.Schema})
+	for _, s := range l.scorers {
+		s.detail = newScorerDetail(s.spec.Task, len(l.detail.columns))
+	}
 }
 
 func allFinite(v []float64) bool {

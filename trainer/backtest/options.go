@@ -42,9 +42,15 @@ type Options struct {
 	WarmUp       time.Duration
 	Availability Availability
 	Months       bool // report scores by calendar month (UTC), too
-	Thresholds   []Threshold
-	Workers      int // goroutines that fold models; 0: 2
-	Resamples    int // bootstrap replicas of a band; 0: 1,000
+	// Details adds what a report draws: curves over event time, calibration, segments, label delays, drift. Memory: up to
+	// 250 KB a model for curves, 1,024 values a segment column, and the texts of up to 100,000 categories.
+	Details bool
+	// Segments are the categorical columns by which scores are taken apart with Details, such as scheduled.carrier, or the name of
+	// a field of the trigger. Empty: the first eight with 2 to 50 values.
+	Segments   []string
+	Thresholds []Threshold
+	Workers    int // goroutines that fold models; 0: 2
+	Resamples  int // bootstrap replicas of a band; 0: 1,000
 	// Live visits the example log that a live run of the first candidate wrote for a trigger; nil: there is
 	// none to compare with. It returns ErrNoLog when that trigger has none.
 	Live func(ctx context.Context, trigger string, visit func(*fold.Entry) error) error
@@ -115,6 +121,7 @@ func (o *Options) check() error {
 		for _, t := range o.Thresholds {
 			errs = append(errs, t.check(o.Candidates))
 		}
+		errs = append(errs, o.checkSegments()...)
 	}
 	return errors.Join(errs...)
 }

@@ -139,6 +139,10 @@ type Trigger struct {
 	DelayP50     Number `json:"label_delay_p50_seconds"`
 	DelayP99     Number `json:"label_delay_p99_seconds"`
 	DelayP99Rows int    `json:"label_delay_p99_examples"` // examples that were predicted in between
+	// With Options.Details: how long labels took, and how far the columns of the vector have drifted, the farthest first (empty
+	// before the first window has ended).
+	Delays []DelayBin    `json:"label_delays,omitempty"`
+	Drift  []ColumnDrift `json:"drift,omitempty"`
 }
 
 // Model is how good one model, challenger or baseline was.
@@ -156,6 +160,11 @@ type Model struct {
 	Learned  uint64  `json:"learned"`
 	Bytes    int     `json:"state_bytes"`
 	Weights  string  `json:"state_sha256"`
+	// With Options.Details.
+	Curve       []Point          `json:"curve,omitempty"`
+	Calibration []CalibrationBin `json:"calibration,omitempty"`
+	Changes     []Change         `json:"loss_changes,omitempty"` // by ADWIN, 200 at most
+	Segments    []SegmentColumn  `json:"segments,omitempty"`
 }
 
 // Month is the scores of one calendar month (UTC) of the triggers' event time.

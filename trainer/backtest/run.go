@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
 )
@@ -83,6 +84,7 @@ type candidate struct {
 	first   int64 // event time of the first event of a source that is no table
 	window  window
 	vectors []map[uint64]uint64 // by line: sums of vectors, when a live run is compared
+	texts   texts               // nil: no details
 }
 
 // replay runs one candidate: items are made in one goroutine, folded into examples in a second, and into models in
@@ -95,12 +97,18 @@ func (o *Options) replay(ctx context.Context, index int) (*candidate, error) {
 			return nil, fmt.Errorf("trigger %s: %w", t.Name, err)
 		}
 		l.candidate, l.tell = c.Name, o.Predictions
+		if o.Details {
+			l.collect(o)
+		}
 		if index == 0 && o.Live != nil {
 			sums := map[uint64]uint64{}
 			c.vectors = append(c.vectors, sums)
 			l.vectors = func(key uint64, vector []float64) { sums[key] = vectorSum(vector) }
 		}
 		c.lines, c.byName[t] = append(c.lines, l), l
+	}
+	if o.Details {
+		c.texts = texts{}
 	}
 	c.window = window{from: micros(o.From, features.NoTime), to: micros(o.To, endOfTime)}
 	p := newPipe(ctx)
@@ -129,6 +137,7 @@ func (c *candidate) take(o *Options, index int, it *features.Item) error {
 	if it.Kind == features.RefusalItem {
 		c.refused[strings.Clone(it.Reason)]++
 	}
+	c.texts.take(it)
 	if s := &c.Program.Sources[it.Source]; c.first == features.NoTime && it.Kind == features.EventItem && !s.Table && !s.Plain {
 		c.first = it.Time
 		if o.WarmUp > 0 {
@@ -178,10 +187,14 @@ func (c *candidate) report(o *Options) *Result {
 		r.Triggers = append(r.Triggers, Trigger{Name: l.trigger.Name, Predictions: stats.Predicted, Labels: stats.Learned, Missing: stats.Missing,
 			NotLearned: stats.NotLearned, Pending: joiner.Pending(), DelayP50: Number(quantile(l.seconds, 0.5)), DelayP99: Number(quantile(l.seconds, 0.99)),
 			DelayP99Rows: int(quantile(l.delays, 0.99))})
+		if l.detail != nil {
+			t := &r.Triggers[len(r.Triggers)-1]
+			t.Delays, t.Drift = delays(l.seconds), l.detail.ranked()
+		}
 		for _, s := range l.scorers {
 			sums, _ := l.fold.Hashes(s.spec.Name)
 			r.Golden.Weights[s.spec.Name], r.Golden.Scores[s.spec.Name] = sums.Weights, sums.Scores
-			r.Models = append(r.Models, modelOf(l, s, sums))
+			r.Models = append(r.Models, modelOf(l, s, sums, c.texts))
 		}
 	}
 	r.Sum = r.Golden.Sum()
@@ -195,7 +208,7 @@ func utc(t int64) time.Time {
 	return time.UnixMicro(t).UTC()
 }
 
-func modelOf(l *line, s *scorer, sums fold.Hashes) Model {
+func modelOf(l *line, s *scorer, sums fold.Hashes, names texts) Model {
 	kind := "challenger"
 	switch {
 	case s.spec.Baseline:
@@ -210,6 +223,9 @@ func modelOf(l *line, s *scorer, sums fold.Hashes) Model {
 		for _, p := range s.months.List() {
 			m.Months = append(m.Months, Month{Month: p.Month.String(), Scored: p.Events(), Metrics: p.Values()})
 		}
+	}
+	if l.detail != nil {
+		s.detail.report(&m, l.detail, s.set, &scorerNames{schema: l.trigger.Vector.Schema, texts: names, classes: s.spec.Task == models.Multiclass})
 	}
 	return m
 }

@@ -10,12 +10,12 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
-	"github.com/freshet-ml/freshet/internal/checkpoint"
 )
 
 // eventsInput is the name of the events log among the inputs of a frame.
@@ -38,6 +38,7 @@ type JoinerOptions struct {
 	Checkpoints *checkpoint.Store
 	Name        string
 	Every       time.Duration
+	Leave       bool  // save a last one when ctx ends, for at most 5 s
 	Saved       Saved // told of each checkpoint; nil: nobody
 	Logger      *slog.Logger
 	// Progress is told after each frame of events how far the joiner is, and what it counted; nil: nobody.
@@ -55,6 +56,7 @@ type JoinerProgress struct {
 
 // Joiner runs one session of the joiner of one trigger until ctx ends or something fails.
 func Joiner(ctx context.Context, o JoinerOptions) error {
+	asked := ctx // to end; the session's own context ends with any failure
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -95,7 +97,15 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		return err
 	}
 	defer r.Close()
-	return j.run(ctx, r)
+	late, stop := Grace(ctx)
+	defer stop()
+	j.late = late
+	err = j.run(ctx, r)
+	if asked.Err() == nil {
+		stop() // a session that failed gives up what is under way
+	}
+	j.saver.wait()
+	return err
 }
 
 // awaited returns the parts partitions that hold parts of the trigger's vectors. The others are not read: their
@@ -136,6 +146,8 @@ type joining struct {
 	vec     []float64
 	key     []byte
 	last    time.Time // of the last checkpoint
+	saver   saver
+	late    context.Context // of checkpoints: ends a while after the session's
 	err     error
 }
 
@@ -151,12 +163,7 @@ func (j *joining) start(input string) frame.Position {
 func (j *joining) run(ctx context.Context, r *stage.Reader) error {
 	var it features.Item
 	for {
-		c, err := r.TryNext()
-		if err == nil && c == nil {
-			if err = j.flush(ctx); err == nil {
-				c, err = r.Next(ctx)
-			}
-		}
+		c, err := j.next(ctx, r)
 		if err != nil {
 			return cause(ctx, err)
 		}
@@ -180,10 +187,31 @@ func (j *joining) run(ctx context.Context, r *stage.Reader) error {
 			return cause(ctx, err)
 		}
 		j.report(c.NextSeq())
-		if err := j.checkpoint(ctx); err != nil {
-			return cause(ctx, err)
+		if time.Since(j.last) >= j.o.Every {
+			if err := j.checkpoint(ctx); err != nil {
+				return cause(ctx, err)
+			}
 		}
 	}
+}
+
+// next returns the next frame of events; before it waits, everything is sent.
+func (j *joining) next(ctx context.Context, r *stage.Reader) (*stage.Counted, error) {
+	if ctx.Err() != nil {
+		j.leave(ctx)
+		return nil, ctx.Err()
+	}
+	if c, err := r.TryNext(); c != nil || err != nil {
+		return c, err
+	}
+	if err := j.flush(ctx); err != nil {
+		return nil, err
+	}
+	c, err := r.Next(ctx)
+	if err != nil {
+		j.leave(ctx)
+	}
+	return c, err
 }
 
 // cause prefers why a context ended over the error that its end gave.
@@ -314,10 +342,10 @@ func (j *joining) report(items uint64) {
 	j.o.Progress(JoinerProgress{Items: items, Entries: j.joiner.Next(), Pending: j.joiner.Pending(), Head: head, Watermark: mark, Stats: j.joiner.Stats()})
 }
 
-// checkpoint saves the state, between two frames of events, when it is time. The log must be known to
-// hold all that the state has emitted.
+// checkpoint saves the state, between two frames of events, beside the joiner. The log must be known to hold all that the
+// state has emitted.
 func (j *joining) checkpoint(ctx context.Context) error {
-	if j.o.Checkpoints == nil || time.Since(j.last) < j.o.Every || j.joiner.Next() < j.known {
+	if j.o.Checkpoints == nil || j.joiner.Next() < j.known || j.saver.busy.Load() {
 		return nil
 	}
 	if err := j.flush(ctx); err != nil {
@@ -331,13 +359,27 @@ func (j *joining) checkpoint(ctx context.Context) error {
 	j.from = append(j.from[:0], j.positions()...)
 	checkpoint.Inputs(s, &j.from)
 	j.joiner.State(s)
-	err := j.o.Checkpoints.Save(ctx, j.o.Name, j.joiner.Next(), s.Bytes())
-	j.o.Saved.tell(began, err)
-	if err != nil {
-		j.o.Logger.Error("joiner checkpoint not saved; recovery will fold more of the log", "trigger", j.o.Trigger.Name, "error", err)
-	}
-	j.last = time.Now()
+	j.last = began
+	at := j.joiner.Next()
+	j.saver.start(func() {
+		err := j.o.Checkpoints.Save(j.late, j.o.Name, at, s.Bytes())
+		j.o.Saved.tell(began, err)
+		if err != nil {
+			j.o.Logger.Error("joiner checkpoint not saved; recovery will fold more of the log", "trigger", j.o.Trigger.Name, "error", err)
+		}
+	})
 	return nil
+}
+
+// leave saves what a session has that is asked to end, between two frames of events.
+func (j *joining) leave(ctx context.Context) {
+	if !j.o.Leave || j.events == (frame.Position{}) || ctx.Err() == nil || j.w.Err() != nil {
+		return
+	}
+	j.saver.wait()
+	if err := j.checkpoint(j.late); err != nil {
+		j.o.Logger.Warn("no checkpoint at the end; the next session folds more of the log", "trigger", j.o.Trigger.Name, "error", err)
+	}
 }
 
 // restore loads the newest checkpoint that the log bears out.

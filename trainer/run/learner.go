@@ -4,15 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
-	"github.com/freshet-ml/freshet/internal/checkpoint"
 )
 
 // AttestEvery is the number of entries between two attestations of the state hashes.
@@ -30,14 +31,23 @@ type LearnerOptions struct {
 	Checkpoints *checkpoint.Store
 	Name        string
 	Every       time.Duration
+	// Keep is for followers: they restore the checkpoints of the whole trigger, go on with the named members, and save nothing.
+	// nil: all members, and checkpoints are saved.
+	Keep []string
+	// Leave saves a last checkpoint when ctx ends, for at most 5 s, so that the next session folds little.
+	Leave bool
+	// Weights returns every WeightsEvery what is saved for servers that load weights instead of folding the log; taken is when
+	// f was last known to have all of it. It must not keep f. nil: nothing.
+	Weights      func(f *fold.Fold, taken time.Time) []Weights
+	WeightsEvery time.Duration
 	// PublishEvery is the least time between two publications while the log has more, 5 ms when 0. At
 	// the end of the log every frame is published at once.
 	PublishEvery time.Duration
 	// Publish is called after entries were folded, and once more when the log then has nothing for half a second, for what
 	// is too dear to tell each time; it must not keep f.
 	Publish func(f *fold.Fold) error
-	// Confirm is told now and then that the log had nothing more at this wall clock time: what was published is the newest;
-	// nil: nobody.
+	// Confirm is told now and then when what was published was last known to be all of the log, on the wall clock of this machine;
+	// nil: nobody. It is not told before the fold has caught up.
 	Confirm func(at time.Time)
 	Attest  func(f *fold.Fold, model string, seq uint64)
 	// Folded is told of each entry before it is folded; nil: nobody. It must not keep the entry.
@@ -90,6 +100,12 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 		}
 		l.pos = frame.Position{}
 	}
+	if o.Keep != nil {
+		l.fold.Keep(o.Keep...)
+	}
+	if l.fold.Position() > 0 {
+		l.attest() // where others have attested: a checkpoint is compared before it answers
+	}
 	r, err := stage.OpenReader(ctx, o.Transport, o.Log, 0, l.pos)
 	if err != nil {
 		return err
@@ -101,15 +117,35 @@ func Learner(ctx context.Context, o LearnerOptions) error {
 	if err := l.publish(); err != nil {
 		return err
 	}
-	return l.run(ctx, r)
+	if o.Confirm != nil {
+		var watching sync.WaitGroup
+		defer watching.Wait()
+		looking, stop := context.WithCancel(ctx)
+		defer stop()
+		watching.Go(func() { l.newest.watch(looking, l.log) })
+	}
+	late, stop := Grace(ctx)
+	defer stop()
+	l.late = late
+	err = l.run(ctx, r)
+	if ctx.Err() == nil {
+		stop() // a session that failed gives up what is under way
+	}
+	l.saver.wait()
+	return err
 }
 
 type learning struct {
 	o         LearnerOptions
 	fold      *fold.Fold
 	pos       frame.Position
-	log       *stage.Log   // to look for its end
-	entries   []fold.Entry // reused
+	log       *stage.Log // to look for its end
+	newest    newest
+	confirmed time.Time // when what is published was last known to be the newest
+	saver     saver
+	late      context.Context // of checkpoints: ends a while after the session's
+	weighed   time.Time       // when weights were last saved
+	entries   []fold.Entry    // reused
 	saved     time.Time
 	published time.Time
 	dirty     bool
@@ -127,14 +163,18 @@ func (l *learning) fresh() (*fold.Fold, error) {
 
 func (l *learning) run(ctx context.Context, r *stage.Reader) error {
 	for {
+		if err := ctx.Err(); err != nil {
+			return l.leave(ctx, err)
+		}
 		c, err := r.TryNext()
 		if err == nil && c == nil {
 			if err = l.publish(); err == nil {
+				l.confirm(r)
 				c, err = l.next(ctx, r)
 			}
 		}
 		if err != nil {
-			return cause(ctx, err)
+			return l.leave(ctx, err)
 		}
 		if err := l.frame(c); err != nil {
 			return err
@@ -150,8 +190,12 @@ func (l *learning) run(ctx context.Context, r *stage.Reader) error {
 				return err
 			}
 		}
-		if err := l.checkpoint(ctx); err != nil {
-			return err
+		l.confirm(r)
+		l.weights()
+		if time.Since(l.saved) >= l.o.Every {
+			if err := l.checkpoint(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -169,31 +213,34 @@ func (l *learning) next(ctx context.Context, r *stage.Reader) (*stage.Counted, e
 		if !idle {
 			return c, err
 		}
-		if err := l.idle(ctx, r); err != nil {
+		if err := l.idle(r); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // idle is called now and then while the log has nothing.
-func (l *learning) idle(ctx context.Context, r *stage.Reader) error {
+func (l *learning) idle(r *stage.Reader) error {
 	if l.o.Publish != nil && l.told != l.fold.Position() {
 		l.told = l.fold.Position()
 		if err := l.o.Publish(l.fold); err != nil {
 			return err
 		}
 	}
-	if l.o.Confirm == nil {
-		return nil
-	}
-	ctx, stop := context.WithTimeout(ctx, idleAfter)
-	defer stop()
-	now := time.Now()
-	// A broker that does not answer is no reason to end: versions are then not confirmed.
-	if end, err := l.log.End(ctx); err == nil && end == r.Position().Offset {
-		l.o.Confirm(now)
-	}
+	l.confirm(r)
+	l.weights()
 	return nil
+}
+
+// confirm tells when what is published was last known to be the newest.
+func (l *learning) confirm(r *stage.Reader) {
+	if l.dirty || l.o.Confirm == nil {
+		return
+	}
+	if at := l.newest.reached(r.Position().Offset, time.Now()); !at.IsZero() {
+		l.confirmed = at
+		l.o.Confirm(at)
+	}
 }
 
 // frame folds the entries of a frame, in batches that end where the hashes are attested.
@@ -256,8 +303,9 @@ func (l *learning) publish() error {
 	return l.o.Publish(l.fold)
 }
 
+// checkpoint saves the state, beside the fold. What it must not pass is made durable first.
 func (l *learning) checkpoint(ctx context.Context) error {
-	if l.o.Checkpoints == nil || time.Since(l.saved) < l.o.Every {
+	if l.o.Checkpoints == nil || l.o.Keep != nil || l.saver.busy.Load() {
 		return nil
 	}
 	if l.o.Before != nil {
@@ -269,18 +317,48 @@ func (l *learning) checkpoint(ctx context.Context) error {
 	s := codec.Saver(nil)
 	checkpoint.Position(s, &l.pos)
 	l.fold.State(s)
-	err := l.o.Checkpoints.Save(ctx, l.o.Name, l.fold.Position(), s.Bytes())
-	l.o.Saved.tell(began, err)
-	if err != nil {
-		l.o.Logger.Error("model checkpoint not saved; recovery will fold more of the log", "trigger", l.o.Trigger.Name, "error", err)
-	} else {
-		l.attest()
-	}
-	l.saved = time.Now()
+	l.attest()
+	l.saved = began
+	at := l.fold.Position()
+	l.saver.start(func() {
+		err := l.o.Checkpoints.Save(l.late, l.o.Name, at, s.Bytes())
+		l.o.Saved.tell(began, err)
+		if err != nil {
+			l.o.Logger.Error("model checkpoint not saved; recovery will fold more of the log", "trigger", l.o.Trigger.Name, "error", err)
+		}
+	})
 	return nil
 }
 
-// FoldAt returns the fold of these learners at the newest good checkpoint at or before entry seq, or at the
+// leave ends a session between two frames: if it was asked to end, it saves what it has.
+func (l *learning) leave(ctx context.Context, err error) error {
+	if ctx.Err() != nil && l.o.Leave && l.fold.Position() > 0 {
+		l.saver.wait()
+		if err := l.checkpoint(l.late); err != nil {
+			l.o.Logger.Warn("no checkpoint at the end; the next session folds more of the log", "trigger", l.o.Trigger.Name, "error", err)
+		}
+	}
+	return cause(ctx, err)
+}
+
+// weights saves the weights of models that servers load, beside the fold.
+func (l *learning) weights() {
+	if l.o.Weights == nil || l.o.Checkpoints == nil || l.confirmed.IsZero() || time.Since(l.weighed) < l.o.WeightsEvery || l.saver.busy.Load() {
+		return
+	}
+	l.weighed = time.Now()
+	list := l.o.Weights(l.fold, l.confirmed)
+	l.attest()
+	l.saver.start(func() {
+		for i := range list {
+			if err := list[i].save(l.late, l.o.Checkpoints); err != nil {
+				l.o.Logger.Error("weights not saved; servers go on with older ones", "trigger", l.o.Trigger.Name, "error", err)
+			}
+		}
+	})
+}
+
+// FoldAt returns the fold of these learners, all members, at the newest good checkpoint at or before entry seq, or at the
 // beginning, and where in the log it goes on. Only Trigger, Members, Watch, Checkpoints and Name of o count.
 func FoldAt(ctx context.Context, o LearnerOptions, seq uint64) (*fold.Fold, frame.Position, error) {
 	l := &learning{o: o}

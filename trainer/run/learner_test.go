@@ -11,6 +11,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/vector"
+	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/frame"
@@ -18,7 +19,6 @@ import (
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
-	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/trainer/run"
 )
 
