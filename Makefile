@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build test race lint bench fuzz soak generate check-generated clean
+.PHONY: help demo build test race lint bench bench-serving fuzz soak generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ lint: ## gofmt, vet, staticcheck and the directions of imports
 
 bench: ## run the benchmarks of the hot paths
 	@$(GO) test -run '^$$' -bench . -benchmem ./features/... ./models/... ./trainer/... ./serving/... ./internal/frame/...
+
+bench-serving: ## measure predictions and lookups beside an empty gRPC echo, with a real redis-server
+	@$(GO) test -count=1 -timeout 10m -run 'TestAgainstEcho|TestLookupLatency' -v ./serving -args -echo
 
 fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
 	@bash .ci/fuzz $${FUZZTIME:-20s}
