@@ -13,6 +13,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/realtest"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
 
@@ -41,7 +42,7 @@ func openWith(t testing.TB, o redis.Options) *redis.Store {
 	return s
 }
 
-// each runs a test against the embedded store and against a real server.
+// each runs a test against the embedded store and against real servers.
 func each(t *testing.T, test func(t *testing.T, s *redis.Store)) {
 	t.Run("embedded", func(t *testing.T) {
 		s, err := embedded.Start(embedded.Options{NoBroker: true})
@@ -60,6 +61,10 @@ func each(t *testing.T, test func(t *testing.T, s *redis.Store)) {
 		test(t, openWith(t, redis.Options{Addrs: []string{s.Redis}, Volatile: true}))
 	})
 	t.Run("redis-server", func(t *testing.T) { test(t, open(t, startServer(t, t.TempDir(), "--save", "").addr)) })
+	t.Run("valkey", func(t *testing.T) { test(t, open(t, realtest.StartValkey(t).Addr)) })
+	t.Run("cluster", func(t *testing.T) {
+		test(t, openWith(t, redis.Options{Addrs: realtest.StartRedisCluster(t).Addrs()[:1], Cluster: true})) // one seed tells of the others
+	})
 }
 
 func claim(t testing.TB, s *redis.Store) *redis.Claim {
