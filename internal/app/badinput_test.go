@@ -15,8 +15,10 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/app"
+	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/realtest"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/fold"
@@ -57,6 +59,17 @@ models:
 
 func shopRig(t *testing.T) *rig {
 	t.Helper()
+	return newRig(t, shopProgram(t))
+}
+
+// realShopRig is a shop on a real broker and a real store.
+func realShopRig(t *testing.T) *rig {
+	t.Helper()
+	return rigOn(t, shopProgram(t), &embedded.Servers{Brokers: realtest.StartKafka(t).Addrs(), Redis: realtest.StartRedis(t).Addr})
+}
+
+func shopProgram(t *testing.T) *program.Program {
+	t.Helper()
 	p, err := project.Parse("freshet.yaml", []byte(shop), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +78,7 @@ func shopRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newRig(t, prog)
+	return prog
 }
 
 func (r *rig) client(opts ...kgo.Opt) *kgo.Client {
@@ -201,7 +214,11 @@ func TestBadRecords(t *testing.T) {
 // Records of a transaction that was aborted are in no log; those around it are there once.
 func TestAbortedTransactions(t *testing.T) {
 	t.Parallel()
-	r := shopRig(t)
+	t.Run("embedded", func(t *testing.T) { abortedTransactions(t, shopRig(t)) })
+	t.Run("kafka", func(t *testing.T) { abortedTransactions(t, realShopRig(t)) })
+}
+
+func abortedTransactions(t *testing.T, r *rig) {
 	_, seen := r.through(undisturbed, 6, func(ctx context.Context) {
 		cl := r.client(kgo.TransactionalID("tx"))
 		for i := range 5 {
@@ -227,7 +244,11 @@ func TestAbortedTransactions(t *testing.T) {
 // for one, and a quiet project goes on with the clock.
 func TestCommitMarkersHoldNothingUp(t *testing.T) {
 	t.Parallel()
-	r := shopRig(t)
+	t.Run("embedded", func(t *testing.T) { commitMarkers(t, shopRig(t)) })
+	t.Run("kafka", func(t *testing.T) { commitMarkers(t, realShopRig(t)) })
+}
+
+func commitMarkers(t *testing.T, r *rig) {
 	at := func() string { return time.Now().UTC().Format(time.RFC3339Nano) }
 	ticks := func() (n int) {
 		r.refold(func(it *features.Item) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshet-ml/freshet/features"
@@ -44,8 +45,12 @@ func (r *rig) records(topics ...string) map[place]*kgo.Record {
 		}
 		for p := range n {
 			from[p] = kgo.NewOffset().AtStart()
-			left += r.servers.Kafka.PartitionInfo(topic, p).HighWatermark
 		}
+		ends, err := kadm.NewClient(r.client()).ListEndOffsets(ctx, topic)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
 		cl, err := r.tr.Client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
 		if err != nil {
 			r.t.Fatal(err)

@@ -90,6 +90,13 @@ func newRig(t testing.TB, prog *program.Program) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(servers.Close)
+	return rigOn(t, prog, servers)
+}
+
+// rigOn is a rig over servers that run; over real ones servers has their addresses alone.
+func rigOn(t testing.TB, prog *program.Program, servers *embedded.Servers) *rig {
+	t.Helper()
+	var err error
 	r := &rig{t: t, prog: prog, topics: app.TopicsOf(prog), servers: servers, sessions: map[string]int{}, lives: map[string]context.CancelFunc{}, workers: 1,
 		tr:  stage.Transport{Brokers: servers.Brokers, Local: true, FetchBytes: 2 << 10}, // many polls, many frames
 		log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))}
