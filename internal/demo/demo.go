@@ -58,7 +58,9 @@ type Progress struct {
 // Freshness is measured on the last records, sent at a steady pace.
 const (
 	pacedRate = 2000 // records a second
-	pacedTime = 5 * time.Second
+	// scoreEvery is the least time between two looks at the scores, which read some thousands of bins.
+	scoreEvery = 200 * time.Millisecond
+	pacedTime  = 5 * time.Second
 )
 
 // Project returns the compiled project of the demo, with the addresses and partitions of the options.
@@ -106,10 +108,11 @@ type run struct {
 	fresh   *freshness
 	calls   callCount
 
-	mu    sync.Mutex
-	folds map[string]*fold.Fold // the learners, by trigger: read only when they have stopped or in Publish
-	seen  Progress
-	began time.Time
+	mu     sync.Mutex
+	folds  map[string]*fold.Fold // the learners, by trigger: read only when they have stopped or in Publish
+	seen   Progress
+	scored time.Time // when the scores were looked at
+	began  time.Time
 }
 
 // Run runs the demo until its data ends, or ctx does with Stay.
@@ -166,6 +169,10 @@ func (r *run) quality(t *trainer.Trigger, f *fold.Fold) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.folds[t.Name] = f
+	if time.Since(r.scored) < scoreEvery {
+		return
+	}
+	r.scored = time.Now()
 	champion := t.Members[0].Name
 	if v, ok := f.Metric(champion, "roc_auc"); ok {
 		r.seen.AUC = v
