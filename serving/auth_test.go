@@ -61,6 +61,7 @@ func methods(t *testing.T, s *serving.Server) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer g.Stop()
 	all := map[string]bool{}
 	for service, info := range g.GetServiceInfo() {
 		for _, m := range info.Methods {
