@@ -1,0 +1,94 @@
+// Drift: what has changed, and by how much more than chance?
+import { useApi } from '../api.js';
+import { Histogram, Lines, styleOf } from '../chart.jsx';
+import { count, number, percent, plural, score, time } from '../format.js';
+import { Answer, Card, Empty, Known, Select, Sign, Spark, Table } from '../ui.jsx';
+
+export function Drift({ q, filter, theme }) {
+  const drift = useApi('v1/drift', 5);
+  const spread = useApi('v1/distributions', 5);
+  const triggers = drift.data?.triggers || [];
+  const trigger = triggers.find((t) => t.name === q.trigger) || triggers[0];
+  return (
+    <>
+      <Verdict drift={drift} trigger={trigger} />
+      <Known of={drift} what="drift">{(d) => (
+        <>
+          {triggers.length > 1 && <div class="filters"><Select label="Trigger" value={trigger.name} options={triggers.map((t) => t.name)} onChange={(t) => filter({ trigger: t, feature: '' })} /></div>}
+          <Card title="Features, the most changed first" id="ranked">
+            {trigger?.features.length ? <Ranked trigger={trigger} spread={spread.data?.triggers.find((t) => t.name === trigger.name)} q={q} filter={filter} theme={theme} />
+              : <Empty>Nothing can be said yet: {trigger ? `the first ${count(trigger.reference)} examples are the reference, and a window of ${count(trigger.window)} more is compared with it` : 'no examples have come'}.</Empty>}
+          </Card>
+          <Card title="Losses" id="losses">
+            {d.models.length ? <Table caption="Changes of the mean loss of each model, by ADWIN" hideCaption right={[2, 3, 4]} head={['Model', 'Last change', 'Changes so far', 'Mean loss since', 'Over labels']}
+              rows={d.models.map((m) => [<a href={`#/models?model=${encodeURIComponent(m.of)}`}>{m.name}</a>, !Number(m.changes) ? <Sign state="ok">none</Sign> : m.rose ? <Sign state="warn">became worse</Sign> : <Sign state="ok">became better</Sign>,
+                count(m.changes), `${score(m.loss)} ${m.measure === 'log_loss' ? 'log-loss' : 'absolute error'}`, count(m.window)])} /> : <Empty>No label has been scored yet.</Empty>}
+          </Card>
+        </>
+      )}</Known>
+    </>
+  );
+}
+
+function Verdict({ drift, trigger }) {
+  const question = 'What has changed since the reference, by more than chance?';
+  if (!drift.data) return <Answer question={question} state="idle">{drift.error ? 'Not known.' : 'Reading …'}</Answer>;
+  if (!trigger?.features.length) return <Answer question={question} state="idle">Nothing can be said yet.</Answer>;
+  const worst = trigger.features[0];
+  return (
+    <Answer question={question} state={trigger.drifted ? 'warn' : 'ok'}
+      detail={<>The newest {count(trigger.window)} examples of {trigger.name} against the first {count(trigger.reference)}. The threshold grows when samples are small, so that one feature in a thousand windows passes it by chance.</>}>
+      {trigger.drifted ? `${trigger.drifted} of ${plural(trigger.features.length, 'feature')} changed; the most: ${worst.name}, ${number(worst.score / worst.threshold, 2)} times its threshold.` : `None of ${plural(trigger.features.length, 'feature')} changed.`}
+    </Answer>
+  );
+}
+
+function Bullet({ value, limit, top }) {
+  const x = (v) => (100 * Math.min(v, top)) / top;
+  return (
+    <svg class="bullet" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="track" x="0" y="3" width="100" height="6" />
+      <rect class={value > limit ? 'over' : 'under'} x="0" y="3" width={x(value)} height="6" />
+      <line x1={x(limit)} x2={x(limit)} y1="0" y2="12" vector-effect="non-scaling-stroke" />
+    </svg>
+  );
+}
+
+function Ranked({ trigger, spread, q, filter, theme }) {
+  const top = Math.min(Math.max(...trigger.features.map((f) => f.score)), 2);
+  const at = new Map((spread?.features || []).map((f, i) => [f.name, i]));
+  const history = (name) => (at.has(name) ? spread.windows.map((w) => w.scores[at.get(name)]) : []);
+  const chosen = trigger.features.find((f) => f.name === q.feature);
+  const only = q.only === 'drifted';
+  const rows = trigger.features.filter((f) => !only || f.drifted);
+  return (
+    <>
+      <div class="filters"><label class="check"><input type="checkbox" checked={only} onChange={(e) => filter({ only: e.currentTarget.checked ? 'drifted' : '' })} /> Only what changed</label></div>
+      {chosen && <Chosen f={chosen} windows={spread?.windows || []} values={history(chosen.name)} shape={spread?.features[at.get(chosen.name)]} theme={theme} close={() => filter({ feature: '' })} />}
+      <Table caption={`Features of ${trigger.name} by score against threshold`} hideCaption right={[3, 4, 5, 6]}
+        head={['Feature', 'State', 'Score and threshold', 'Score', 'Threshold', 'Missing', 'Unseen', 'Over the windows']}
+        rows={rows.map((f) => ({
+          key: f.name, class: f.name === q.feature ? 'chosen' : '', cells: [
+            <button type="button" class="quiet" aria-pressed={f.name === q.feature} onClick={() => filter({ feature: f.name === q.feature ? '' : f.name })}>{f.name}</button>,
+            f.drifted ? <Sign state="warn">changed</Sign> : <Sign state="ok">steady</Sign>, <Bullet value={f.score} limit={f.threshold} top={top} />,
+            score(f.score), score(f.threshold), percent(f.missing), percent(f.unseen), <Spark values={history(f.name)} />,
+          ],
+        }))} />
+    </>
+  );
+}
+
+function Chosen({ f, windows, values, shape, theme, close }) {
+  const points = values.map((v, i) => [Date.parse(windows[i].until) / 1000, v]);
+  return (
+    <div class="definition" aria-live="polite">
+      <div class="card-head"><h3>{f.name}</h3><button type="button" class="quiet" onClick={close}>Close</button></div>
+      <div class="two">
+        {points.length > 0 && <Lines theme={theme} series={[{ name: 'score', style: styleOf(0), points }]} limit={f.threshold} limitName="Threshold"
+          caption={`Population stability index of each finished window, at the event time of its end. The dashed line is the threshold, ${score(f.threshold)}.`}
+          label={`Drift of ${f.name} over ${plural(points.length, 'window')}, from ${time(windows[0].until)} to ${time(windows.at(-1).until)}: now ${score(f.score)}, threshold ${score(f.threshold)}, greatest ${score(Math.max(...values))}.`} />}
+        {shape && <Histogram feature={shape} />}
+      </div>
+    </div>
+  );
+}
