@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build test race lint bench bench-serving fuzz soak generate check-generated clean
+.PHONY: help demo build page test-page test race lint bench bench-serving fuzz soak generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -17,6 +17,13 @@ demo: build ## replay a year of flights: topics in, features, models that learn 
 
 test: ## run all tests, against real Kafka, Redis, Valkey and S3 too: installs them where it may; FRESHET_WITHOUT=kafka,valkey leaves out
 	@bash .ci/test
+
+page: ## build the page of the HTTP port again (needs Node.js) and its pictures in docs/images
+	@bash .ci/page build
+	@bash .ci/page shots
+
+test-page: ## prove that the committed page is fresh, and test it in Chromium; installs what it needs where it may
+	@bash .ci/page test
 
 race: ## run the tests of everything that has goroutines under the race detector
 	@bash .ci/race

@@ -125,7 +125,7 @@ func (l *lineage) trigger(t *trainer.Trigger) {
 		l.node("model", name, definition, reads, nil)
 		l.edge(id, "model:"+name, "learns")
 		if m.Label >= 0 {
-			l.edge(l.input(l.p.Sources[t.Labels[m.Label].Source].Name), "model:"+name, "labels")
+			l.edge(l.input(l.p.Sources[t.Labels[m.Label].Source].Name), id, "labels")
 		}
 	}
 }

@@ -168,20 +168,30 @@ func floorTo(t, step int64) int64 {
 	return t - r
 }
 
-// Points returns the curve in at most n points, neighbouring steps merged alike; n 0 or less: one for each step. Stretches without labels are left out.
+// Points returns the curve in at most n points: neighbouring steps are merged until a point has its share of the labels, so that quiet hours do not
+// make noise; the newest point may have fewer. n 0 or less: one point for each step with labels.
 func (c *Curve) Points(n int) []Point {
-	each := 1
-	if n > 0 && len(c.cells) > n {
-		each = (len(c.cells) + n - 1) / n
+	least, total := 1.0, 0.0
+	for i := range c.cells {
+		total += c.cells[i].n
+	}
+	if n > 0 {
+		least = max(1, total/float64(n))
 	}
 	var out []Point
-	for i := 0; i < len(c.cells); i += each {
-		var sum curveCell
-		for j := i; j < min(i+each, len(c.cells)); j++ {
-			sum.merge(&c.cells[j])
+	var sum curveCell
+	begin := -1
+	for i := range c.cells {
+		if c.cells[i].n == 0 {
+			continue
 		}
-		if sum.n > 0 {
-			out = append(out, sum.point(c.task, c.first+int64(i)*c.step, int64(each)*c.step))
+		if begin < 0 {
+			begin = i
+		}
+		sum.merge(&c.cells[i])
+		if total -= c.cells[i].n; sum.n >= least || total == 0 {
+			out = append(out, sum.point(c.task, c.first+int64(begin)*c.step, int64(i+1-begin)*c.step))
+			sum, begin = curveCell{}, -1
 		}
 	}
 	return out

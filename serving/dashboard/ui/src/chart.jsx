@@ -29,7 +29,7 @@ export function Figure({ caption, label, table, children, readout }) {
 
 /**
  * Lines draws series over event time. series: {name, points: [[seconds, value]], band?: [[low, high]], style}. marks: {at, rose}. limit is a
- * horizontal line. The axis leaves out the most extreme two of a hundred values; the table has all.
+ * horizontal line. The axis is of what is near the first series, without the most extreme two of a hundred values; the table has all.
  */
 export function Lines({ caption, label, series, marks = [], limit, limitName, theme, format = score }) {
   const box = useRef(null);
@@ -83,8 +83,14 @@ function align(series) {
   return { data, at };
 }
 
-function range(data, limit) {
-  const all = data.slice(1).flat().filter((v) => v !== null).sort((a, b) => a - b);
+const sorted = (list) => list.filter((v) => v !== null).sort((a, b) => a - b);
+const median = (list) => sorted(list)[Math.floor(list.length / 2)] ?? 0;
+
+/** range is of what is near the first series: one that is far off must not flatten the others. */
+function range(series, data, at, limit) {
+  const own = Math.abs(median(data[at[0]]));
+  const near = series.map((_, i) => data[at[i]]).filter((d) => !own || Math.abs(median(d)) < 2.5 * own);
+  const all = sorted(near.flat());
   if (!all.length) return [0, 1];
   let lo = all[Math.floor(0.02 * (all.length - 1))], hi = all[Math.ceil(0.98 * (all.length - 1))];
   if (limit !== undefined) { lo = Math.min(lo, limit); hi = Math.max(hi, limit); }
@@ -104,12 +110,12 @@ function options(box, series, at, data, marks, limit, under) {
       bands.push({ series: [at[i] + 2, at[i] + 1], fill: `${css(s.style.color)}2b` });
     }
   });
-  const y = range(data, limit);
+  const y = range(series, data, at, limit);
   return {
     width: box.clientWidth || 600, height: heightFor(box.clientWidth || 600), series: plotted, bands, legend: { show: false },
     tzDate: (t) => (zone.utc ? uPlot.tzDate(new Date(t * 1e3), 'Etc/UTC') : new Date(t * 1e3)),
     scales: { x: { time: true }, y: { range: () => y } },
-    axes: [{ ...axis, values: timeLabels, space: 70 }, { ...axis, size: 48, values: (_, v) => v.map((x) => number(x, 3)) }],
+    axes: [{ ...axis, values: timeLabels, space: 70, size: 32 }, { ...axis, size: 48, values: (_, v) => v.map((x) => number(x, 3)) }],
     cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
     hooks: {
       setCursor: [(u) => under(u.cursor.idx ?? null)],
@@ -133,13 +139,15 @@ function drawMarks(u, marks) {
     const x = u.valToPos(m.at, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = ctx.fillStyle = css(m.rose ? '--bad' : '--ok');
-    ctx.globalAlpha = 0.35;
-    ctx.setLineDash([2 * dpr, 4 * dpr]);
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top + 8 * dpr);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-    ctx.globalAlpha = 1;
+    if (m.rose) {
+      ctx.globalAlpha = 0.3;
+      ctx.setLineDash([2 * dpr, 4 * dpr]);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top + 8 * dpr);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.globalAlpha = 1;
+    }
     const s = 4 * dpr, top = bbox.top + (m.rose ? 0 : 8 * dpr), dir = m.rose ? 1 : -1;
     ctx.beginPath();
     ctx.moveTo(x, top);

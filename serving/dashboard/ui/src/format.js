@@ -66,4 +66,7 @@ export function time(t, withZone = false) {
   return withZone ? `${text} ${zoneName()}` : text;
 }
 
+/** dayTime is an instant without its year, for narrow places. */
+export const dayTime = (t) => (t ? time(t).replace(/ \d{4},/, ',') : '–');
+
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${Number(n) === 1 ? one : many}`;

@@ -54,8 +54,8 @@ function Header({ live, theme, choose, utc, setUtc, badges, view, q }) {
         <p class="link" data-link={link}><Sign state={state}>{word}{quiet > 5 ? `, last heard ${span(quiet)} ago` : ''}</Sign></p>
         <p class="clock">{data?.status.head ? <>Event time <b>{time(data.status.head)}</b></> : ''}</p>
         <div class="switches">
-          <button type="button" class="quiet" aria-pressed={utc} aria-label="Show times in UTC" onClick={() => setUtc(!utc)}>{utc ? 'UTC' : zoneName()}</button>
-          <button type="button" class="quiet" aria-pressed={theme === 'dark'} aria-label="Dark colours" onClick={() => choose(theme === 'dark' ? 'light' : 'dark')}><span aria-hidden="true">{theme === 'dark' ? '☾' : '☀'}</span> {theme === 'dark' ? 'Dark' : 'Light'}</button>
+          <button type="button" class="quiet" aria-label={`Times in ${utc ? 'UTC; change to local time' : `${zoneName()}; change to UTC`}`} onClick={() => setUtc(!utc)}>{utc ? 'UTC' : zoneName()}</button>
+          <button type="button" class="quiet" aria-label={theme === 'dark' ? 'Dark colours; change to light' : 'Light colours; change to dark'} onClick={() => choose(theme === 'dark' ? 'light' : 'dark')}><span aria-hidden="true">{theme === 'dark' ? '☾' : '☀'}</span> {theme === 'dark' ? 'Dark' : 'Light'}</button>
         </div>
       </div>
       <nav aria-label="Views"><ul>

@@ -15,7 +15,7 @@ export function serve(args, { until, cwd } = {}) {
     const late = setTimeout(() => { child.kill('SIGKILL'); fail(new Error(`${args[0]} did not get ready:\n${text}`)); }, 120000);
     const heard = (b) => {
       text += b;
-      const url = text.match(/HTTP on (http:\/\/[\d.:]+)/)?.[1];
+      const url = text.match(/HTTP on (http:\/\/[\d.]+:\d+)/)?.[1];
       if (url && (!until || text.includes(until))) { clearTimeout(late); done({ url, stop, child, text: () => text }); }
     };
     child.stdout.on('data', heard);

@@ -7,16 +7,18 @@ import { Answer, Card, Empty, Known, Select, Sign, Spark, Table } from '../ui.js
 export function Drift({ q, filter, theme }) {
   const drift = useApi('v1/drift', 5);
   const spread = useApi('v1/distributions', 5);
+  const lineage = useApi('v1/lineage');
   const triggers = drift.data?.triggers || [];
   const trigger = triggers.find((t) => t.name === q.trigger) || triggers[0];
+  const read = readers(lineage.data, trigger);
   return (
     <>
-      <Verdict drift={drift} trigger={trigger} />
+      <Verdict drift={drift} trigger={trigger} read={read} />
       <Known of={drift} what="drift">{(d) => (
         <>
           {triggers.length > 1 && <div class="filters"><Select label="Trigger" value={trigger.name} options={triggers.map((t) => t.name)} onChange={(t) => filter({ trigger: t, feature: '' })} /></div>}
           <Card title="Features, the most changed first" id="ranked">
-            {trigger?.features.length ? <Ranked trigger={trigger} spread={spread.data?.triggers.find((t) => t.name === trigger.name)} q={q} filter={filter} theme={theme} />
+            {trigger?.features.length ? <Ranked trigger={trigger} spread={spread.data?.triggers.find((t) => t.name === trigger.name)} q={q} filter={filter} theme={theme} read={read} />
               : <Empty>Nothing can be said yet: {trigger ? `the first ${count(trigger.reference)} examples are the reference, and a window of ${count(trigger.window)} more is compared with it` : 'no examples have come'}.</Empty>}
           </Card>
           <Card title="Losses" id="losses">
@@ -30,11 +32,20 @@ export function Drift({ q, filter, theme }) {
   );
 }
 
-function Verdict({ drift, trigger }) {
+/** readers tells by column of a trigger which models read it; a column may be there only for what is derived from it. */
+function readers(graph, trigger) {
+  const by = new Map();
+  if (!graph || !trigger) return by;
+  const asked = new Set(graph.edges.filter((e) => e.from === `trigger:${trigger.name}`).map((e) => e.to));
+  for (const n of graph.nodes) if (asked.has(n.id)) for (const c of n.columns) by.set(c, [...(by.get(c) || []), n.name]);
+  return by;
+}
+
+function Verdict({ drift, trigger, read }) {
   const question = 'What has changed since the reference, by more than chance?';
   if (!drift.data) return <Answer question={question} state="idle">{drift.error ? 'Not known.' : 'Reading …'}</Answer>;
   if (!trigger?.features.length) return <Answer question={question} state="idle">Nothing can be said yet.</Answer>;
-  const worst = trigger.features[0];
+  const worst = trigger.features.find((f) => read.has(f.name)) || trigger.features[0];
   return (
     <Answer question={question} state={trigger.drifted ? 'warn' : 'ok'}
       detail={<>The newest {count(trigger.window)} examples of {trigger.name} against the first {count(trigger.reference)}. The threshold grows when samples are small, so that one feature in a thousand windows passes it by chance.</>}>
@@ -54,7 +65,7 @@ function Bullet({ value, limit, top }) {
   );
 }
 
-function Ranked({ trigger, spread, q, filter, theme }) {
+function Ranked({ trigger, spread, q, filter, theme, read }) {
   const top = Math.min(Math.max(...trigger.features.map((f) => f.score)), 2);
   const at = new Map((spread?.features || []).map((f, i) => [f.name, i]));
   const history = (name) => (at.has(name) ? spread.windows.map((w) => w.scores[at.get(name)]) : []);
@@ -69,7 +80,7 @@ function Ranked({ trigger, spread, q, filter, theme }) {
         head={['Feature', 'State', 'Score and threshold', 'Score', 'Threshold', 'Missing', 'Unseen', 'Over the windows']}
         rows={rows.map((f) => ({
           key: f.name, class: f.name === q.feature ? 'chosen' : '', cells: [
-            <button type="button" class="quiet" aria-pressed={f.name === q.feature} onClick={() => filter({ feature: f.name === q.feature ? '' : f.name })}>{f.name}</button>,
+            <button type="button" class="quiet" aria-pressed={f.name === q.feature} onClick={() => filter({ feature: f.name === q.feature ? '' : f.name })}>{f.name}{read.size > 0 && !read.has(f.name) && <small> read by no model</small>}</button>,
             f.drifted ? <Sign state="warn">changed</Sign> : <Sign state="ok">steady</Sign>, <Bullet value={f.score} limit={f.threshold} top={top} />,
             score(f.score), score(f.threshold), percent(f.missing), percent(f.unseen), <Spark values={history(f.name)} />,
           ],

@@ -70,10 +70,17 @@ function Lookup({ graph, recent, q, filter, found, setFound }) {
       {found?.data && <Table caption={`Features of ${found.name}`} hideCaption right={[1]} head={['Feature', 'Value', 'Window', 'State']}
         rows={found.data.columns.map((c) => {
           const [state, word] = statuses[c.statuses[0]];
-          return { key: c.name, cells: [c.name, c.kind === 'CATEGORICAL' && c.values[0] !== null ? `category ${c.values[0]}` : number(c.values[0]), windowOf(c), <Sign key="s" state={state}>{word}</Sign>] };
+          return { key: c.name, cells: [<span>{c.name}{definitionOf(entity, c.name) && <small class="defined">{definitionOf(entity, c.name)}</small>}</span>, c.kind === 'CATEGORICAL' && c.values[0] !== null ? `category ${c.values[0]}` : number(c.values[0]), windowOf(c), <Sign key="s" state={state}>{word}</Sign>] };
         })} />}
     </>
   );
+}
+
+/** definitionOf finds the line of the entity's definition that gives a column: the longest name that begins it. */
+function definitionOf(entity, column) {
+  const name = column.slice(column.indexOf('.') + 1);
+  const lines = entity.kind === 'entity' ? entity.definition.split('\n').map((l) => [l.slice(0, l.indexOf(':')), l.slice(l.indexOf(':') + 2)]) : [];
+  return lines.filter(([n, text]) => text.startsWith('{') && (name === n || name.startsWith(`${n}_`))).sort((a, b) => b[0].length - a[0].length)[0]?.[1];
 }
 
 const unique = (rows) => [...new Map(rows.map((r) => [r.join('\u0000'), r])).values()];

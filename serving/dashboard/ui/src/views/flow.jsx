@@ -1,7 +1,7 @@
 // Flow: is everything flowing, and how fresh is it?
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useApi } from '../api.js';
-import { count, percent, plural, rate, seconds, span, time } from '../format.js';
+import { count, dayTime, percent, plural, rate, seconds, span, time } from '../format.js';
 import { Answer, Card, Empty, Facts, Known, Sign, Spark, Table } from '../ui.jsx';
 
 export function Flow({ live, q, filter, utc }) {
@@ -76,13 +76,13 @@ function Pipeline({ status, sources, models, now, accepted }) {
     box('Sources', sources.length ? (lagOf(sources) > 1000 ? ['warn', 'behind'] : ['ok', 'read']) : ['idle', 'read elsewhere'], rate(events.last), 'records/s', events.series,
       [['Sources', count(sources.length)], ['Still to read', count(lagOf(sources))], ['Refused', count(refused)]]),
     box('Events', stageState(sequencer), count(accepted), 'in one order', null,
-      [['In the queue', count(lagOf(sequencer))], ['Watermark', time(status.watermark)]]),
+      [['In the queue', count(lagOf(sequencer))], ['Watermark', dayTime(status.watermark)]]),
     box('Units', stageState(units), units.length ? `${units.filter((u) => u.state === 'running').length} of ${units.length}` : '–', 'at the end', null,
-      [['Behind', `${count(lagOf(units))} items`]]),
+      [['Behind', count(lagOf(units))]]),
     box('Joiner', stageState(joiners), rate(examples.last), 'examples/s', examples.series,
-      [['Wait for a label', count(status.triggers.reduce((a, t) => a + t.pending, 0))], ['Behind', `${count(lagOf(joiners))} items`]]),
+      [['Wait for a label', count(status.triggers.reduce((a, t) => a + t.pending, 0))], ['Behind', count(lagOf(joiners))]]),
     box('Models', stageState(learners), rate(learned.last), 'labels learned/s', learned.series,
-      [['Trained until', time(champions[0]?.trained_until)], ['Behind', `${count(lagOf(learners))} entries`]]),
+      [['Trained until', dayTime(champions[0]?.trained_until)], ['Behind', count(lagOf(learners))]]),
     box('Servers', ready === champions.length && champions.length ? ['ok', 'answering'] : ['warn', `${ready} of ${champions.length} models answer`], rate(answered.last), 'answers/s', answered.series,
       [['Staleness', champions[0]?.staleness ? span(Math.max(...champions.map((m) => seconds(m.staleness)))) : '–'], ['Answers so far', count(answered.total)]]),
   ];
@@ -92,7 +92,7 @@ function Pipeline({ status, sources, models, now, accepted }) {
         <li key={b.name}>
           <div class="stage-head"><h2>{b.name}</h2><Sign state={b.st[0]}>{b.st[1]}</Sign></div>
           <p class="big">{b.big} <small>{b.unit}</small></p>
-          {b.series && <Spark values={b.series} />}
+          <Spark values={b.series} />
           <Facts list={b.facts} />
         </li>
       ))}

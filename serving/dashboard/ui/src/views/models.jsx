@@ -15,8 +15,9 @@ const valueOf = (list, name) => Number(list.find((s) => s.name === name)?.value 
 export function Models({ live, q, filter, theme }) {
   const champions = live?.models.filter((m) => m.role === 'CHAMPION') || [];
   const champion = champions.find((m) => m.name === q.model) || champions[0];
-  const history = useApi(champion ? `v1/history?model=${encodeURIComponent(champion.name)}&points=240` : null, 5);
-  const detail = useApi(champion ? `v1/models/${encodeURIComponent(champion.name)}` : null, 5);
+  const detail = ['30', '60', '120', '240'].includes(q.points) ? q.points : '60';
+  const history = useApi(champion ? `v1/history?model=${encodeURIComponent(champion.name)}&points=${detail}` : null, 5);
+  const about = useApi(champion ? `v1/models/${encodeURIComponent(champion.name)}` : null, 5);
   if (!live) return <Answer question="How good are the models?" state="idle">Waiting for the first word of the server …</Answer>;
   if (!champion) return <Answer question="How good are the models?" state="idle">This project has no models.</Answer>;
   const members = live.models.filter((m) => m.of === champion.name);
@@ -28,6 +29,7 @@ export function Models({ live, q, filter, theme }) {
       <div class="filters">
         {champions.length > 1 && <Select label="Model" value={champion.name} options={champions.map((m) => m.name)} onChange={(model) => filter({ model, hide: '' })} />}
         <Select label="Score" value={metric} options={metrics.map((m) => ({ value: m, label: words[m] || m }))} onChange={(m) => filter({ metric: m })} />
+        <Select label="Points" value={detail} options={['30', '60', '120', '240']} onChange={(points) => filter({ points })} />
       </div>
       <Card title={`${words[metric] || metric} over event time`} id="curve">
         <Known of={history} what="scores over event time">{(h) => <Curve members={h.members} metric={metric} q={q} filter={filter} theme={theme} champion={champion} />}</Known>
@@ -41,11 +43,11 @@ export function Models({ live, q, filter, theme }) {
           }}</Known>
         </Card>
         <Card title="This version" id="version">
-          <Known of={detail} what="the version">{(d) => <Version d={d} />}</Known>
+          <Known of={about} what="the version">{(d) => <Version d={d} />}</Known>
         </Card>
       </div>
       <Card title="By calendar month" id="months">
-        <Known of={detail} what="scores by month">{(d) => (d.months.length
+        <Known of={about} what="scores by month">{(d) => (d.months.length
           ? <Table caption={`${champion.name}: scores by month of event time`} hideCaption head={['Month', 'Labels', ...metrics.map((m) => words[m] || m)]} right={metrics.map((_, i) => i + 1).concat(metrics.length + 1)}
             rows={d.months.map((m) => [m.month, count(m.labels), ...metrics.map((k) => score(valueOf(m.scores, k)))])} />
           : <Empty>No label has been scored yet.</Empty>)}</Known>
@@ -103,7 +105,7 @@ function Curve({ members, metric, q, filter, theme, champion }) {
           );
         })}
       </div>
-      {series.length ? <Lines caption={`One point for each ${span(first.span)} of event time, by when the question was asked. The band is 1.96 standard errors of the mean, labels taken as independent. ▲ marks where the loss of ${champion.name} rose, ▼ where it fell (ADWIN).`}
+      {series.length ? <Lines caption={`A point is about ${plural(first.labels, 'label')}, at the event time of its first question. The band is 1.96 standard errors of the mean, labels taken as independent. Lines that leave the axis are in the table. ▲ marks where the loss of ${champion.name} rose, ▼ where it fell (ADWIN).`}
         {...{ label, series, marks, theme }} /> : <Empty>Every model is hidden; choose one above.</Empty>}
     </>
   );

@@ -1,7 +1,7 @@
 // Try it: what would be answered for this, and how does a program ask the same?
 import { useState } from 'preact/hooks';
 import { call, token, useApi } from '../api.js';
-import { number, percent, plural, span, time } from '../format.js';
+import { count, number, percent, plural, span, time } from '../format.js';
 import { Answer, Card, Code, Facts, Known, Select, Sign, Trouble } from '../ui.jsx';
 
 export function Try({ live, q, filter }) {
@@ -32,7 +32,7 @@ function answer(p) {
   return `Answer ${number(p.number ?? p.score)}`;
 }
 
-const freshness = (d) => <>From version {d.version.seq}, trained until {time(d.trained_until, true)}, features as of {time(d.as_of)}; known to be the newest version {span(d.staleness)} ago.</>;
+const freshness = (d) => <>From version {count(d.version.seq)}, trained until {time(d.trained_until, true)}, features as of {time(d.as_of)}; known to be the newest version {span(d.staleness)} ago.</>;
 
 const empty = (kind) => ({ bool: 'false' })[kind] ?? '';
 
@@ -101,13 +101,15 @@ function Form({ d, live, recent, q, filter, result, setResult }) {
 function Programs({ d, live, body, values, q, filter }) {
   const kinds = Object.fromEntries(d.fields.map((f) => [f.name, f.kind]));
   const typed = { model: d.model.name, rows: [{ fields: Object.fromEntries(Object.entries(values).map(([k, v]) => [k, wire(kinds[k], v)])) }] };
-  const quoted = (x) => JSON.stringify(x).replaceAll("'", "'\\''");
+  // One field a line, so that a terminal does not break words.
+  const pretty = (x) => `{"model": ${JSON.stringify(x.model)}, "rows": [{"fields": {\n    ${Object.entries(x.rows[0].fields).map(([k, v]) => `${JSON.stringify(k)}: ${JSON.stringify(v)}`).join(',\n    ')}}}]}`;
+  const quoted = (x) => pretty(x).replaceAll("'", "'\\''");
   const url = new URL('v1/predict', window.location.href.split('#')[0]).href;
   const secure = window.location.protocol === 'https:';
   const auth = token() ? '  -H "Authorization: Bearer $FRESHET_TOKEN" \\\n' : '';
   const python = `import json, ${auth ? 'os, ' : ''}urllib.request
 
-question = json.loads(${JSON.stringify(JSON.stringify(body))})
+question = json.loads(r"""${pretty(body)}""")
 request = urllib.request.Request(
     ${JSON.stringify(url)},
     data=json.dumps(question).encode(),
@@ -123,7 +125,7 @@ with urllib.request.urlopen(request, timeout=5) as response:
   const chosen = all[q.as] ? q.as : 'curl';
   return (
     <>
-      <div class="legend" role="group" aria-label="Program">{Object.keys(all).map((k) => <button type="button" key={k} aria-pressed={k === chosen} onClick={() => filter({ as: k })}>{k}</button>)}</div>
+      <div class="legend choices" role="group" aria-label="Program">{Object.keys(all).map((k) => <button type="button" key={k} aria-pressed={k === chosen} onClick={() => filter({ as: k })}>{k}</button>)}</div>
       <Code text={all[chosen]} label={`${chosen} call`} />
     </>
   );
