@@ -90,7 +90,7 @@ func (c *cli) welcome(s *app.Service) {
 	case http != "" && grpc == "" && s.Watched():
 		c.note("HTTP on http://%s: /metrics, /healthz, /readyz", http)
 	case http != "":
-		c.note("HTTP on http://%s: /v1/models, /v1/predict, /metrics, /healthz, /readyz", http)
+		c.note("HTTP on http://%s: the page, /v1/models, /v1/predict, /metrics, /healthz, /readyz", http)
 	}
 	if s.Transport.Local {
 		c.note("embedded Kafka on %s", s.Transport.Brokers[0])

@@ -17,7 +17,7 @@ for (const [name, hash, colorScheme, width, height, scroll] of shots) {
   const context = await chrome.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
   const page = await context.newPage();
   await page.goto(`${service.url}/${hash}`);
-  await page.locator('table').first().waitFor();
+  await page.locator('table:visible').first().waitFor();
   await page.waitForTimeout(2500);
   await page.evaluate((y) => window.scrollTo(0, y), scroll);
   const path = `${dir}${name}.png`;
