@@ -179,7 +179,7 @@ func listen(t *testing.T, web, token string) (int, func() (string, map[string]an
 
 func TestLiveSendsOverviewsUntilTheServerStops(t *testing.T) {
 	r := newRig(t)
-	r.config.Tokens = []string{"secret"}
+	r.config.Tokens = tokens(allScopes, "secret")
 	r.deps.Now = time.Now
 	r.learn(10)
 	_, web, stop := r.serveUntil(client.Options{Token: "secret"})
