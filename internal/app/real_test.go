@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/freshet-ml/freshet/datasets/flights"
 	"github.com/freshet-ml/freshet/internal/app"
 	sending "github.com/freshet-ml/freshet/internal/produce"
@@ -63,30 +65,67 @@ func TestGoldenOfJuneAndJulyIsOneEverywhere(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two months of flights take seconds each time; run without -short")
 	}
-	file := filepath.Join("testdata", "golden_june_july_"+runtime.GOARCH+".txt")
 	for _, s := range everySurroundings() {
 		t.Run(s.name, func(t *testing.T) {
-			got := summer(t, s).Sum()
+			got := summer(t, s.sections(t), nil).Sum()
 			if *update && s.name == "embedded" {
-				if err := os.WriteFile(file, []byte(got+"\n"), 0o600); err != nil {
+				if err := os.WriteFile(summerFile, []byte(got+"\n"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(file)
-			if os.IsNotExist(err) {
-				t.Skipf("no golden hash for %s yet; write one with -update", runtime.GOARCH)
-			}
-			if got != strings.TrimSpace(string(want)) {
-				t.Errorf("the hash is %s, pinned is %s", got, want)
-			}
+			pinned(t, got)
 		})
 	}
 }
 
-// summer runs June and July on these surroundings.
-func summer(t *testing.T, s surroundings) *trainer.Golden {
+// A broker of three and a node of the cluster are killed in the middle and come back: the value is the same.
+func TestGoldenOfJuneAndJulyThroughKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two months of flights take seconds; run without -short")
+	}
+	k, r := realtest.StartKafkaCluster(t), realtest.StartRedisCluster(t)
+	sections := kafkaSection(k, 3) + fmt.Sprintf("redis: {addr: [%s], cluster: true}\n", strings.Join(r.Addrs(), ", "))
+	got := summer(t, sections, func(ctx context.Context, a *app.App) {
+		reaches := func(items uint64) {
+			err := a.Wait(ctx, func(p *app.Progress) bool { return p.Sequencer.Items >= items || a.Finished(p) })
+			if err != nil {
+				t.Errorf("%d items: %v", items, err)
+			}
+		}
+		reaches(20_000)
+		k.Nodes[1].Kill()
+		r.Nodes[2].Kill()
+		reaches(40_000)
+		r.Nodes[2].Start()
+		k.Nodes[1].Start()
+		if p, _ := a.Progress(); a.Finished(&p) {
+			t.Error("the run was over before they were back")
+		}
+	})
+	pinned(t, got.Sum())
+	if t.Failed() {
+		t.Log(cmp.Diff(summer(t, "", nil), got))
+	}
+}
+
+var summerFile = filepath.Join("testdata", "golden_june_july_"+runtime.GOARCH+".txt")
+
+// pinned wants the value of June and July.
+func pinned(t *testing.T, got string) {
 	t.Helper()
-	text := string(flights.Project()) + s.sections(t) + "serving: {grpc: 127.0.0.1:0, http: 127.0.0.1:0}\ncheckpoints: {url: 'file://" + t.TempDir() + "'}\n"
+	want, err := os.ReadFile(summerFile)
+	if os.IsNotExist(err) {
+		t.Skipf("no golden hash for %s yet; write one with -update", runtime.GOARCH)
+	}
+	if got != strings.TrimSpace(string(want)) {
+		t.Errorf("the hash is %s, pinned is %s", got, want)
+	}
+}
+
+// summer runs June and July on these surroundings, disturbed by what runs beside; nil: nothing.
+func summer(t *testing.T, sections string, beside func(ctx context.Context, a *app.App)) *trainer.Golden {
+	t.Helper()
+	text := string(flights.Project()) + sections + "serving: {grpc: 127.0.0.1:0, http: 127.0.0.1:0}\ncheckpoints: {url: 'file://" + t.TempDir() + "'}\n"
 	p, err := project.Parse("freshet.yaml", []byte(text), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -110,12 +149,17 @@ func summer(t *testing.T, s surroundings) *trainer.Golden {
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- service.Run(running) }()
+	var disturbing sync.WaitGroup
+	if beside != nil {
+		disturbing.Go(func() { beside(ctx, service.App) })
+	}
 	began := time.Now()
 	sent, err := sending.Run(ctx, sending.Options{Transport: service.Transport, Program: prog, Stream: juneAndJuly(t, prog)})
 	t.Logf("%d records sent in %v", sent.Records, time.Since(began))
 	if err == nil {
 		err = service.App.Wait(ctx, service.App.Finished)
 	}
+	disturbing.Wait()
 	t.Logf("all through after %v", time.Since(began))
 	if err != nil {
 		at, _ := service.App.Progress()
