@@ -65,12 +65,7 @@ func (c *cli) writeStatus(s *freshetv1.StatusResponse) error {
 
 func (c *cli) writeStages(s *freshetv1.StatusResponse) error {
 	if list := s.GetStages(); len(list) > 0 {
-		fmt.Fprintln(c.stdout)
-		t := c.table("STAGE", "OF", "STATE", "LAG", "ERROR")
-		for _, g := range list {
-			t.row(g.GetName(), g.GetOf(), g.GetState(), count(int64(g.GetLag())), g.GetError())
-		}
-		if err := t.flush(); err != nil {
+		if err := c.writeStageTable(list); err != nil {
 			return err
 		}
 	}
@@ -95,6 +90,40 @@ func (c *cli) writeStages(s *freshetv1.StatusResponse) error {
 		return t.flush()
 	}
 	return nil
+}
+
+// writeStageTable leaves out the columns in which no stage has anything.
+func (c *cli) writeStageTable(list []*freshetv1.StageStatus) error {
+	fmt.Fprintln(c.stdout)
+	columns := []struct {
+		name string
+		cell func(*freshetv1.StageStatus) string
+	}{
+		{"STAGE", (*freshetv1.StageStatus).GetName}, {"OF", (*freshetv1.StageStatus).GetOf}, {"STATE", (*freshetv1.StageStatus).GetState},
+		{"LAG", func(g *freshetv1.StageStatus) string { return count(int64(g.GetLag())) }}, {"ERROR", (*freshetv1.StageStatus).GetError},
+		{"OWNER", (*freshetv1.StageStatus).GetOwner}, {"STANDBY", func(g *freshetv1.StageStatus) string { return strings.Join(g.GetStandbys(), ", ") }},
+		{"NOTE", (*freshetv1.StageStatus).GetNote},
+	}
+	var head []string
+	rows := make([][]string, len(list))
+	for i, col := range columns {
+		some := i < 5 // the first are always there
+		for _, g := range list {
+			some = some || col.cell(g) != ""
+		}
+		if !some {
+			continue
+		}
+		head = append(head, col.name)
+		for k, g := range list {
+			rows[k] = append(rows[k], col.cell(g))
+		}
+	}
+	t := c.table(head...)
+	for _, r := range rows {
+		t.row(r...)
+	}
+	return t.flush()
 }
 
 // share writes a number with its share of all.

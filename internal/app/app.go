@@ -42,7 +42,9 @@ type Options struct {
 	Checkpoints *checkpoint.Store // nil: none
 	Roles       Roles
 	// Groups lets output partitions find their owners among processes; without, this process owns all.
-	Groups      bool
+	Groups bool
+	// Member names this process to the others, as host-pid; empty: it has no name.
+	Member      string
 	Logger      *slog.Logger
 	Workers     int // goroutines that fold models; 0: GOMAXPROCS
 	CommitEvery time.Duration
@@ -72,6 +74,7 @@ type App struct {
 	watch  *watch
 	// verifier compares what this process folds with what learners attest; nil where it trains itself.
 	verifier *Verifier
+	survey   *surveyor // of the units of other processes; nil where units run, or none is asked for
 	recent   *recent
 	letters  letterBox
 	lineage  *freshetv1.LineageResponse
@@ -99,6 +102,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a.progress = Progress{Units: map[int32]worker.UnitsProgress{}, Joiners: map[string]run.JoinerProgress{}, Learners: map[string]uint64{}}
 	if o.Roles.Serve && !o.Roles.Trainer {
 		a.verifier = NewVerifier(barDiffering(o.Board, o.Logger))
+	}
+	if o.Roles.Serve && !o.Roles.Features {
+		a.survey = newSurveyor(a)
 	}
 	a.watch = newWatch(o.Metrics, o.Program, a.Topics.Partitions)
 	a.watch.m.OnScrape(func() {
@@ -160,6 +166,9 @@ func (a *App) Run(ctx context.Context) error {
 			g.Go(func() error { return a.follow(ctx, t) })
 		}
 	}
+	if a.survey != nil {
+		g.Go(func() error { return a.survey.run(ctx) })
+	}
 	if a.o.Groups {
 		g.Go(func() error { return a.ends(ctx) })
 	}
@@ -172,9 +181,17 @@ func (a *App) Run(ctx context.Context) error {
 	return nil
 }
 
+// member is how this process is named in groups.
+func (a *App) member() string {
+	if a.o.Member == "" {
+		return ""
+	}
+	return memberPrefix + a.o.Member
+}
+
 // own runs a stage, named for metrics, for the partitions of an output topic that this process owns.
 func (a *App) own(ctx context.Context, name, of, topic string, partitions int, f func(ctx context.Context, partitions []int32) error) error {
-	o := stage.OwnOptions{Topic: topic, Logger: a.o.Logger}
+	o := stage.OwnOptions{Topic: topic, Member: a.member(), Session: a.o.Program.Project.Kafka.Session, Logger: a.o.Logger}
 	if a.o.Groups {
 		o.Group = topic
 		return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, p int32) error {

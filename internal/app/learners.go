@@ -177,12 +177,15 @@ func names(t *trainer.Trigger) []string {
 	return list
 }
 
+// learnerGroup is the group by which the learners of an example log find the process that runs them.
+func learnerGroup(log string) string { return log + ".learner" }
+
 // fold runs sessions that fold the log of a trigger. They own no log, but where several processes share the roles
 // one at a time learns: the answers and checkpoints of two would be twice the same. Followers fold each for itself.
 func (a *App) fold(ctx context.Context, name string, t *trainer.Trigger, session func(ctx context.Context) error) error {
 	o := stage.OwnOptions{Topic: a.Topics.Logs[t.Name], Static: []int32{0}, Logger: a.o.Logger}
 	if a.o.Groups && name == "learner" {
-		o.Static, o.Group = nil, o.Topic+".learner"
+		o.Static, o.Group, o.Member, o.Session = nil, learnerGroup(o.Topic), a.member(), a.o.Program.Project.Kafka.Session
 	}
 	return stage.Own(ctx, a.o.Transport, o,
 		func(ctx context.Context, _ int32) error {

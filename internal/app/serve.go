@@ -214,12 +214,8 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	}
 	defer producer.Close()
 	p := a.o.Program
-	var bound int64
-	for _, s := range p.Sources {
-		bound = max(bound, s.OutOfOrder)
-	}
 	s, err := serving.New(o.Config, serving.Deps{Catalog: Catalog(p, &a.Topics, o.Build), Models: o.Board,
-		States: serving.NewStoreStates(a.o.Store, p.Project.Name, p.Generation, p.Entities, bound, a.behind),
+		States: serving.NewStoreStates(a.o.Store, p.Project.Name, p.Generation, p.Entities, a.outOfOrder(), a.behind),
 		Log:    &plainLog{topics: &a.Topics, producer: producer}, Report: a, Audit: a, Insight: a, Curves: a.o.Curves, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
 	if err != nil {
 		return err
@@ -236,8 +232,13 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 // are refused.
 const rebuildItems = 100_000
 
-// behind reports whether the units of this process are rebuilding the states of a bucket.
-func (a *App) behind(entity, bucket int, _ *redis.View) bool {
+// behind reports whether the states of a bucket are being rebuilt: the units of this process know, or else the place at which
+// the bucket stands.
+func (a *App) behind(entity, bucket int, v *redis.View) bool {
+	if a.survey != nil {
+		last := a.survey.last.Load()
+		return last != nil && last.lag(v.At) > rebuildItems
+	}
 	if !a.o.Roles.Features {
 		return false
 	}
@@ -249,7 +250,7 @@ func (a *App) behind(entity, bucket int, _ *redis.View) bool {
 }
 
 // Report fills in what the stages of this process know.
-func (a *App) Report(_ context.Context, to *freshetv1.StatusResponse) {
+func (a *App) Report(ctx context.Context, to *freshetv1.StatusResponse) {
 	p, _ := a.Progress()
 	s := p.Sequencer
 	to.Head, to.Watermark = stamp(s.Head), stamp(s.Watermark)
@@ -278,10 +279,18 @@ func (a *App) Report(_ context.Context, to *freshetv1.StatusResponse) {
 		a.watch.report(to)
 	}
 	to.WaitingFor = append(to.WaitingFor, s.Blocked()...)
+	if a.survey != nil {
+		a.apart(ctx, to)
+	}
 }
 
 // Waiting names what must happen before features can be served.
-func (a *App) Waiting() string { return "" }
+func (a *App) Waiting() string {
+	if a.survey == nil || a.o.Program.Project.Serving.AllowStale {
+		return ""
+	}
+	return a.survey.rebuilding()
+}
 
 func state(lag uint64) string {
 	if lag > 1000 {

@@ -100,7 +100,7 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	opts := Options{Program: s.prog, Transport: s.Transport, Store: s.Store, Roles: Roles{Features: s.o.Features, Trainer: s.o.Trainer, Serve: s.o.Serve},
-		Groups: s.o.Groups, Logger: s.o.Logger, Secret: s.o.Secret}
+		Groups: s.o.Groups, Member: member(), Logger: s.o.Logger, Secret: s.o.Secret}
 	if len(opts.Secret) == 0 {
 		opts.Secret = []byte(rand.Text())
 	}
@@ -138,6 +138,15 @@ func (s *Service) open(ctx context.Context) error {
 func checkpointOptions(c *project.Checkpoints, url string, log *slog.Logger) checkpoint.Options {
 	return checkpoint.Options{URL: url, Keep: c.Keep, Logger: log,
 		S3: checkpoint.S3{Endpoint: c.Endpoint, Region: c.Region, PathStyle: c.PathStyle, AccessKey: c.AccessKey, SecretKey: c.SecretKey.Reveal()}}
+}
+
+// member names this process: host and pid.
+func member() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
 }
 
 // brokerDir is where the embedded broker keeps its logs.

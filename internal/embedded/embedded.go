@@ -65,6 +65,7 @@ func (s *Servers) startKafka(o Options) error {
 		kfake.NumBrokers(1), kfake.Ports(o.KafkaPort), kfake.DefaultNumPartitions(1), kfake.ListenFn(listen),
 		kfake.BrokerConfigs(map[string]string{
 			"group.consumer.heartbeat.interval.ms": "500",
+			"group.min.session.timeout.ms":         "1000",
 			"default.replication.factor":           "1",
 			"message.max.bytes":                    strconv.Itoa(4 << 20), // the topics of users are theirs
 			"log.cleaner.backoff.ms":               "60000",

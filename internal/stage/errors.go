@@ -27,6 +27,8 @@ var (
 	ErrMissing = errors.New("topic or partition is missing")
 	// ErrSources is an events log whose items mean something else than the project's sources.
 	ErrSources = errors.New("the events log was written with other sources or fields")
+	// ErrSession is a session timeout that the brokers do not allow.
+	ErrSession = errors.New("the brokers do not allow the session timeout; set kafka.session between their group.min.session.timeout.ms and group.max.session.timeout.ms")
 	// ErrSettings is a topic whose settings would lose data.
 	ErrSettings = errors.New("unfit topic")
 )
@@ -35,7 +37,7 @@ var (
 // retriable by opening the reader or the session anew.
 func Final(err error) bool {
 	for _, final := range []error{
-		ErrPassed, ErrReplaced, ErrSettings, ErrSources,
+		ErrPassed, ErrReplaced, ErrSettings, ErrSession, ErrSources,
 		frame.ErrDamaged, frame.ErrDiverged, frame.ErrCut, frame.ErrTooBig,
 	} {
 		if errors.Is(err, final) {
@@ -64,6 +66,8 @@ func explain(err error) error {
 		return fmt.Errorf("%w: %w", ErrPassed, err)
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 		return fmt.Errorf("%w: %w", ErrReplaced, err)
+	case errors.Is(err, kerr.InvalidSessionTimeout):
+		return fmt.Errorf("%w: %w", ErrSession, err)
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("%w: %w", ErrMissing, err)
 	case errors.As(err, &lost):

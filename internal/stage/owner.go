@@ -21,6 +21,8 @@ type OwnOptions struct {
 	// Static owns these partitions without a group, for a single process. They are pinned: a second
 	// process would be fenced frame by frame, correct and useless.
 	Static []int32
+	// Member names this process to the group's other members and to whoever asks who owns what; empty: as the transport does.
+	Member string
 	// Session is how long a dead owner is waited for, 10 s when 0; a heartbeat goes out every tenth.
 	Session time.Duration
 	// Retry is the least pause before a stage that ended is run again, 100 ms when 0. It doubles up
@@ -103,7 +105,7 @@ type tenure struct {
 
 func (w *owner) options() []kgo.Opt {
 	leave := func(_ context.Context, _ *kgo.Client, all map[string][]int32) { w.stop(all[w.o.Topic]) }
-	return []kgo.Opt{
+	opts := []kgo.Opt{
 		kgo.ConsumerGroup(w.o.Group), kgo.ConsumeTopics(w.o.Topic), kgo.DisableAutoCommit(),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd()),
 		kgo.SessionTimeout(w.o.Session), kgo.HeartbeatInterval(w.heartbeat()),
@@ -111,6 +113,10 @@ func (w *owner) options() []kgo.Opt {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, all map[string][]int32) { w.start(all[w.o.Topic]) }),
 		kgo.OnPartitionsRevoked(leave), kgo.OnPartitionsLost(leave),
 	}
+	if w.o.Member != "" {
+		opts = append(opts, kgo.ClientID(w.o.Member))
+	}
+	return opts
 }
 
 func (w *owner) heartbeat() time.Duration { return w.o.Session / 10 }

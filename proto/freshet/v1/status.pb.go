@@ -60,7 +60,8 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 	return file_freshet_v1_status_proto_rawDescGZIP(), []int{0}
 }
 
-// StatusResponse says how the service is. Stages that do not run in the answering process are left out.
+// StatusResponse says how the service is. Of stages that run in other processes it says what Kafka, the store and the
+// checkpoints tell.
 type StatusResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Project string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
@@ -229,7 +230,13 @@ type StageStatus struct {
 	// Records that it has still to read.
 	Lag uint64 `protobuf:"varint,4,opt,name=lag,proto3" json:"lag,omitempty"`
 	// Last error, if it is not running.
-	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	// Process that owns it, as host-pid, where several processes share the stages; empty: nobody, or the answering one alone.
+	Owner string `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Processes that take over when the owner goes.
+	Standbys []string `protobuf:"bytes,7,rep,name=standbys,proto3" json:"standbys,omitempty"`
+	// What else is known.
+	Note          string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,6 +302,27 @@ func (x *StageStatus) GetLag() uint64 {
 func (x *StageStatus) GetError() string {
 	if x != nil {
 		return x.Error
+	}
+	return ""
+}
+
+func (x *StageStatus) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *StageStatus) GetStandbys() []string {
+	if x != nil {
+		return x.Standbys
+	}
+	return nil
+}
+
+func (x *StageStatus) GetNote() string {
+	if x != nil {
+		return x.Note
 	}
 	return ""
 }
@@ -509,13 +537,16 @@ const file_freshet_v1_status_proto_rawDesc = "" +
 	"\x06stages\x18\v \x03(\v2\x17.freshet.v1.StageStatusR\x06stages\x122\n" +
 	"\asources\x18\f \x03(\v2\x18.freshet.v1.SourceStatusR\asources\x125\n" +
 	"\btriggers\x18\r \x03(\v2\x19.freshet.v1.TriggerStatusR\btriggers\x12\x1a\n" +
-	"\bwarnings\x18\x0e \x03(\tR\bwarnings\"o\n" +
+	"\bwarnings\x18\x0e \x03(\tR\bwarnings\"\xb5\x01\n" +
 	"\vStageStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02of\x18\x02 \x01(\tR\x02of\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x10\n" +
 	"\x03lag\x18\x04 \x01(\x04R\x03lag\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"\xb2\x01\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12\x14\n" +
+	"\x05owner\x18\x06 \x01(\tR\x05owner\x12\x1a\n" +
+	"\bstandbys\x18\a \x03(\tR\bstandbys\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"\xb2\x01\n" +
 	"\fSourceStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\x04R\baccepted\x12\x18\n" +
