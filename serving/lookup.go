@@ -197,6 +197,7 @@ func (s *Server) table(c *call, sel *selection, rows int, maxAge *durationpb.Dur
 		resp.Columns = append(resp.Columns, s.header(col, rows))
 	}
 	var read []float64
+	cells := newCells(len(sel.columns) * rows)
 	for j, e := range sel.entities {
 		entity := &s.catalog.Entities[e]
 		fresh := &freshetv1.EntityColumn{Entity: entity.Name}
@@ -216,7 +217,7 @@ func (s *Server) table(c *call, sel *selection, rows int, maxAge *durationpb.Dur
 			fresh.Rows = append(fresh.Rows, f)
 			for k, col := range sel.columns {
 				if col.entity == e {
-					setValue(resp.Columns[k], read, col.at, status)
+					cells.set(resp.Columns[k], read, col.at, status)
 				}
 			}
 		}
@@ -257,17 +258,35 @@ func setAge(f *freshetv1.EntityFreshness, now, newest int64, maxAge *durationpb.
 	return freshetv1.FeatureColumn_PRESENT
 }
 
-// setValue appends the value of one row to a column.
-func setValue(col *freshetv1.FeatureColumn, read []float64, at int, status freshetv1.FeatureColumn_Status) {
-	null := &freshetv1.Value{Kind: &freshetv1.Value_Null{Null: structpb.NullValue_NULL_VALUE}}
+// cells are the values of a response, made two allocations for all instead of two for each: a lookup of 100 entities with 50 features has
+// 5,000 of them. They live as long as the response.
+type cells struct {
+	values  []freshetv1.Value
+	numbers []freshetv1.Value_Double
+}
+
+func newCells(n int) *cells {
+	return &cells{values: make([]freshetv1.Value, n), numbers: make([]freshetv1.Value_Double, n)}
+}
+
+// null is the kind of all missing values; nobody writes it.
+var null = &freshetv1.Value_Null{Null: structpb.NullValue_NULL_VALUE}
+
+// set appends the value of one row to a column.
+func (c *cells) set(col *freshetv1.FeatureColumn, read []float64, at int, status freshetv1.FeatureColumn_Status) {
+	v := &c.values[0]
+	c.values = c.values[1:]
 	switch {
 	case status == freshetv1.FeatureColumn_NOT_FOUND:
-		col.Values = append(col.Values, null)
+		v.Kind = null
 	case math.IsNaN(read[at]):
-		col.Values = append(col.Values, null)
+		v.Kind = null
 		status = freshetv1.FeatureColumn_NULL
 	default:
-		col.Values = append(col.Values, &freshetv1.Value{Kind: &freshetv1.Value_Double{Double: read[at]}})
+		x := &c.numbers[0]
+		c.numbers = c.numbers[1:]
+		x.Double, v.Kind = read[at], x
 	}
+	col.Values = append(col.Values, v)
 	col.Statuses = append(col.Statuses, status)
 }
