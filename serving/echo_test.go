@@ -49,17 +49,18 @@ type echoCase struct {
 }
 
 // TestAgainstEcho measures calls a second of a server in this process beside those of an empty gRPC echo in turn: 32 callers on one
-// connection, the client on the same cores, medians of five rounds with least and greatest. The store is a real redis-server.
+// connection, the client on the same cores, medians of five rounds with least and greatest. Where others use the cores, the CPU for each call is the steadier figure. The store is a real redis-server.
 func TestAgainstEcho(t *testing.T) {
 	if !*againstEcho {
 		t.Skip("a measurement, not a test: make bench-serving runs it")
 	}
 	realtest.Need(t, realtest.Redis)
 	cases := echoCases(t)
-	rates := make([][]float64, len(cases))
+	rates, cpu := make([][]float64, len(cases)), make([][]float64, len(cases))
 	for range echoRounds {
 		for i := range cases {
-			rates[i] = append(rates[i], calling(t, &cases[i]))
+			rate, micros := calling(t, &cases[i])
+			rates[i], cpu[i] = append(rates[i], rate), append(cpu[i], micros)
 		}
 	}
 	echo := rates[0]
@@ -68,8 +69,12 @@ func TestAgainstEcho(t *testing.T) {
 		for k := range ratios {
 			ratios[k] = rates[i][k] * float64(c.rows) / echo[k]
 		}
-		fmt.Printf("%-34s %8.0f calls/s (%.0f … %.0f)  %5.2f × echo in rows (%.2f … %.2f)  asked ≥ %.2f\n", c.name, middle(rates[i]), slices.Min(rates[i]), slices.Max(rates[i]),
-			middle(ratios), slices.Min(ratios), slices.Max(ratios), c.want)
+		less := make([]float64, echoRounds)
+		for k := range less {
+			less[k] = cpu[0][k] * float64(c.rows) / cpu[i][k]
+		}
+		fmt.Printf("%-34s %8.0f calls/s (%.0f … %.0f)  %5.2f × echo in rows (%.2f … %.2f)  asked ≥ %.2f; CPU %.0f µs a call, %.2f × (%.2f … %.2f) the echo's rows for it\n", c.name, middle(rates[i]), slices.Min(rates[i]), slices.Max(rates[i]),
+			middle(ratios), slices.Min(ratios), slices.Max(ratios), c.want, middle(cpu[i]), middle(less), slices.Min(less), slices.Max(less))
 	}
 }
 
@@ -78,8 +83,8 @@ func middle(x []float64) float64 {
 	return s[len(s)/2]
 }
 
-// calling returns how many calls a second the callers make together.
-func calling(t *testing.T, c *echoCase) float64 {
+// calling returns how many calls a second the callers make together, and the CPU of this process, client and server, for each, µs.
+func calling(t *testing.T, c *echoCase) (rate, micros float64) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -92,7 +97,7 @@ func calling(t *testing.T, c *echoCase) float64 {
 	}
 	var n atomic.Int64
 	var all sync.WaitGroup
-	began := time.Now()
+	began, cpu := time.Now(), bench.CPUSeconds()
 	for _, call := range calls {
 		all.Go(func() {
 			for time.Since(began) < echoTime {
@@ -105,7 +110,7 @@ func calling(t *testing.T, c *echoCase) float64 {
 		})
 	}
 	all.Wait()
-	return float64(n.Load()) / time.Since(began).Seconds()
+	return float64(n.Load()) / time.Since(began).Seconds(), 1e6 * (bench.CPUSeconds() - cpu) / float64(max(n.Load(), 1))
 }
 
 func echoCases(t *testing.T) []echoCase {

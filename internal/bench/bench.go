@@ -242,6 +242,9 @@ func (l *load) result(seconds float64) *Result {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
+// CPUSeconds returns what this process has used so far, user and system; 0 where the system does not tell.
+func CPUSeconds() float64 { return cpuSeconds() }
+
 // ErrRemote is an address that is not on this machine.
 var ErrRemote = errors.New("not an address of this machine")
 
