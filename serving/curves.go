@@ -11,7 +11,7 @@ import (
 
 // Bounds of what is remembered for each model and trigger.
 const (
-	maxMarks   = 100
+	maxMarks   = 500
 	maxWindows = 200
 	// maxWindowValues bounds the scores that the windows of a trigger hold together: those of wide vectors are fewer.
 	maxWindowValues = 200_000

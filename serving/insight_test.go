@@ -98,7 +98,7 @@ func TestCurvesAreBounded(t *testing.T) {
 	r.ok(err)
 	d, err := s.Distributions(t.Context(), &freshetv1.DistributionsRequest{})
 	r.ok(err)
-	if points, marks, windows := len(h.Members[0].Points), len(h.Members[0].Marks), len(d.Triggers[0].Windows); points > metric.DefaultSteps || marks != 100 || windows != 200 {
+	if points, marks, windows := len(h.Members[0].Points), len(h.Members[0].Marks), len(d.Triggers[0].Windows); points > metric.DefaultSteps || marks != 500 || windows != 200 {
 		t.Errorf("%d points, %d marks, %d windows", points, marks, windows)
 	}
 	if newest := d.Triggers[0].Windows[199].Until.AsTime().UnixMicro(); newest != 4999 {

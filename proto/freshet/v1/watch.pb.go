@@ -579,7 +579,7 @@ type MemberHistory struct {
 	Of     string          `protobuf:"bytes,2,opt,name=of,proto3" json:"of,omitempty"`
 	Role   Model_Role      `protobuf:"varint,3,opt,name=role,proto3,enum=freshet.v1.Model_Role" json:"role,omitempty"`
 	Points []*HistoryPoint `protobuf:"bytes,4,rep,name=points,proto3" json:"points,omitempty"`
-	// Changes of the mean loss, the newest 100.
+	// Changes of the mean loss, the newest 500.
 	Marks []*DriftMark `protobuf:"bytes,5,rep,name=marks,proto3" json:"marks,omitempty"`
 	// How often what was said came true. Of all scored answers.
 	Calibration   []*CalibrationBin `protobuf:"bytes,6,rep,name=calibration,proto3" json:"calibration,omitempty"`

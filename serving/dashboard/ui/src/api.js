@@ -1,7 +1,7 @@
 // Talks to the JSON API beside the page: calls, the stream of overviews, and its fallback.
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-const tokenKey = 'freshet.token';
+const sessionKey = 'freshet.session';
 const slowAfter = 1500;
 const giveUpAfter = 15000;
 
@@ -14,8 +14,8 @@ export const storage = {
   },
 };
 
-export const token = () => storage.get(tokenKey, 'sessionStorage') || '';
-export const setToken = (t) => storage.set(tokenKey, t || null, 'sessionStorage');
+/** signedIn says whether this browser has shown a token, so that programs need one too. The token itself is kept nowhere. */
+export const signedIn = () => storage.get(sessionKey) === '1';
 
 /** ApiError is what the server said, or that it said nothing. */
 export class ApiError extends Error {
@@ -24,11 +24,6 @@ export class ApiError extends Error {
     this.code = code;
     this.hint = hint;
   }
-}
-
-function headers(more) {
-  const t = token();
-  return { ...(t ? { Authorization: `Bearer ${t}` } : {}), ...more };
 }
 
 async function refusal(r) {
@@ -47,7 +42,7 @@ export async function call(path, body, signal) {
   try {
     r = await fetch(path, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: headers(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       cache: 'no-store',
@@ -58,6 +53,18 @@ export async function call(path, body, signal) {
     throw new ApiError('NO_ANSWER', timeout.aborted ? `no answer within ${giveUpAfter / 1000} seconds` : 'the server does not answer', 'is it running? The page tries again by itself');
   }
   throw await refusal(r);
+}
+
+/** signIn shows a token once and gets a cookie that scripts cannot read; signOut gives it back. */
+export async function signIn(token) {
+  const r = await fetch('v1/session', { method: 'POST', headers: { Authorization: `Bearer ${token}` }, cache: 'no-store' });
+  if (!r.ok) throw await refusal(r);
+  storage.set(sessionKey, '1');
+}
+
+export async function signOut() {
+  storage.set(sessionKey, null);
+  await fetch('v1/session', { method: 'DELETE' });
 }
 
 /** useApi asks for a path, and again every so many seconds while the page is seen. What was known stays while it fails. */
@@ -88,7 +95,7 @@ export function useApi(path, every = 0, version = 0) {
 
 /** events reads a stream of server-sent events: the text of each data by its event's name. */
 async function events(path, signal, told) {
-  const r = await fetch(path, { headers: headers({ Accept: 'text/event-stream' }), signal, cache: 'no-store' });
+  const r = await fetch(path, { headers: { Accept: 'text/event-stream' }, signal, cache: 'no-store' });
   if (!r.ok) throw await refusal(r);
   const reader = r.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';

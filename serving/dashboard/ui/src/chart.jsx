@@ -135,8 +135,11 @@ function drawMarks(u, marks) {
   const { ctx, bbox } = u;
   const dpr = window.devicePixelRatio || 1;
   ctx.save();
+  const drawn = {};
   for (const m of marks) {
     const x = u.valToPos(m.at, 'x', true);
+    if (Math.abs(x - (drawn[m.rose] ?? -1e9)) < 9 * dpr) continue; // one sign for those that would lie on each other
+    drawn[m.rose] = x;
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = ctx.fillStyle = css(m.rose ? '--bad' : '--ok');
     if (m.rose) {

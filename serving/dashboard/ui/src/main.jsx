@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import './style.css';
-import { setToken, storage, token, useLive } from './api.js';
+import { signIn, signedIn, signOut, storage, useLive } from './api.js';
 import { plural, setZone, span, time, zone, zoneName } from './format.js';
 import { href, useRoute } from './route.js';
 import { Sign, Trouble } from './ui.jsx';
@@ -54,6 +54,7 @@ function Header({ live, theme, choose, utc, setUtc, badges, view, q }) {
         <p class="link" data-link={link}><Sign state={state}>{word}{quiet > 5 ? `, last heard ${span(quiet)} ago` : ''}</Sign></p>
         <p class="clock">{data?.status.head ? <>Event time <b>{time(data.status.head)}</b></> : ''}</p>
         <div class="switches">
+          {signedIn() && data && <button type="button" class="quiet" onClick={async () => { await signOut(); window.location.reload(); }}>Sign out</button>}
           <button type="button" class="quiet" aria-label={`Times in ${utc ? 'UTC; change to local time' : `${zoneName()}; change to UTC`}`} onClick={() => setUtc(!utc)}>{utc ? 'UTC' : zoneName()}</button>
           <button type="button" class="quiet" aria-label={theme === 'dark' ? 'Dark colours; change to light' : 'Light colours; change to dark'} onClick={() => choose(theme === 'dark' ? 'light' : 'dark')}><span aria-hidden="true">{theme === 'dark' ? '☾' : '☀'}</span> {theme === 'dark' ? 'Dark' : 'Light'}</button>
         </div>
@@ -67,13 +68,18 @@ function Header({ live, theme, choose, utc, setUtc, badges, view, q }) {
   );
 }
 
-function Login({ onDone, refused }) {
+function Login({ onDone }) {
   const [text, set] = useState('');
+  const [error, fail] = useState(null);
+  const show = async (e) => {
+    e.preventDefault();
+    try { await signIn(text.trim()); onDone(); } catch (x) { fail(x); }
+  };
   return (
-    <form class="card login" onSubmit={(e) => { e.preventDefault(); setToken(text.trim()); onDone(); }}>
+    <form class="card login" onSubmit={show}>
       <h1 tabIndex={-1} id="answer">This server asks for a token</h1>
-      <p>It is one of <code>serving.tokens</code> in the project file. It is kept in this tab until it is closed, and sent to this server alone.</p>
-      {refused && <p role="alert"><Sign state="bad">The token was not accepted.</Sign></p>}
+      <p>It is one of <code>serving.tokens</code> in the project file. It is shown to this server once, for a session of twelve hours in this browser, and kept nowhere.</p>
+      {error && <Trouble error={error} what="session" />}
       <label class="field">Token <input type="password" autocomplete="off" value={text} onInput={(e) => set(e.currentTarget.value)} required /></label>
       <button class="primary">Go on</button>
     </form>
@@ -98,7 +104,7 @@ function App() {
       <Header {...{ live, theme, choose, utc, setUtc, badges, view, q }} />
       <main key={`${version}`}>
         {live.link === 'lost' && live.error && !locked && <Trouble error={live.error} what="answer from the server" stale={!!live.data} />}
-        {locked && !live.data ? <Login refused={!!token()} onDone={() => again(version + 1)} />
+        {locked && !live.data ? <Login onDone={() => again(version + 1)} />
           : View ? <View live={live.data} q={q} filter={filter} theme={theme} utc={utc} />
             : <h1 tabIndex={-1} id="answer">There is no view “{view}”. <a href={href('flow')}>Go to Flow</a></h1>}
       </main>

@@ -335,6 +335,31 @@ test('a server that is killed and comes back is found again by itself', { timeou
   await second.stop();
 });
 
+test('with tokens: the page asks for one, keeps it out of reach of scripts, and says what a scope lacks', { timeout: 60000 }, async () => {
+  const canary = 'canary-token-0123456789';
+  const locked = await shop('127.0.0.1:0', `, tokens: [{token: ${canary}, scopes: [lookup, predict]}]`);
+  const { page, context, done } = await open(locked, '#/models', { allow: ['401', '403'] });
+  await page.getByRole('heading', { name: 'This server asks for a token' }).waitFor();
+  await check(page, 'sign in');
+  await page.getByLabel('Token').fill('a-wrong-token-0123456789');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('alert').filter({ hasText: 'no valid token' }).waitFor();
+  await page.getByLabel('Token').fill(canary);
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.locator('.link').filter({ hasText: 'Live' }).waitFor();
+  const cookie = (await context.cookies()).find((c) => c.name === 'freshet_session');
+  assert.ok(cookie.httpOnly && cookie.sameSite === 'Strict' && !cookie.value.includes(canary));
+  const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, document.documentElement.innerHTML]));
+  assert.ok(!kept.includes(canary), 'the token is kept');
+  await page.getByRole('button', { name: 'Freeze pays', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Freeze', exact: true }).click();
+  await page.getByRole('alert').filter({ hasText: 'this needs admin' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'This server asks for a token' }).waitFor();
+  await done();
+  await locked.stop();
+});
+
 test('the bundle is served with its policy, packed, and kept by browsers', async () => {
   const page = await fetch(`${flights.url}/`);
   assert.match(page.headers.get('content-security-policy'), /default-src 'self'/);

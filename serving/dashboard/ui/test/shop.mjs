@@ -16,7 +16,7 @@ features:
   customer: {key: customer, n: {count: orders, over: 1h}}
 `;
 
-const project = (http) => `version: 1
+const project = (http, more = '') => `version: 1
 project: shop
 sources:
   orders:
@@ -29,14 +29,14 @@ features:
   customer: {key: customer, spent: {sum: orders.amount, over: [1h, 24h]}, orders: {count: orders, over: 1h}}
 models:
   pays: {task: binary, on: orders, id: id, use: [customer.*, orders.amount], label: {from: paid, by: id, value: ok, wait: 1h}}
-serving: {grpc: "127.0.0.1:0", http: "${http}"}
+serving: {grpc: "127.0.0.1:0", http: "${http}"${more}}
 `;
 
-export async function shop(http = '127.0.0.1:0') {
+export async function shop(http = '127.0.0.1:0', more = '') {
   const dir = mkdtempSync(join(tmpdir(), 'freshet-page-'));
-  writeFileSync(join(dir, 'freshet.yaml'), project(http));
+  writeFileSync(join(dir, 'freshet.yaml'), project(http, more));
   const start = (at) => {
-    writeFileSync(join(dir, 'freshet.yaml'), project(at));
+    writeFileSync(join(dir, 'freshet.yaml'), project(at, more));
     return serve(['up', 'freshet.yaml', '--kafka-port', '0'], { cwd: dir, until: 'embedded Kafka on' });
   };
   const service = await start(http);

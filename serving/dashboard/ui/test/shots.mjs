@@ -1,25 +1,25 @@
 // The pictures of the README, from a demo of the first three months: docs/images, 300 KB together at most.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { browser, demo } from './harness.mjs';
+import { browser, serve } from './harness.mjs';
 
 const dir = new URL('../../../../docs/images/', import.meta.url).pathname;
 mkdirSync(dir, { recursive: true });
-const service = await demo(90);
+const service = await serve(['demo', '--days', '90', '--no-replay', '--paced', '1s', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0']);
 const chrome = await browser();
 const shots = [
-  ['page-flow', '#/flow?node=entity:origin', 'light', 1280, 900, 0],
-  ['page-models', '#/models?metric=log_loss&points=60&hide=tree,late.prior,late.no_change,late.static', 'dark', 1280, 760, 0],
-  ['page-drift', '#/drift?feature=weather.wind_gust', 'light', 1280, 760, 0],
-  ['page-phone', '#/models?points=30', 'dark', 390, 760, 0],
+  ['page-flow', '#/flow?node=entity:origin', 'light', 1280, 1330, 4500],
+  ['page-models', '#/models?metric=log_loss&points=60&hide=tree,late.prior,late.no_change,late.static', 'dark', 1280, 760],
+  ['page-drift', '#/drift?feature=weather.wind_gust', 'light', 1280, 760],
+  ['page-phone', '#/models?points=30', 'dark', 390, 760],
 ];
-for (const [name, hash, colorScheme, width, height, scroll] of shots) {
+for (const [name, hash, colorScheme, width, height, running] of shots) {
+  while (!running && !service.text().includes('Still answering')) await new Promise((r) => setTimeout(r, 200));
   const context = await chrome.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
   const page = await context.newPage();
   await page.goto(`${service.url}/${hash}`);
   await page.locator('table:visible').first().waitFor();
-  await page.waitForTimeout(2500);
-  await page.evaluate((y) => window.scrollTo(0, y), scroll);
+  await page.waitForTimeout(running || 2500);
   const path = `${dir}${name}.png`;
   await page.screenshot({ path });
   execFileSync('pngquant', ['--force', '--strip', '--speed', '1', '--output', path, '96', path]);

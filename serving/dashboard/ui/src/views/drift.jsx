@@ -48,7 +48,7 @@ function Verdict({ drift, trigger, read }) {
   const worst = trigger.features.find((f) => read.has(f.name)) || trigger.features[0];
   return (
     <Answer question={question} state={trigger.drifted ? 'warn' : 'ok'}
-      detail={<>The newest {count(trigger.window)} examples of {trigger.name} against the first {count(trigger.reference)}. The threshold grows when samples are small, so that one feature in a thousand windows passes it by chance.</>}>
+      detail={<>The newest {count(trigger.window)} examples of {trigger.name} against the first {count(trigger.reference)}. The threshold grows when samples are small: by chance alone a feature passes it in about one window of a thousand.</>}>
       {trigger.drifted ? `${trigger.drifted} of ${plural(trigger.features.length, 'feature')} changed; the most: ${worst.name}, ${number(worst.score / worst.threshold, 2)} times its threshold.` : `None of ${plural(trigger.features.length, 'feature')} changed.`}
     </Answer>
   );

@@ -1,6 +1,6 @@
 // Try it: what would be answered for this, and how does a program ask the same?
 import { useState } from 'preact/hooks';
-import { call, token, useApi } from '../api.js';
+import { call, signedIn, useApi } from '../api.js';
 import { count, number, percent, plural, span, time } from '../format.js';
 import { Answer, Card, Code, Facts, Known, Select, Sign, Trouble } from '../ui.jsx';
 
@@ -106,7 +106,7 @@ function Programs({ d, live, body, values, q, filter }) {
   const quoted = (x) => pretty(x).replaceAll("'", "'\\''");
   const url = new URL('v1/predict', window.location.href.split('#')[0]).href;
   const secure = window.location.protocol === 'https:';
-  const auth = token() ? '  -H "Authorization: Bearer $FRESHET_TOKEN" \\\n' : '';
+  const auth = signedIn() ? '  -H "Authorization: Bearer $FRESHET_TOKEN" \\\n' : '';
   const python = `import json, ${auth ? 'os, ' : ''}urllib.request
 
 question = json.loads(r"""${pretty(body)}""")
