@@ -1,14 +1,14 @@
-// The pictures of the README, from a demo of the first three months: docs/images, 300 KB together at most.
+// The pictures of the README, from a demo of 200 days: docs/images, 300 KB together at most.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { browser, serve } from './harness.mjs';
 
 const dir = new URL('../../../../docs/images/', import.meta.url).pathname;
 mkdirSync(dir, { recursive: true });
-const service = await serve(['demo', '--days', '90', '--no-replay', '--paced', '1s', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0']);
+const service = await serve(['demo', '--days', '200', '--no-replay', '--paced', '1s', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0']);
 const chrome = await browser();
 const shots = [
-  ['page-flow', '#/flow?node=entity:origin', 'light', 1280, 1330, 4500],
+  ['page-flow', '#/flow?node=entity:origin', 'light', 1280, 1375, 5000],
   ['page-models', '#/models?metric=log_loss&points=60&hide=tree,late.prior,late.no_change,late.static', 'dark', 1280, 760],
   ['page-drift', '#/drift?feature=weather.wind_gust', 'light', 1280, 760],
   ['page-phone', '#/models?points=30', 'dark', 390, 760],
