@@ -34,6 +34,7 @@ type SequencerOptions struct {
 	Checkpoints *checkpoint.Store
 	Name        string
 	Every       time.Duration
+	Retention   time.Duration                       // of Events; 0: for ever
 	Saved       func(took time.Duration, err error) // told of each checkpoint; nil: nobody
 	Standby     *Standby                            // of this process; nil: none
 	Logger      *slog.Logger                        // nil: none
@@ -99,7 +100,7 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 		defer o.Standby.free()
 	}
 	id := features.SourcesID(sources)
-	w, tail, err := openEvents(ctx, &o, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: id})
+	w, tail, err := openEvents(ctx, &o, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: id, Retention: o.Retention})
 	if err != nil {
 		return err
 	}
@@ -305,6 +306,9 @@ func (s *sequencing) run(ctx context.Context) error {
 			}
 		case <-tick.C:
 			s.name()
+			if err := s.refresh(ctx); err != nil {
+				return err
+			}
 		case <-s.w.Ended():
 			return s.w.Err()
 		case <-ctx.Done():
@@ -501,6 +505,14 @@ func (s *sequencing) send(ctx context.Context) error {
 		}
 		s.letters = 0
 	}
+	_, err := s.w.Append(ctx, &s.pack, s.moved())
+	s.pack.Reset()
+	s.report()
+	return err
+}
+
+// moved returns the positions that differ from those of the last frame.
+func (s *sequencing) moved() []frame.Input {
 	s.inBuf = s.inBuf[:0]
 	for _, p := range s.posBuf {
 		name := inputName(s.o.Ingest.Sources[p.Source].Name, p.Partition)
@@ -509,10 +521,15 @@ func (s *sequencing) send(ctx context.Context) error {
 			s.inBuf = append(s.inBuf, frame.Input{Name: name, Pos: frame.Position{Offset: p.Next}})
 		}
 	}
-	_, err := s.w.Append(ctx, &s.pack, s.inBuf)
-	s.pack.Reset()
-	s.report()
-	return err
+	return s.inBuf
+}
+
+// refresh keeps a quiet log readable where its topic has a retention. All that was decided is sent when it is called.
+func (s *sequencing) refresh(ctx context.Context) error {
+	if s.o.Retention == 0 {
+		return nil
+	}
+	return s.w.Refresh(ctx, nil)
 }
 
 func (s *sequencing) report() {

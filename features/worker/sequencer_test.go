@@ -301,3 +301,31 @@ func TestSequencerGoesOnWithACutLog(t *testing.T) {
 		t.Errorf("the log ends with %v", got)
 	}
 }
+
+// A sequencer with nothing to do keeps its log readable: frames come, items do not.
+func TestQuietSequencerKeepsItsLog(t *testing.T) {
+	d := newDesk(t)
+	d.o.Retention = 3 * time.Millisecond // of the writer alone: the topic keeps all
+	d.produce(2)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Sequence(ctx, d.o) }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for d.servers.Kafka.PartitionInfo("events", 0).HighWatermark < 12 && ctx.Err() == nil {
+		<-tick.C
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	d.o.Retention = 0
+	d.produce(1)
+	if p := d.must(3); p.Items != 3 {
+		t.Errorf("the log holds %d items, want 3", p.Items)
+	}
+	if got := d.ids(); len(got) != 3 || got[2] != "i3" {
+		t.Errorf("the log holds %v", got)
+	}
+}

@@ -97,8 +97,24 @@ func (s *shard) run(ctx context.Context) error {
 			if err := s.commit(ctx); err != nil {
 				return err
 			}
+			if err := s.refresh(ctx); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// refresh keeps quiet parts readable where their topic has a retention. No parts lie in packs when it is called.
+func (s *shard) refresh(ctx context.Context) error {
+	if s.o.Retention == 0 || s.waiting() {
+		return nil
+	}
+	for _, out := range s.outputs {
+		if err := out.w.Refresh(ctx, []frame.Input{{Name: EventsInput, Pos: s.pos}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // due reports whether enough time has passed since the last commit for the next, so that commits take a fifth of the time at most.

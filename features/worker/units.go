@@ -24,9 +24,10 @@ type UnitsOptions struct {
 	Transport  stage.Transport
 	Project    string
 	Generation uint64
-	Events     string // topic of the events log, one partition
-	Parts      string // topic of the parts
-	Partitions int    // of Parts
+	Events     string        // topic of the events log, one partition
+	Parts      string        // topic of the parts
+	Partitions int           // of Parts
+	Retention  time.Duration // of Parts; 0: for ever
 	Sources    []features.Source
 	Entities   []*unit.Program
 	// Reads reports whether some trigger takes a part of entity type e at an item.
@@ -153,7 +154,7 @@ func (s *shard) openPartition(ctx context.Context, partition int32) error {
 			s.feed.at[place{e, b}] = &shardUnit{shard: s.index, hash: h}
 		}
 	}
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation, Sender: s.sender})
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation, Sender: s.sender, Retention: o.Retention})
 	if err != nil {
 		return err
 	}

@@ -217,7 +217,7 @@ func (a *App) sequencer(ctx context.Context) error {
 	}
 	o := worker.SequencerOptions{Transport: a.o.Transport, Ingest: cfg, Events: a.Topics.Events,
 		DeadLetters: a.Topics.DeadLetters, Secret: a.o.Secret, Logger: a.o.Logger,
-		Checkpoints: a.o.Checkpoints, Name: a.o.Program.Project.Name + "/sequencer", Every: a.o.Program.Project.Checkpoints.Every,
+		Checkpoints: a.o.Checkpoints, Name: a.o.Program.Project.Name + "/sequencer", Every: a.o.Program.Project.Checkpoints.Every, Retention: a.retention(),
 		Saved: a.watch.saved("sequencer", ""),
 		Taken: func(it *features.Item) {
 			a.watch.taken(it)
@@ -246,7 +246,7 @@ func (a *App) units(ctx context.Context) error {
 	p := a.o.Program
 	return a.own(ctx, "units", "", a.Topics.Parts, a.Topics.Partitions, func(ctx context.Context, partitions []int32) error {
 		return worker.Units(ctx, worker.UnitsOptions{Transport: a.o.Transport, Project: p.Project.Name, Generation: p.Generation,
-			Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions, Sources: p.Sources, Entities: p.Entities,
+			Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions, Retention: a.retention(), Sources: p.Sources, Entities: p.Entities,
 			Reads: p.Reads, Store: a.o.Store, Logger: a.o.Logger, CommitEvery: a.o.CommitEvery,
 			Committed: func(u worker.UnitsProgress) {
 				a.committed(u)
@@ -257,6 +257,9 @@ func (a *App) units(ctx context.Context) error {
 	})
 }
 
+// retention is for how long the brokers keep Freshet's own logs, at least; 0: for ever.
+func (a *App) retention() time.Duration { return a.o.Program.Project.Kafka.Retention }
+
 func (a *App) checkpointName(kind, trigger string) string {
 	return fmt.Sprintf("%s/%x/%s-%s", a.o.Program.Project.Name, a.o.Program.Generation, kind, trigger)
 }
@@ -265,7 +268,7 @@ func (a *App) joiner(ctx context.Context, t *trainer.Trigger) error {
 	return a.own(ctx, "joiner", t.Name, a.Topics.Logs[t.Name], 1, func(ctx context.Context, _ []int32) error {
 		return run.Joiner(ctx, run.JoinerOptions{Transport: a.o.Transport, Program: a.o.Program.Program, Trigger: t,
 			Generation: a.o.Program.Generation, Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions,
-			Log: a.Topics.Logs[t.Name], Checkpoints: a.o.Checkpoints, Name: a.checkpointName("joiner", t.Name),
+			Log: a.Topics.Logs[t.Name], Retention: a.retention(), Checkpoints: a.o.Checkpoints, Name: a.checkpointName("joiner", t.Name),
 			Every: a.o.Program.Project.Checkpoints.Every, Leave: true, Logger: a.o.Logger, Saved: a.watch.saved("joiner", t.Name),
 			Progress: func(j run.JoinerProgress) { a.note(func(all *Progress) { all.Joiners[t.Name] = j }) }})
 	})

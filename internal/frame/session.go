@@ -45,6 +45,9 @@ func (c *Chain) NextSeq() uint64 { return c.nextSeq }
 // Inputs returns the full positions after the last sealed frame, by name; borrowed.
 func (c *Chain) Inputs() []Input { return c.inputs }
 
+// Renew makes the next frame one with full positions.
+func (c *Chain) Renew() { c.since = c.every }
+
 // Seal fills f: the items of p, the positions after them of the inputs that moved, and all that links
 // it. The positions before are those after the frame before. f borrows from p and c until the next
 // Seal; encode it first.

@@ -177,7 +177,7 @@ type Kafka struct {
 	Session        Duration       `key:"session" default:"10s" min:"1s" doc:"How long a process that shares stages may be silent before others take them over. Not below the broker's group.min.session.timeout.ms, which is 6s unless it was changed."`
 	Replication    int            `key:"replication" default:"1" min:"1" max:"15" doc:"Replicas of the topics that Freshet makes. Use 3 where you can."`
 	CreateTopics   bool           `key:"create_topics" default:"true" doc:"Make the topics that are missing. false: the start is refused while one is missing, and says how to make it; freshet plan --topics lists all."`
-	Retention      Duration       `key:"retention" default:"0s" doc:"How long the broker keeps Freshet's own logs. 0s: for ever. A rebuild cannot see farther back, and a log in which nothing was written for so long cannot be gone on with: choose it longer than any pause."`
+	Retention      Duration       `key:"retention" default:"0s" doc:"How long the broker keeps Freshet's own logs. 0s: for ever. A rebuild cannot see farther back. Quiet logs are kept readable while their stages run; choose it at least three times as long as any pause of these."`
 }
 
 // SASL is a login to Kafka.

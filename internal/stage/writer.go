@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -26,6 +27,10 @@ type WriterOptions struct {
 	InFlight int
 	// Sender sends the frames; nil: a client of its own.
 	Sender *Sender
+	// Retention is for how long the topic keeps records, 0: for ever. A frame with full positions goes out every third of it: what is
+	// left of the log then always says where it ends. Refresh writes it when nothing else is written.
+	Retention time.Duration
+	Now       func() time.Time // of this machine; nil: time.Now
 	// Known is the tail at an earlier place, for a log of which nothing is left that a tail can be read from; nil: none.
 	Known *frame.Tail
 }
@@ -64,6 +69,8 @@ type Writer struct {
 	slots  chan struct{}
 	acks   chan ack
 	chain  *frame.Chain
+	fresh  bool          // there was no frame when the session began
+	full   time.Time     // when the last frame with full positions was sent; zero: before this session
 	ledger *frame.Ledger // the loop's
 	buf    frame.Frame
 
@@ -91,6 +98,9 @@ type ack struct {
 func OpenWriter(ctx context.Context, t Transport, o WriterOptions) (*Writer, *frame.Tail, error) {
 	if o.FullEvery == 0 {
 		o.FullEvery = defaultFullEvery
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.InFlight <= 0 {
 		o.InFlight = defaultInFlight
@@ -123,6 +133,7 @@ func OpenWriter(ctx context.Context, t Transport, o WriterOptions) (*Writer, *fr
 	w := &Writer{
 		o: o, cl: sender.cl, log: log,
 		slots: make(chan struct{}, o.InFlight), acks: make(chan ack, o.InFlight),
+		fresh:  tail.Last.Zero(),
 		chain:  frame.NewChain(nonce, &tail, o.Shard, o.Generation, o.FullEvery),
 		ledger: frame.NewLedger(nonce, &tail),
 		anchor: tail.Anchor, place: frame.Position{Offset: tail.End, Last: tail.Last},
@@ -165,7 +176,14 @@ func (w *Writer) Append(ctx context.Context, p *frame.Pack, after []frame.Input)
 	w.mu.Lock()
 	anchor := w.anchor
 	w.mu.Unlock()
+	now := w.o.Now()
+	if w.stale(now) {
+		w.chain.Renew()
+	}
 	w.chain.Seal(&w.buf, p, after, anchor)
+	if w.buf.Full {
+		w.full = now
+	}
 	b, err := w.buf.Append(make([]byte, 0, p.Size()+4096))
 	if err != nil {
 		return 0, w.end(err)
@@ -174,9 +192,25 @@ func (w *Writer) Append(ctx context.Context, p *frame.Pack, after []frame.Input)
 	w.mu.Lock()
 	w.sent = sent.ID.Number
 	w.mu.Unlock()
-	w.cl.TryProduce(context.Background(), &kgo.Record{Topic: w.o.Topic, Partition: w.o.Partition, Value: b},
+	w.cl.TryProduce(context.Background(), &kgo.Record{Topic: w.o.Topic, Partition: w.o.Partition, Value: b, Timestamp: now},
 		func(r *kgo.Record, err error) { w.acks <- ack{sent, r.Offset, err} })
 	return sent.ID.Number, nil
+}
+
+// stale reports whether the newest frame with full positions is older than a third of the retention, or not known to be younger.
+func (w *Writer) stale(now time.Time) bool {
+	return w.o.Retention > 0 && now.Sub(w.full) >= w.o.Retention/3
+}
+
+// Refresh appends a frame without items, which means nothing to those who fold the log, when a third of the retention has passed since the
+// newest frame with full positions. Stages call it now and then while they have nothing to append. A log in which nothing was ever
+// written is left alone.
+func (w *Writer) Refresh(ctx context.Context, after []frame.Input) error {
+	if w.fresh && w.full.IsZero() || !w.stale(w.o.Now()) {
+		return nil
+	}
+	_, err := w.Append(ctx, &frame.Pack{}, after)
+	return err
 }
 
 // run turns acks into knowledge, in their order.

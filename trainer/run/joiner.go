@@ -29,10 +29,11 @@ type JoinerOptions struct {
 	Program    *trainer.Program
 	Trigger    *trainer.Trigger
 	Generation uint64
-	Events     string // topic of the events log, one partition
-	Parts      string // topic of the parts
-	Partitions int    // of Parts
-	Log        string // topic of the example log, one partition
+	Events     string        // topic of the events log, one partition
+	Parts      string        // topic of the parts
+	Partitions int           // of Parts
+	Log        string        // topic of the example log, one partition
+	Retention  time.Duration // of Log; 0: for ever
 	// Checkpoints keeps the joiner's state under Name every Every; nil: never, recovery folds the whole
 	// events log.
 	Checkpoints *checkpoint.Store
@@ -61,7 +62,7 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel(nil)
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Log, Generation: o.Generation})
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Log, Generation: o.Generation, Retention: o.Retention})
 	if err != nil {
 		return err
 	}
@@ -207,11 +208,28 @@ func (j *joining) next(ctx context.Context, r *stage.Reader) (*stage.Counted, er
 	if err := j.flush(ctx); err != nil {
 		return nil, err
 	}
-	c, err := r.Next(ctx)
+	c, err := j.wait(ctx, r)
 	if err != nil {
 		j.leave(ctx)
 	}
 	return c, err
+}
+
+// wait waits for the next frame of events. Meanwhile it keeps a quiet log readable where its topic has a retention.
+func (j *joining) wait(ctx context.Context, r *stage.Reader) (*stage.Counted, error) {
+	for j.o.Retention > 0 {
+		if err := j.w.Refresh(ctx, j.positions()); err != nil {
+			return nil, err
+		}
+		waiting, stop := context.WithTimeout(ctx, min(j.o.Retention/12, time.Minute))
+		c, err := r.Next(waiting)
+		quiet := err != nil && waiting.Err() != nil && ctx.Err() == nil
+		stop()
+		if !quiet {
+			return c, err
+		}
+	}
+	return r.Next(ctx)
 }
 
 // cause prefers why a context ended over the error that its end gave.
