@@ -30,6 +30,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/app"
 	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/program"
+	"github.com/freshet-ml/freshet/internal/realtest"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	"github.com/freshet-ml/freshet/models/fold"
@@ -66,7 +67,7 @@ type process struct {
 // roleDays is how much of the demo the roles are run over.
 const roleDays = 1
 
-func newFleet(t *testing.T, brokers []string, store string, session time.Duration, settings string) *fleet {
+func newFleet(t *testing.T, brokers []string, store string, session time.Duration, model string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, dir: t.TempDir(), slots: map[string]*process{}, ports: map[string][2]string{}, offsets: map[[2]int]int64{},
 		tr: stage.Transport{Brokers: brokers, Local: true}}
@@ -76,9 +77,9 @@ func newFleet(t *testing.T, brokers []string, store string, session time.Duratio
 	exe, err := os.Executable()
 	f.ok(err)
 	f.ok(os.Symlink(exe, filepath.Join(f.dir, "freshet")))
-	text := string(flights.Project()) + fmt.Sprintf("\nkafka: {brokers: [%s], session: %s}\nredis: {addr: %s}\n"+
-		"checkpoints: {url: \"file://%s\", every: 1s, weights_every: 500ms}\nserving: {grpc: \"${GRPC:-127.0.0.1:0}\", http: \"${HTTP:-127.0.0.1:0}\", notice: 300ms}\n%s",
-		strings.Join(brokers, ", "), session, store, filepath.Join(f.dir, "checkpoints"), settings)
+	text := strings.Replace(string(flights.Project()), "\n  late:\n", "\n  late:\n"+model, 1) + fmt.Sprintf("\nkafka: {brokers: [%s], session: %s}\nredis: {addr: %s}\n"+
+		"checkpoints: {url: \"file://%s\", every: 1s, weights_every: 500ms}\nserving: {grpc: \"${GRPC:-127.0.0.1:0}\", http: \"${HTTP:-127.0.0.1:0}\", notice: 300ms}\n",
+		strings.Join(brokers, ", "), session, store, filepath.Join(f.dir, "checkpoints"))
 	f.ok(os.WriteFile(filepath.Join(f.dir, "freshet.yaml"), []byte(text), 0o600))
 	c := &cli{env: func(string) (string, bool) { return "", false }}
 	f.prog, err = c.compiled(filepath.Join(f.dir, "freshet.yaml"))
@@ -451,6 +452,60 @@ func TestRolesApart(t *testing.T) {
 	}
 	defer servers.Close()
 	rolesApart(newFleet(t, servers.Brokers, servers.Redis, 2*time.Second, ""))
+}
+
+// The same on a real broker and a real store, with the least session timeout that a broker allows by default.
+func TestRolesApartOnRealServers(t *testing.T) {
+	if os.Getenv("FRESHET_ROLES_REAL") == "" {
+		t.Skip("set FRESHET_ROLES_REAL=1: it waits out the session timeout of a broker, 6 s, several times")
+	}
+	store := realtest.StartRedis(t)
+	rolesApart(newFleet(t, realtest.StartKafka(t).Addrs(), store.Addr, 6*time.Second, ""))
+}
+
+// A server that loads weights answers from the newest entry, and says how long ago its version was the newest; Status of it
+// names the owners of all stages.
+func TestServerThatLoadsWeights(t *testing.T) {
+	servers, err := embedded.Start(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer servers.Close()
+	f := newFleet(t, servers.Brokers, servers.Redis, 2*time.Second, "    weights: checkpoint\n")
+	for _, slot := range []string{"features0", "trainer0", "trainer1", "serve0"} {
+		f.start(slot)
+	}
+	f.produce(3)
+	f.ready("serve0")
+	t.Logf("fresh after %v", f.fresh())
+	cl, err := client.Dial(f.ports["serve0"][0], client.Options{})
+	f.ok(err)
+	defer cl.Close()
+	m, err := cl.GetModel(t.Context(), &freshetv1.GetModelRequest{Name: "late"})
+	f.ok(err)
+	if age := m.GetModel().GetStaleness().AsDuration(); age <= 0 || age > time.Minute {
+		t.Errorf("staleness %v", age)
+	}
+	s, err := cl.Status(t.Context(), &freshetv1.StatusRequest{})
+	f.ok(err)
+	owned := map[string]bool{}
+	for _, g := range s.GetStages() {
+		if g.GetName() != "follower" && g.GetOwner() == "" {
+			t.Errorf("%s %s has no owner", g.GetName(), g.GetOf())
+		}
+		if g.GetName() == "joiner" && len(g.GetStandbys()) != 1 {
+			t.Errorf("the joiner has the standbys %v", g.GetStandbys())
+		}
+		owned[g.GetName()] = true
+	}
+	for _, name := range []string{"sequencer", "units", "joiner", "learner"} {
+		if !owned[name] {
+			t.Errorf("Status says nothing of the %s", name)
+		}
+	}
+	if s.GetHead() == nil || s.GetWatermark() == nil || len(s.GetWarnings()) > 0 {
+		t.Errorf("head %v, watermark %v, warnings %v", s.GetHead(), s.GetWatermark(), s.GetWarnings())
+	}
 }
 
 func rolesApart(f *fleet) {
