@@ -54,7 +54,9 @@ func (c *cli) runDemo(ctx context.Context, o demo.Options) error {
 	o.Logger = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	p := c.progress()
 	o.Progress = func(d demo.Progress) { p.update(func() string { return demoLine(&d) }) }
-	o.Ready = func(grpc, http string) { c.note("gRPC on %s, HTTP on http://%s: open the page, or ask while it runs", grpc, http) }
+	o.Ready = func(grpc, http string) {
+		c.note("gRPC on %s, HTTP on http://%s: open the page, or ask while it runs", grpc, http)
+	}
 	o.Ended = func(s *demo.Summary) {
 		p.clear()
 		if err := c.demoSummary(s); err != nil {

@@ -22,7 +22,6 @@ type recent struct {
 	program   *program.Program
 	sensitive []map[string]bool // by source
 	last      []time.Time       // by source; the sequencer's goroutine alone
-	looked    time.Time
 	now       time.Time
 
 	mu     sync.Mutex

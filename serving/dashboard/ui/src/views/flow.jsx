@@ -44,7 +44,7 @@ function verdict(status, stopped, lag, accepted, events) {
   if (stopped.length) return ['bad', `${plural(stopped.length, 'stage')} stopped: ${stopped.map((s) => `${s.name} ${s.of}`).join(', ')}.`];
   if (!status.ready) return ['idle', accepted ? 'Events flow; not all is ready yet.' : 'Nothing has come yet.'];
   const last = status.stages.reduce((a, s) => (a && a.lag >= s.lag ? a : s), null);
-  if (lag > 1000) return ['warn', last && last.lag === lag ? `Catching up: the ${last.name}${last.of ? ` of ${last.of}` : ''} is ${count(lag)} behind.` : `Catching up: ${count(lag)} records are still to be read.`];
+  if (lag > 1000) return ['warn', last && last.lag === lag ? `Catching up: ${last.name}${last.of ? ` ${last.of}` : ''} has ${count(lag)} items to go.` : `Catching up: ${count(lag)} records are still to be read.`];
   if (events.last > 0) return ['ok', `Everything flows: ${rate(events.last)} events a second, nothing waits.`];
   return ['ok', accepted ? `All is read: ${count(accepted)} events, and nothing new at the moment.` : 'Ready, and nothing has come yet.'];
 }
