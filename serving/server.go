@@ -150,7 +150,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if deps.Log != nil {
 		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
 	}
-	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated"} { // a rate sees the first only after a 0
+	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated", "forbidden", "host", "cross_site"} { // a rate sees the first only after a 0
 		deps.Metrics.Rejected.WithLabelValues(why).Add(0)
 	}
 	deps.Metrics.Panics.WithLabelValues().Add(0)

@@ -83,14 +83,18 @@ func (c *cli) role(name, short string, o app.ServiceOptions) *cobra.Command {
 // welcome says where the service is to be found.
 func (c *cli) welcome(s *app.Service) {
 	grpc, http := s.Addresses()
+	plain, scheme := "-plaintext ", "http"
+	if s.Secure() {
+		plain, scheme = "", "https"
+	}
 	if grpc != "" {
-		c.note("gRPC on %s (reflection: grpcurl -plaintext %s list)", grpc, grpc)
+		c.note("gRPC on %s (reflection: grpcurl %s%s list)", grpc, plain, grpc)
 	}
 	switch {
 	case http != "" && grpc == "" && s.Watched():
-		c.note("HTTP on http://%s: /metrics, /healthz, /readyz", http)
+		c.note("HTTP on %s://%s: /metrics, /healthz, /readyz", scheme, http)
 	case http != "":
-		c.note("HTTP on http://%s: the page, /v1/models, /v1/predict, /metrics, /healthz, /readyz", http)
+		c.note("HTTP on %s://%s: the page, /v1/models, /v1/predict, /metrics, /healthz, /readyz", scheme, http)
 	}
 	if s.Transport.Local {
 		c.note("embedded Kafka on %s", s.Transport.Brokers[0])

@@ -257,6 +257,9 @@ func (s *Service) Close() {
 	s.closers = nil
 }
 
+// Secure reports whether the ports speak TLS.
+func (s *Service) Secure() bool { return s.prog.Project.Serving.TLS != nil }
+
 // Addresses returns where the service answers; empty where it does not.
 func (s *Service) Addresses() (grpc, http string) {
 	if s.GRPC != nil {
