@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
@@ -182,7 +183,8 @@ func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
 				continue
 			}
 			if err := h.prog.CheckState(&st); err != nil {
-				return fmt.Errorf("state of %s %q: %w: %w", h.prog.Name(), key, frame.ErrDamaged, err)
+				sum := sha256.Sum256([]byte(key)) // the key itself may be a sensitive field
+				return fmt.Errorf("state of %s whose key has the SHA-256 %x: %w: %w", h.prog.Name(), sum, frame.ErrDamaged, err)
 			}
 			h.states[key].st = st
 			s.cached++
