@@ -7,7 +7,9 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -182,4 +184,34 @@ func FuzzJSONRequest(f *testing.F) {
 			t.Fatalf("%s and %s (%v)", first, second, err)
 		}
 	})
+}
+
+// Readiness follows staleness, and catching up: /readyz and health say which model and why, while calls are still answered.
+func TestReadinessFollowsStaleness(t *testing.T) {
+	r := ready(t)
+	r.config.MaxStaleness = 5 * time.Second
+	var clock atomic.Pointer[time.Time]
+	clock.Store(&r.wall)
+	r.deps.Now = func() time.Time { return *clock.Load() }
+	c, web := r.serve(client.Options{})
+	if code, body := call(t, "GET", web+"/readyz", "", ""); code != 200 {
+		t.Errorf("fresh: %d %s", code, body)
+	}
+	now := r.wall.Add(6 * time.Second)
+	clock.Store(&now)
+	for _, name := range []string{"asked", "kind"} {
+		r.board.Confirm(name, now)
+	}
+	code, body := call(t, "GET", web+"/readyz", "", "")
+	if want := `{"ready":false,"waiting_for":[{"model":"late","reason":"is stale: its version was last known to be the newest 6s ago, serving.ready.max_staleness is 5s"}]}`; code != 503 || strings.TrimSpace(body) != want {
+		t.Errorf("stale: %d %s", code, body)
+	}
+	if _, err := c.Predict(t.Context(), ask("late", flight(nil))); err != nil {
+		t.Errorf("a stale model does not answer: %v", err)
+	}
+	r.board.Confirm("late", now.Add(-time.Hour)) // never back
+	r.board.Confirm("late", now)
+	if code, body := call(t, "GET", web+"/readyz", "", ""); code != 200 {
+		t.Errorf("fresh again: %d %s", code, body)
+	}
 }

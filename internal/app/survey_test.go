@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/freshet-ml/freshet/internal/frame"
+	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
 
 func TestSurveyedLag(t *testing.T) {
@@ -52,4 +53,22 @@ func TestSamplesAreBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A server asks nobody about states that other processes fold: their places say that they are being rebuilt.
+func TestStatesThatOthersRebuild(t *testing.T) {
+	a := &App{survey: &surveyor{}}
+	at := func(offset int64) *redis.View { return &redis.View{Exists: true, At: frame.Position{Offset: offset}} }
+	if a.behind(0, 0, at(0)) {
+		t.Error("a state is behind before anything was seen")
+	}
+	a.survey.last.Store(&surveyed{samples: []sample{{0, 0}, {1000, 10 * rebuildItems}}})
+	for offset, want := range map[int64]bool{0: true, 899: true, 901: false, 1000: false} {
+		if got := a.behind(0, 0, at(offset)); got != want {
+			t.Errorf("a state at %d of 1000 is being rebuilt: %t, want %t", offset, got, want)
+		}
+	}
+	if !a.behind(0, 0, &redis.View{}) {
+		t.Error("a bucket that was never committed to is not being rebuilt")
+	}
 }

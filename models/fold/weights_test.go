@@ -1,6 +1,7 @@
 package fold_test
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -105,5 +106,15 @@ func TestKeep(t *testing.T) {
 	want, _ := f.Hashes("b")
 	if got, _ := g.Hashes("b"); got != want {
 		t.Errorf("hashes %+v, want %+v", got, want)
+	}
+}
+
+// The bytes of saved weights are a storage format.
+func TestWeightsBytes(t *testing.T) {
+	f := mustFold(t, member("m", &tally{}, 0))
+	apply(t, f, predict("a"), learn(0, 1, fold.Final))
+	want := "01016d0700000000000000010000000000000001000000000000000100000000000000000000000000e03f01000000000000000100000000000000140000000000000000"
+	if got := hex.EncodeToString(weights(t, f, "m")); got != want {
+		t.Errorf("stored bytes changed: %s, want %s", got, want)
 	}
 }
