@@ -32,7 +32,7 @@ func (c *Clock) Observe(it *Item) {
 		if c.plain[it.Source] || it.Time <= c.Head {
 			return
 		}
-	case TickItem:
+	case TickItem, SkippedItem:
 		if it.Time <= c.Head {
 			return
 		}

@@ -48,6 +48,9 @@ const (
 	TickItem    ItemKind = 3 // clock: wall, an all-idle project: time advanced to Time
 	IdleItem    ItemKind = 4 // clock: wall, Source/Partition no longer blocks the order
 	SchemaItem  ItemKind = 5 // from here on items mean what Sources declares
+	// SkippedItem is never stored: it stands for an item of a source that the project of the reader has no more. It moves the clock
+	// only, to its Time.
+	SkippedItem ItemKind = 255
 )
 
 // ItemFlags are decisions of the sequencer about an event.

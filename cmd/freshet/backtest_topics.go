@@ -80,12 +80,20 @@ func (r *backtestRecords) asLive(ctx context.Context, tr stage.Transport, topics
 		return fmt.Errorf("events log %s is empty: the project has not taken anything yet", topics.Events)
 	}
 	r.total = int64(tail.NextSeq)
-	r.items = func(candidate int, _ *program.Program) (backtest.Items, error) {
+	r.items = func(candidate int, p *program.Program) (backtest.Items, error) {
 		return func(ctx context.Context, visit backtest.Visit) error {
+			items := features.NewItems(p.Sources)
+			if len(tail.Meta) > 0 {
+				if err := items.Enter(tail.Meta, tail.Gen); err != nil {
+					return err
+				}
+			}
 			var it features.Item
-			return eachItem(ctx, tr, topics.Events, tail.NextSeq, func(seq uint64, b []byte) error {
+			return eachItem(ctx, tr, topics.Events, tail.NextSeq, func(c *stage.Counted) error {
+				return items.Enter(c.Meta, c.Generation)
+			}, func(seq uint64, b []byte) error {
 				r.read[candidate].Store(int64(seq))
-				if _, err := features.DecodeItem(b, &it); err != nil {
+				if err := items.Decode(b, seq, &it); err != nil {
 					return err
 				}
 				return visit(&it, features.NoTime)
@@ -117,7 +125,7 @@ func liveEntries(tr stage.Transport, topics app.Topics, end uint64) func(context
 			return err
 		}
 		var e fold.Entry
-		err = eachItem(ctx, tr, topic, tail.NextSeq, func(seq uint64, b []byte) error {
+		err = eachItem(ctx, tr, topic, tail.NextSeq, func(*stage.Counted) error { return nil }, func(seq uint64, b []byte) error {
 			if err := fold.DecodeEntry(b, &e); err != nil {
 				return err
 			}
@@ -136,8 +144,8 @@ func liveEntries(tr stage.Transport, topics app.Topics, end uint64) func(context
 // errBeyond ends the walk of a log.
 var errBeyond = errors.New("beyond what is compared")
 
-// eachItem visits the packed items of a log of frames up to seq end.
-func eachItem(ctx context.Context, tr stage.Transport, topic string, end uint64, visit func(seq uint64, item []byte) error) error {
+// eachItem visits the frames of a log and the packed items of each, up to seq end.
+func eachItem(ctx context.Context, tr stage.Transport, topic string, end uint64, enter func(c *stage.Counted) error, visit func(seq uint64, item []byte) error) error {
 	if end == 0 {
 		return nil
 	}
@@ -150,6 +158,9 @@ func eachItem(ctx context.Context, tr stage.Transport, topic string, end uint64,
 		c, err := r.Next(ctx)
 		if err != nil {
 			return err
+		}
+		if err := enter(c); err != nil {
+			return fmt.Errorf("%s offset %d: %w", topic, c.Offset, err)
 		}
 		seq := c.FirstSeq
 		for items := c.Each(); items.Next(); seq++ {

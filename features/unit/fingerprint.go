@@ -2,7 +2,9 @@ package unit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg"
@@ -24,7 +26,7 @@ func (c *compiling) fingerprint(e *Entity) uint64 {
 		for _, source := range append([]int{f.Source}, f.Until...) {
 			s := &c.sources[source]
 			fmt.Fprintf(&b, " source %q table %t", s.Name, s.Table)
-			for _, field := range s.Fields {
+			for _, field := range fieldsNamed(s, append([]string{f.Value, f.Where, f.At, f.Per, f.Due, f.By}, e.Key...)) {
 				fmt.Fprintf(&b, " %q %v", field.Name, field.Kind)
 			}
 			b.WriteByte('\n')
@@ -44,4 +46,24 @@ func (c *compiling) version(f *Feature) int {
 		}
 	}
 	return 0
+}
+
+// fieldsNamed returns the fields of a source that occur as words in texts, by name: what else a source has does not touch the
+// state, so that fields may come, go and change places.
+func fieldsNamed(s *features.Source, texts []string) []features.Field {
+	words := map[string]bool{}
+	for _, text := range texts {
+		for _, w := range strings.FieldsFunc(text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			words[w] = true
+		}
+		words[text] = true
+	}
+	var list []features.Field
+	for _, f := range s.Fields {
+		if words[f.Name] {
+			list = append(list, f)
+		}
+	}
+	slices.SortFunc(list, func(a, b features.Field) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }

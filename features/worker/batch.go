@@ -37,9 +37,8 @@ type feed struct {
 	shards []*shard
 	at     map[place]*shardUnit
 	clock  *features.Clock
-	// sources is the fingerprint that the frames must carry.
-	sources uint64
-	free    chan *batch
+	items  *features.Items
+	free   chan *batch
 }
 
 // place names a unit.
@@ -100,8 +99,8 @@ func (f *feed) release(b *batch) {
 }
 
 func (f *feed) decode(b *batch, c *stage.Counted) error {
-	if err := stage.CheckSources(c.Generation, f.sources); err != nil {
-		return err
+	if err := f.items.Enter(c.Meta, c.Generation); err != nil {
+		return fmt.Errorf("events offset %d: %w", c.Offset, err)
 	}
 	b.frame, b.keys = c, b.keys[:0]
 	for i := range b.touches {
@@ -114,10 +113,9 @@ func (f *feed) decode(b *batch, c *stage.Counted) error {
 	items.Skip(c.Skip)
 	for i := c.Skip; items.Next(); i++ {
 		it := &b.items[i]
-		if _, err := features.DecodeItem(items.Item(), it); err != nil {
+		if err := f.items.Decode(items.Item(), c.FirstSeq+uint64(i), it); err != nil {
 			return fmt.Errorf("events offset %d, item %d: %w", c.Offset, i, err)
 		}
-		it.Seq = c.FirstSeq + uint64(i)
 		f.clock.Observe(it)
 		b.marks[i], b.heads[i] = f.clock.Watermark, f.clock.Head
 		if it.Kind == features.EventItem {

@@ -99,23 +99,17 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 		standby = o.Standby.take()
 		defer o.Standby.free()
 	}
-	id := features.SourcesID(sources)
-	w, tail, err := openEvents(ctx, &o, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: id, Retention: o.Retention})
+	s := &sequencing{o: o, sent: map[string]int64{}, lanes: map[laneID]*laneBacklog{}, started: time.Now()}
+	w, tail, err := openEvents(ctx, &o, stage.WriterOptions{Topic: o.Events, Shard: o.Shard, Generation: features.SourcesID(sources), Retention: o.Retention, Meta: s.meta})
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	if !tail.Last.Zero() {
-		if err := stage.CheckSources(tail.Gen, id); err != nil {
-			return err
-		}
-	}
-	core, err := ingest.NewSequencer(o.Ingest)
-	if err != nil {
+	s.w, s.seq = w, tail.NextSeq
+	if s.core, err = ingest.NewSequencer(o.Ingest); err != nil {
 		return err
 	}
-	folded, err := resume(ctx, &o, core, tail, standby)
-	if err != nil {
+	if err := s.resume(ctx, tail, standby); err != nil {
 		return err
 	}
 	dead, err := stage.OpenProducer(o.Transport, kgo.ProducerBatchMaxBytes(MaxLetter))
@@ -123,10 +117,10 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 		return err
 	}
 	defer dead.Close()
-	s := &sequencing{o: o, w: w, core: core, dead: dead, seq: tail.NextSeq, folded: folded, sent: map[string]int64{}, lanes: map[laneID]*laneBacklog{}, started: time.Now()}
+	s.dead = dead
 	s.saves.last, s.saves.seq = s.started, tail.NextSeq
 	defer s.saves.running.Wait()
-	if err := s.openSources(ctx); err != nil {
+	if err := s.openSources(ctx, tail); err != nil {
 		return err
 	}
 	defer s.cl.Close()
@@ -136,34 +130,56 @@ func Sequence(ctx context.Context, o SequencerOptions) error {
 	return s.run(ctx)
 }
 
-// resume brings the core to the tail. It returns how many items were folded for that.
-func resume(ctx context.Context, o *SequencerOptions, core *ingest.Sequencer, tail *frame.Tail, standby *known) (uint64, error) {
-	log, err := stage.OpenLog(o.Transport, o.Events, 0)
+// resume brings the core to the tail. Where the log has other declarations there than the project, a schema item comes first.
+func (s *sequencing) resume(ctx context.Context, tail *frame.Tail, standby *known) error {
+	log, err := stage.OpenLog(s.o.Transport, s.o.Events, 0)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer log.Close()
-	k, n, err := (&recovery{o: o, log: log, tail: tail}).recover(ctx, standby)
+	k, n, err := (&recovery{o: &s.o, log: log, tail: tail}).recover(ctx, standby)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if err := core.Adopt(k.fold); err != nil {
-		return 0, err
+	s.folded, s.epochs = n, k.epochs
+	s.head, s.mark = k.fold.Head(), k.fold.Watermark()
+	own := s.core.Table()
+	if !features.SameDeclared(own, k.fold.Table()) {
+		if err := features.CheckChange(k.epochs, own); err != nil {
+			return err
+		}
+		it := features.Item{Kind: features.SchemaItem, Sources: own}
+		k.fold.Apply(&it)
+		s.epochs = append(slices.Clip(s.epochs), features.Epoch{From: s.seq, Sources: own})
+		if err := s.put(ctx, &ingest.Decision{Item: it}); err != nil {
+			return err
+		}
+		s.o.Logger.Info("the sources have changed: the new declarations hold from here on", "topic", s.o.Events, "item", s.seq-1)
 	}
-	core.Resume(positionsOf(&o.Ingest, tail.Inputs))
-	return n, nil
+	if err := s.core.Adopt(k.fold); err != nil {
+		return err
+	}
+	s.core.Resume(positionsIn(own, tail.Inputs))
+	s.head, s.mark = k.fold.Head(), k.fold.Watermark()
+	s.note()
+	return nil
+}
+
+// meta is what a frame with full positions says of the log.
+func (s *sequencing) meta() []byte {
+	return features.Meta{Head: s.head, Watermark: s.mark, Epochs: s.epochs}.Pack()
 }
 
 func inputName(source string, partition int32) string {
 	return source + "/" + strconv.Itoa(int(partition))
 }
 
-// positionsOf returns the positions of the sources' partitions among the inputs of a frame.
-func positionsOf(cfg *ingest.Config, inputs []frame.Input) []ingest.Position {
+// positionsIn returns the positions of the sources' partitions among the inputs of a frame.
+func positionsIn(table []features.Declared, inputs []frame.Input) []ingest.Position {
 	var list []ingest.Position
-	for i := range cfg.Sources {
-		for p := range cfg.Partitions[i] {
-			if at, ok := frame.Find(inputs, inputName(cfg.Sources[i].Name, p)); ok {
+	for i := range table {
+		for p := range table[i].Partitions {
+			if at, ok := frame.Find(inputs, inputName(table[i].Name, p)); ok {
 				list = append(list, ingest.Position{Source: i, Partition: p, Next: at.Offset})
 			}
 		}
@@ -201,6 +217,9 @@ type sequencing struct {
 	letters int // dead letters that are not flushed
 	refused uint64
 	skewed  uint64
+	epochs  []features.Epoch
+	head    int64  // after the last item in a pack
+	mark    int64  // watermark there
 	folded  uint64 // items of the log before the session went on
 	saves   saves
 	started time.Time
@@ -214,8 +233,44 @@ func topicOf(s *ingest.SourceSpec) string {
 	return s.Name
 }
 
+// skipGone lets the partitions of which the log knows nothing yet begin where their topic does: what retention removed
+// before was never to be taken.
+func (s *sequencing) skipGone(ctx context.Context, tail *frame.Tail) error {
+	var topics []string
+	var unknown []ingest.Position
+	for _, p := range s.core.Positions(nil) {
+		spec := &s.o.Ingest.Sources[p.Source]
+		if _, ok := tail.Input(inputName(spec.Name, p.Partition)); !ok && p.Next == 0 {
+			unknown = append(unknown, p)
+			topics = append(topics, topicOf(spec))
+		}
+	}
+	if len(topics) == 0 {
+		return nil
+	}
+	cl, err := s.o.Transport.Client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	slices.Sort(topics)
+	starts, err := kadm.NewClient(cl).ListStartOffsets(ctx, slices.Compact(topics)...)
+	if err != nil {
+		return fmt.Errorf("beginnings of the source topics: %w", stage.Explain(err))
+	}
+	for _, p := range unknown {
+		if at, ok := starts.Lookup(topicOf(&s.o.Ingest.Sources[p.Source]), p.Partition); ok && at.Err == nil && at.Offset > 0 {
+			s.core.Skip(p.Source, p.Partition, at.Offset)
+		}
+	}
+	return nil
+}
+
 // openSources begins to read every partition where the log says.
-func (s *sequencing) openSources(ctx context.Context) error {
+func (s *sequencing) openSources(ctx context.Context, tail *frame.Tail) error {
+	if err := s.skipGone(ctx, tail); err != nil {
+		return err
+	}
 	s.topics = map[string]int{}
 	from := map[string]map[int32]kgo.Offset{}
 	for _, p := range s.core.Positions(nil) {
@@ -437,6 +492,7 @@ func (s *sequencing) put(ctx context.Context, d *ingest.Decision) error {
 		return fmt.Errorf("item %d of %d bytes: %w", s.seq, len(s.item), err)
 	}
 	s.seq++
+	s.head, s.mark = s.core.Head(), s.core.Watermark()
 	if s.o.Taken != nil {
 		s.o.Taken(&d.Item)
 	}

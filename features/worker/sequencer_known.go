@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/ingest"
@@ -15,7 +16,7 @@ import (
 )
 
 // knownVersion is raised when the state of a sequencer's checkpoint changes around that of its fold.
-const knownVersion = 1
+const knownVersion = 2
 
 // known is what a process knows of the events log: the fold of the items before a place, and how far the sources
 // were read there. It is what a checkpoint of the sequencer holds.
@@ -24,10 +25,11 @@ type known struct {
 	pos    frame.Position
 	next   uint64 // ordinal of the item at pos
 	anchor frame.Anchor
+	epochs []features.Epoch // of the log up to pos
 	inputs []frame.Input
 }
 
-// State visits it. Layout (docs/reference/formats.md): version, position, ordinal of the next item, anchor as a position, inputs, fold.
+// State visits it. Layout (docs/reference/formats.md): version, position, ordinal of the next item, anchor as a position, inputs, epochs as in the frames, fold.
 func (k *known) State(s *codec.State) {
 	s.Fixed("version of the sequencer's state", knownVersion)
 	checkpoint.Position(s, &k.pos)
@@ -36,6 +38,9 @@ func (k *known) State(s *codec.State) {
 	checkpoint.Position(s, &anchor)
 	k.anchor = frame.Anchor{Offset: anchor.Offset, ID: anchor.Last}
 	checkpoint.Inputs(s, &k.inputs)
+	m := features.Meta{Epochs: k.epochs}
+	m.State(s)
+	k.epochs = m.Epochs
 	if s.Loading() {
 		k.fold = &ingest.Fold{}
 	}
@@ -56,6 +61,9 @@ func (k *known) take(cfg *ingest.Config, f *frame.Frame, offset int64, skip int)
 		if _, err := features.DecodeItem(items.Item(), &it); err != nil {
 			return fmt.Errorf("events offset %d, item %d: %w", offset, i, err)
 		}
+		if seq := f.FirstSeq + uint64(i); it.Kind == features.SchemaItem && k.epochs[len(k.epochs)-1].From < seq {
+			k.epochs = append(slices.Clip(k.epochs), features.Epoch{From: seq, Sources: it.Sources})
+		}
 		k.fold.Apply(&it)
 	}
 	k.pos, k.next = frame.Position{Offset: offset + 1, Last: f.ID}, f.NextSeq()
@@ -66,17 +74,35 @@ func (k *known) take(cfg *ingest.Config, f *frame.Frame, offset int64, skip int)
 	return nil
 }
 
-// begin starts the fold at the first frame that is left of the log.
-func (k *known) begin(cfg *ingest.Config, f *frame.Frame) (err error) {
-	if f.FirstSeq == 0 {
-		k.fold, err = ingest.NewFold(cfg.Sources, cfg.Partitions)
-		return err
+// begin starts the fold at the first frame that is left of the log. A log of a build that kept no declarations was written with those of
+// the project, if its fingerprint is theirs.
+func (k *known) begin(cfg *ingest.Config, f *frame.Frame) error {
+	m := features.Meta{Head: features.NoTime, Watermark: features.NoTime}
+	if len(f.Meta) > 0 {
+		var err error
+		if m, err = features.DecodeMeta(f.Meta); err != nil {
+			return fmt.Errorf("%w: %w", err, frame.ErrDamaged)
+		}
+	} else {
+		own, err := cfg.Declared()
+		if err != nil {
+			return err
+		}
+		if err := features.NewItems(features.SourcesOf(own)).Enter(nil, f.Generation); err != nil {
+			return err
+		}
+		m.Epochs = []features.Epoch{{Sources: own}}
 	}
-	table, err := cfg.Declared()
-	if err != nil {
-		return err
+	if f.FirstSeq == 0 { // nothing lies before it
+		m.Head, m.Watermark = features.NoTime, features.NoTime
 	}
-	k.fold = ingest.Begin(table, features.NoTime, features.NoTime, positionsOf(cfg, f.Before))
+	at := features.EpochAt(m.Epochs, f.FirstSeq)
+	if at < 0 {
+		return fmt.Errorf("item %d lies before all that the log declares: %w", f.FirstSeq, frame.ErrDamaged)
+	}
+	k.epochs = m.Epochs[:at+1]
+	table := k.epochs[at].Sources
+	k.fold = ingest.Begin(table, m.Head, m.Watermark, positionsIn(table, f.Before))
 	return nil
 }
 
@@ -119,8 +145,8 @@ type recovery struct {
 // checkpoint that the log bears out, else from the beginning of the log or, where its head is cut, from the first anchor.
 func (r *recovery) recover(ctx context.Context, standby *known) (*known, uint64, error) {
 	if r.tail.Last.Zero() {
-		fold, err := ingest.NewFold(r.o.Ingest.Sources, r.o.Ingest.Partitions)
-		return &known{fold: fold}, 0, err
+		own, err := r.o.Ingest.Declared()
+		return &known{fold: ingest.Begin(own, features.NoTime, features.NoTime, nil), epochs: []features.Epoch{{Sources: own}}}, 0, err
 	}
 	first, err := r.log.First(ctx)
 	if err != nil {
@@ -197,7 +223,7 @@ func openEvents(ctx context.Context, o *SequencerOptions, w stage.WriterOptions)
 		if err := codec.Load(k, state); err != nil {
 			return err
 		}
-		w.Known = &frame.Tail{Last: k.pos.Last, Offset: k.pos.Offset - 1, End: k.pos.Offset, NextSeq: k.next, Anchor: k.anchor, Inputs: k.inputs, Gen: w.Generation}
+		w.Known = &frame.Tail{Last: k.pos.Last, Offset: k.pos.Offset - 1, End: k.pos.Offset, NextSeq: k.next, Anchor: k.anchor, Inputs: k.inputs, Gen: w.Generation, Meta: features.Meta{Epochs: k.epochs}.Pack()}
 		var openErr error
 		out, tail, openErr = stage.OpenWriter(ctx, o.Transport, w)
 		return openErr

@@ -27,7 +27,7 @@ func (s *sequencing) checkpoint(ctx context.Context) error {
 	if err := s.w.Drain(ctx); err != nil {
 		return err
 	}
-	k := known{fold: s.core.Fold, pos: s.w.Place(), next: s.seq, anchor: s.w.Anchor(), inputs: slices.Clone(s.w.Inputs())}
+	k := known{fold: s.core.Fold, pos: s.w.Place(), next: s.seq, anchor: s.w.Anchor(), epochs: s.epochs, inputs: slices.Clone(s.w.Inputs())}
 	state := codec.Save(&k)
 	s.saves.last, s.saves.seq = time.Now(), s.seq
 	s.saves.busy.Store(true)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,7 +110,7 @@ func (d *desk) run(items uint64) (worker.SequencerProgress, error) {
 }
 
 func (d *desk) files() []string {
-	list, err := filepath.Glob(filepath.Join(d.dir, "sequencer", "*.ckpt"))
+	list, err := filepath.Glob(filepath.Join(d.dir, d.o.Name, "*.ckpt"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func (d *desk) files() []string {
 }
 
 func (d *desk) saved(item uint64) bool {
-	_, err := os.Stat(filepath.Join(d.dir, "sequencer", fmt.Sprintf("%020d.ckpt", item)))
+	_, err := os.Stat(filepath.Join(d.dir, d.o.Name, fmt.Sprintf("%020d.ckpt", item)))
 	return err == nil
 }
 
@@ -193,7 +194,7 @@ func TestSequencerStartsFromCheckpoint(t *testing.T) {
 		t.Errorf("from a checkpoint at the tail %d items were folded", p.Folded)
 	}
 	// The newest is damaged: the one before is taken, and the items after it are folded.
-	newest := filepath.Join(d.dir, "sequencer", d.newest())
+	newest := filepath.Join(d.dir, d.o.Name, d.newest())
 	if err := os.Truncate(newest, 99); err != nil {
 		t.Fatal(err)
 	}
@@ -230,10 +231,10 @@ func TestSequencerPassesOverCheckpointsOfAnotherLog(t *testing.T) {
 	old.must(20)
 	for _, items := range []int{5, 40} {
 		d := newDesk(t)
-		d.o.Checkpoints = nil
+		d.o.Name = "apart" // so that it is known to count
 		d.produce(items)
 		d.must(uint64(items))
-		d.o.Checkpoints = old.o.Checkpoints
+		d.o.Name, d.o.Checkpoints = "sequencer", old.o.Checkpoints
 		d.dir = old.dir
 		d.produce(1)
 		if p := d.must(uint64(items + 1)); p.Folded != uint64(items) {
@@ -327,5 +328,136 @@ func TestQuietSequencerKeepsItsLog(t *testing.T) {
 	}
 	if got := d.ids(); len(got) != 3 || got[2] != "i3" {
 		t.Errorf("the log holds %v", got)
+	}
+}
+
+// change gives the desk other sources; what is there is copied.
+func (d *desk) change(edit func(cfg *ingest.Config)) {
+	cfg := d.o.Ingest
+	cfg.Sources, cfg.Partitions = slices.Clone(cfg.Sources), slices.Clone(cfg.Partitions)
+	for i := range cfg.Sources {
+		cfg.Sources[i].Fields = slices.Clone(cfg.Sources[i].Fields)
+	}
+	edit(&cfg)
+	d.o.Ingest = cfg
+}
+
+// read returns the items of the log as the sources of the desk declare them.
+func (d *desk) read() []string {
+	d.t.Helper()
+	table, err := d.o.Ingest.Declared()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	own := features.SourcesOf(table)
+	items := features.NewItems(own)
+	if err := worker.EnterTail(d.t.Context(), d.o.Transport, "events", items); err != nil {
+		d.t.Fatal(err)
+	}
+	r, err := stage.OpenReader(d.t.Context(), d.o.Transport, "events", 0, frame.Position{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Close()
+	end := d.servers.Kafka.PartitionInfo("events", 0).HighWatermark
+	var out []string
+	var it features.Item
+	for r.Position().Offset < end {
+		c, err := r.Next(d.t.Context())
+		if err == nil {
+			err = items.Enter(c.Meta, c.Generation)
+		}
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		seq := c.FirstSeq
+		for packed := c.Each(); packed.Next(); seq++ {
+			if err := items.Decode(packed.Item(), seq, &it); err != nil {
+				d.t.Fatal(err)
+			}
+			text := fmt.Sprint(it.Kind)
+			if it.Kind == features.EventItem {
+				text = own[it.Source].Name
+				for i, v := range it.Fields {
+					if own[it.Source].Fields[i].Name != "at" {
+						text += " " + own[it.Source].Fields[i].Name + "=" + v.String()
+					}
+				}
+			}
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// A change of sources holds from its place on: it is marked once, and everything before is read by name.
+func TestSequencerMarksAChangeOfSources(t *testing.T) {
+	for name, checkpoints := range map[string]bool{"from a checkpoint": true, "folded again": false} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			if !checkpoints {
+				d.o.Checkpoints = nil
+			}
+			d.produce(2)
+			d.must(2)
+			// a new nullable field before the others, and a new source
+			if err := stage.EnsureTopics(t.Context(), d.o.Transport, stage.TopicSpec{Name: "b", Partitions: 1}); err != nil {
+				t.Fatal(err)
+			}
+			d.change(func(cfg *ingest.Config) {
+				a := &cfg.Sources[0]
+				a.Fields = append([]ingest.FieldSpec{{Name: "gate", Kind: features.String, Nullable: true}}, a.Fields...)
+				b := ingest.SourceSpec{Name: "0b", Topic: "b", Fields: []ingest.FieldSpec{{Name: "z", Kind: features.Int}}}
+				cfg.Sources = append([]ingest.SourceSpec{b}, cfg.Sources...)
+				cfg.Partitions = append([]int32{1}, cfg.Partitions...)
+				cfg.Clock, cfg.IdleAfter = ingest.ClockWall, time.Millisecond
+			})
+			d.produce(1)
+			d.must(4)
+			d.produce(1)
+			d.must(5) // no second mark
+			got := d.read()
+			var events []string
+			marks := 0
+			for _, s := range got {
+				switch s {
+				case "5":
+					marks++
+				case "3", "4": // ticks and idleness of the wall clock
+				default:
+					events = append(events, s)
+				}
+			}
+			if want := "a gate=null id=i1|a gate=null id=i2|a gate=null id=i3|a gate=null id=i4"; strings.Join(events, "|") != want || marks != 1 || got[2] != "5" {
+				t.Errorf("the log reads as %q, want %q with one mark at item 2", got, want)
+			}
+			// The source and a field go.
+			d.change(func(cfg *ingest.Config) {
+				cfg.Sources, cfg.Partitions = cfg.Sources[:1], cfg.Partitions[:1]
+			})
+			d.must(uint64(len(got)) + 1)
+			for i, s := range d.read() {
+				if i < len(got) && i != 2 && got[i] != "3" && s != "255" || i == len(got) && s != "5" {
+					t.Errorf("item %d of a source that is gone reads as %s", i, s)
+				}
+			}
+		})
+	}
+}
+
+func TestSequencerRefusesAChangeThatCannotBeRead(t *testing.T) {
+	d := newDesk(t)
+	d.produce(2)
+	d.must(2)
+	d.change(func(cfg *ingest.Config) { cfg.Sources[0].Fields[1].Kind = features.Int })
+	d.produce(1)
+	_, err := d.run(3)
+	if !errors.Is(err, features.ErrSources) || !stage.Final(err) || !strings.Contains(err.Error(), "source a: field id is a string in the log and a int in the project") {
+		t.Errorf("another kind: %v", err)
+	}
+	d.change(func(cfg *ingest.Config) { cfg.Sources[0].Fields[1].Kind = features.String })
+	d.must(3)
+	if got := d.read(); len(got) != 3 {
+		t.Errorf("the log reads as %v", got)
 	}
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strconv"
@@ -69,7 +70,7 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	f := &feed{o: &o, at: map[place]*shardUnit{}, clock: features.NewClock(o.Sources), sources: features.SourcesID(o.Sources)}
+	f := &feed{o: &o, at: map[place]*shardUnit{}, clock: features.NewClock(o.Sources), items: features.NewItems(o.Sources)}
 	defer func() {
 		for _, s := range f.shards {
 			for _, out := range s.outputs {
@@ -93,6 +94,9 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	start, head := f.start()
 	f.clock.Head = head
 	f.clock.Watermark = f.clock.WatermarkAt(head)
+	if err := EnterTail(ctx, o.Transport, o.Events, f.items); err != nil {
+		return err
+	}
 	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, start)
 	if err != nil {
 		return err
@@ -178,4 +182,16 @@ func openHash(ctx context.Context, o *UnitsOptions, e, bucket int) (*hash, error
 // HashOf names the Redis hash of one bucket of an entity type.
 func HashOf(project string, generation uint64, entity string, bucket int) redis.Hash {
 	return redis.Hash{Project: project, Generation: generation, Entity: entity, Bucket: bucket}
+}
+
+// EnterTail lets items know what the events log says of its sources at its end, before it is read: a reader may start at any place of it.
+func EnterTail(ctx context.Context, t stage.Transport, events string, items *features.Items) error {
+	meta, err := stage.TailMeta(ctx, t, events, 0)
+	if err == nil && len(meta) > 0 {
+		err = items.Enter(meta, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("sources of %s: %w", events, err)
+	}
+	return nil
 }

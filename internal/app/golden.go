@@ -19,17 +19,19 @@ import (
 // EachItem visits the items of the events log up to seq end.
 func (a *App) EachItem(ctx context.Context, end uint64, visit func(it *features.Item) error) error {
 	var it features.Item
-	id := features.SourcesID(a.o.Program.Sources)
+	items := features.NewItems(a.o.Program.Sources)
+	if err := worker.EnterTail(ctx, a.o.Transport, a.Topics.Events, items); err != nil {
+		return err
+	}
 	return eachFrame(ctx, a.o.Transport, a.Topics.Events, end, func(c *stage.Counted) error {
-		if err := stage.CheckSources(c.Generation, id); err != nil {
+		if err := items.Enter(c.Meta, c.Generation); err != nil {
 			return err
 		}
 		i := 0
-		for items := c.Each(); items.Next(); i++ {
-			if _, err := features.DecodeItem(items.Item(), &it); err != nil {
+		for packed := c.Each(); packed.Next(); i++ {
+			if err := items.Decode(packed.Item(), c.FirstSeq+uint64(i), &it); err != nil {
 				return fmt.Errorf("offset %d, item %d: %w", c.Offset, i, err)
 			}
-			it.Seq = c.FirstSeq + uint64(i)
 			if err := visit(&it); err != nil {
 				return err
 			}

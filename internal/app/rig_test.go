@@ -115,6 +115,18 @@ func rigOn(t testing.TB, prog *program.Program, servers *embedded.Servers) *rig 
 	return r
 }
 
+// change gives the rig another project for the sessions that begin from now on.
+func (r *rig) change(prog *program.Program) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, err := app.New(r.deadline(), app.Options{Program: prog, Transport: r.tr, Store: r.store, Logger: r.log})
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	r.prog, r.app, r.topics = prog, a, app.TopicsOf(prog)
+}
+
 func (r *rig) deadline() context.Context {
 	ctx, cancel := context.WithTimeout(r.t.Context(), 60*time.Second)
 	r.t.Cleanup(cancel)

@@ -12,6 +12,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 const (
 	prefix    = len(magic) + 1 + 4 // magic, version, CRC32C of all that follows
 	flagFull  = 1
+	flagMeta  = 2 // behind the inputs stand a length and Meta
 	posIndex  = 1 // flags of an encoded position
 	posLast   = 2
 	inputSize = 3 // least bytes of an encoded input
@@ -27,6 +28,9 @@ func (f *Frame) Append(dst []byte) ([]byte, error) {
 	if f.Full {
 		flags |= flagFull
 	}
+	if len(f.Meta) > 0 {
+		flags |= flagMeta
+	}
 	dst = append(dst, flags)
 	dst = appendID(dst, f.ID)
 	dst = appendID(dst, f.Prev)
@@ -40,6 +44,10 @@ func (f *Frame) Append(dst []byte) ([]byte, error) {
 		if dst, err = appendInputs(dst, list); err != nil {
 			return dst[:start], err
 		}
+	}
+	if len(f.Meta) > 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(f.Meta)))
+		dst = append(dst, f.Meta...)
 	}
 	dst = binary.AppendUvarint(dst, uint64(f.Count))
 	if n := len(dst) - start; n > MaxHeader || len(f.Items) > MaxPayload {
@@ -127,9 +135,13 @@ func (f *Frame) Decode(b []byte) error {
 	f.FirstSeq = r.uvarint(math.MaxInt64)
 	f.Before = r.inputs(f.Before)
 	f.After = r.inputs(f.After)
+	f.Meta = nil
+	if flags&flagMeta != 0 {
+		f.Meta = r.bytes(MaxHeader)
+	}
 	f.Count = int(r.uvarint(MaxPayload))
 	f.Items = r.b
-	if r.bad || flags > flagFull || f.ID.Zero() || len(b)-len(r.b) > MaxHeader || !packed(f.Items, f.Count) {
+	if r.bad || flags > flagFull|flagMeta || f.ID.Zero() || len(b)-len(r.b) > MaxHeader || !packed(f.Items, f.Count) {
 		return fmt.Errorf("fields of a frame of %d bytes: %w", len(b), ErrDamaged)
 	}
 	return nil
@@ -206,6 +218,18 @@ func (r *reader) uvarint(limit uint64) uint64 {
 	}
 	r.b = r.b[w:]
 	return v
+}
+
+// bytes takes a length above 0, at most limit, and that many bytes, which it aliases.
+func (r *reader) bytes(limit uint64) []byte {
+	n := r.uvarint(limit)
+	if n == 0 || n > uint64(len(r.b)) {
+		r.fail()
+		return nil
+	}
+	b := r.b[:n:n]
+	r.b = r.b[n:]
+	return b
 }
 
 func (r *reader) offset() int64 { return int64(r.uvarint(math.MaxInt64)) - 1 }

@@ -82,8 +82,10 @@ type Frame struct {
 	Full       bool   // Before and After list every input, not only the changed ones
 	Before     []Input
 	After      []Input
-	Count      int    // items
-	Items      []byte // packed: each a uvarint length and that many bytes
+	// Meta is what a full frame says of its log besides, opaque here; empty: nothing. Decode aliases the record.
+	Meta  []byte
+	Count int    // items
+	Items []byte // packed: each a uvarint length and that many bytes
 }
 
 // NextSeq is the ordinal of the item after this frame.

@@ -28,6 +28,7 @@ type Tail struct {
 	Gen     uint64  // generation of the newest counted frame
 	Anchor  Anchor  // newest counted frame with full positions
 	Inputs  []Input // full positions after the newest counted frame, by name
+	Meta    []byte  // of the newest counted frame that has one; empty: none
 }
 
 // Input returns how far an input was read, and whether the log says so.
@@ -204,6 +205,9 @@ func (t *Tail) count(offset int64, f *Frame) {
 		t.Anchor = Anchor{Offset: offset, ID: f.ID}
 	}
 	t.Inputs = f.Inputs(t.Inputs)
+	if len(f.Meta) > 0 {
+		t.Meta = append(t.Meta[:0:0], f.Meta...)
+	}
 }
 
 // Inputs returns the full positions after f, by name, given those before it, whose memory it takes.

@@ -3,8 +3,6 @@ package project
 import (
 	"fmt"
 	"slices"
-
-	"github.com/freshet-ml/freshet/features"
 )
 
 // Effect is what a change of a project leads to.
@@ -34,12 +32,9 @@ func Compare(from, to *Project) []Change {
 		list = append(list, Change{"project", "changed", Refold, "another project: all topics and state are new, the old ones stay"})
 	}
 	list = append(list, diff(from.parts(), to.parts(), func(a part) (Effect, string) { return Refold, refoldNote(a, to) })...)
-	if from.Name == to.Name && features.SourcesID(from.FeatureSources()) != features.SourcesID(to.FeatureSources()) {
-		list = append(list, Change{"sources", "changed", Refused, "the events log keeps the sources and fields it was written with: give the project another name and replay its topics"})
+	if from.Name == to.Name {
+		list = append(list, sourceChanges(from, to)...)
 	}
-	list = append(list, diff(sourceParts(from), sourceParts(to), func(a part) (Effect, string) {
-		return FromNow, "its past comes only from a backtest from sources"
-	})...)
 	return append(list, diff(serviceParts(from), serviceParts(to), func(part) (Effect, string) { return Restart, "" })...)
 }
 
@@ -51,15 +46,6 @@ func refoldNote(a part, to *Project) string {
 		return fmt.Sprintf("refused unless the events log reaches back %s: kafka.retention is %s", FormatDuration(longest), FormatDuration(to.Kafka.Retention))
 	}
 	return "states are folded again from the events log"
-}
-
-// sourceParts are the declarations that the sequencer works by. Fields of tables are in parts too.
-func sourceParts(p *Project) []part {
-	var list []part
-	for _, s := range p.Inputs() {
-		list = append(list, part{sectionOf(s)[:len(sectionOf(s))-1], s.Name, s})
-	}
-	return append(list, part{"clock", "", p.Clock})
 }
 
 // serviceParts are settings that no log depends on. Secrets are left out: a new password is no change.

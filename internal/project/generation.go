@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
+	"time"
 
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/models"
@@ -28,6 +30,9 @@ type part struct {
 // parts returns what the generation is made of, in a fixed order.
 func (p *Project) parts() []part {
 	list := []part{{"max_skew", "", p.MaxSkew}}
+	if bound := p.outOfOrderness(); bound > 0 { // the watermark of all stages follows from it
+		list = append(list, part{"out_of_orderness", "", bound})
+	}
 	for i := range p.Features {
 		e := p.Features[i]
 		list = append(list, part{"entity", e.Name, struct {
@@ -47,6 +52,38 @@ func (p *Project) parts() []part {
 		list = append(list, part{"model", p.Models[i].Name, p.modelPart(&p.Models[i])})
 	}
 	return list
+}
+
+// outOfOrderness is the greatest of all sources.
+func (p *Project) outOfOrderness() (bound time.Duration) {
+	for _, s := range p.Inputs() {
+		bound = max(bound, s.OutOfOrderness)
+	}
+	return bound
+}
+
+// order returns the fields of the trigger's source as they stand in vectors, where that is not the order in which the model names
+// them; nil where it is.
+func (p *Project) order(m *Model, columns []Column) []string {
+	s := p.Input(m.On)
+	if s == nil {
+		return nil
+	}
+	at := func(member string) int {
+		return slices.IndexFunc(s.Fields, func(f Field) bool { return f.Name == member })
+	}
+	var named []string
+	for _, c := range columns {
+		if c.Group == s.Name && at(c.Member) >= 0 {
+			named = append(named, c.Member)
+		}
+	}
+	declared := slices.Clone(named)
+	slices.SortStableFunc(declared, func(a, b string) int { return at(a) - at(b) })
+	if slices.Equal(named, declared) {
+		return nil
+	}
+	return declared
 }
 
 func versions(e *Entity) []int {
@@ -91,7 +128,8 @@ func (p *Project) modelPart(m *Model) any {
 		Label    *Label
 		Classes  []string
 		Learners []learner
-	}{m.Task.String(), m.On, m.ID, m.Key, m.Request, m.Label, m.Classes, list}
+		Order    []string `json:",omitempty"`
+	}{m.Task.String(), m.On, m.ID, m.Key, m.Request, m.Label, m.Classes, list, p.order(m, p.union(m))}
 }
 
 // fingerprint is the canonical text of a pipeline; of one that does not resolve, the text as written.

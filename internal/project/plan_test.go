@@ -104,13 +104,31 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestAChangeOfFieldsIsRefused(t *testing.T) {
+// A change of sources says for each field what becomes of it.
+func TestChangesOfSources(t *testing.T) {
 	from := flights(t)
-	to := edited(t, "carrier: string", "carrier: string, gate: string?")
-	for _, c := range Compare(from, to) {
-		if c.What == "sources" && c.Effect == Refused {
-			return
+	for _, c := range []struct {
+		old, new, what string
+		effect         Effect
+	}{
+		{"carrier: string, dep_delay: double}", "carrier: string, dep_delay: double, gate: string?}", "source departed field gate", FromNow},
+		{"arr_delay: double}", "arr_delay: int}", "source arrived field arr_delay", Refused},
+		{"expect: [distance > 0]", "expect: [distance > 1]", "source scheduled", FromNow},
+		{"  scheduled:\n", "  landed: {time: at, fields: {id: string}}\n  scheduled:\n", "source landed", FromNow},
+	} {
+		found := false
+		for _, got := range Compare(from, edited(t, c.old, c.new)) {
+			found = found || got.What == c.what && got.Effect == c.effect && got.Note != ""
+		}
+		if !found {
+			t.Errorf("%s gives %+v", c.new, Compare(from, edited(t, c.old, c.new)))
 		}
 	}
-	t.Errorf("a new field gives %+v", Compare(from, to))
+	more := edited(t, "arr_delay: double}", "arr_delay: double, belt: int?}")
+	if got := Compare(more, from); len(got) != 1 || got[0].What != "source arrived field belt" || got[0].How != "removed" || got[0].Effect != FromNow {
+		t.Errorf("a field less gives %+v", got)
+	}
+	if same := edited(t, "arr_delay: double}", "arr_delay: double, belt: int?}"); same.Generation() != from.Generation() {
+		t.Error("a field that nothing uses changes the generation")
+	}
 }

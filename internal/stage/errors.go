@@ -25,8 +25,6 @@ var (
 	ErrReplaced = errors.New("topic was recreated or has other partitions")
 	// ErrMissing is a topic or partition that the broker does not know, or not yet. It is retriable.
 	ErrMissing = errors.New("topic or partition is missing")
-	// ErrSources is an events log whose items mean something else than the project's sources.
-	ErrSources = errors.New("the events log was written with other sources or fields")
 	// ErrSession is a session timeout that the brokers do not allow.
 	ErrSession = errors.New("the brokers do not allow the session timeout; set kafka.session between their group.min.session.timeout.ms and group.max.session.timeout.ms")
 	// ErrSettings is a topic whose settings would lose data.
@@ -36,8 +34,12 @@ var (
 // Final reports whether an error stays whatever is tried again: stop loudly. All other errors are
 // retriable by opening the reader or the session anew.
 func Final(err error) bool {
+	var other interface{ Final() bool } // errors of packages that do not know this one
+	if errors.As(err, &other) && other.Final() {
+		return true
+	}
 	for _, final := range []error{
-		ErrPassed, ErrReplaced, ErrSettings, ErrSession, ErrSources,
+		ErrPassed, ErrReplaced, ErrSettings, ErrSession,
 		frame.ErrDamaged, frame.ErrDiverged, frame.ErrCut, frame.ErrTooBig,
 	} {
 		if errors.Is(err, final) {
@@ -45,14 +47,6 @@ func Final(err error) bool {
 		}
 	}
 	return false
-}
-
-// CheckSources compares the fingerprint of a frame of the events log with that of the project's sources.
-func CheckSources(frame, project uint64) error {
-	if frame == project {
-		return nil
-	}
-	return fmt.Errorf("%w: bring back the sources as they were, or give the project another name and replay its topics", ErrSources)
 }
 
 // Explain is explain for readers of source topics, which have clients of their own.

@@ -96,3 +96,17 @@ func (l *Log) Scan(ctx context.Context, from, to int64, visit func(offset int64,
 	}
 	return nil
 }
+
+// TailMeta returns what the newest counted frame that says something of its log says; empty: none does.
+func TailMeta(ctx context.Context, t Transport, topic string, partition int32) ([]byte, error) {
+	log, err := OpenLog(t, topic, partition)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	tail, err := frame.ReadTail(ctx, log)
+	if err != nil {
+		return nil, fmt.Errorf("tail of %s/%d: %w", topic, partition, err)
+	}
+	return tail.Meta, nil
+}

@@ -27,6 +27,8 @@ type WriterOptions struct {
 	InFlight int
 	// Sender sends the frames; nil: a client of its own.
 	Sender *Sender
+	// Meta is asked for what each frame with full positions says besides its items; nil: nothing. Append calls it.
+	Meta func() []byte
 	// Retention is for how long the topic keeps records, 0: for ever. A frame with full positions goes out every third of it: what is
 	// left of the log then always says where it ends. Refresh writes it when nothing else is written.
 	Retention time.Duration
@@ -183,6 +185,9 @@ func (w *Writer) Append(ctx context.Context, p *frame.Pack, after []frame.Input)
 	w.chain.Seal(&w.buf, p, after, anchor)
 	if w.buf.Full {
 		w.full = now
+		if w.o.Meta != nil {
+			w.buf.Meta = w.o.Meta()
+		}
 	}
 	b, err := w.buf.Append(make([]byte, 0, p.Size()+4096))
 	if err != nil {

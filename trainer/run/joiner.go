@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/internal/frame"
@@ -75,7 +76,7 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		case <-ctx.Done():
 		}
 	})
-	j := &joining{o: o, w: w, known: tail.NextSeq, sources: features.SourcesID(o.Program.Sources), last: time.Now(), at: make([]frame.Input, 0, o.Partitions+1)}
+	j := &joining{o: o, w: w, known: tail.NextSeq, items: features.NewItems(o.Program.Sources), last: time.Now(), at: make([]frame.Input, 0, o.Partitions+1)}
 	j.joiner = trainer.NewJoiner(o.Trigger, o.Program.Sources, j.emit)
 	if err := j.restore(ctx); err != nil {
 		return err
@@ -93,6 +94,9 @@ func Joiner(ctx context.Context, o JoinerOptions) error {
 		defer lanes.Close()
 	}
 	j.events = j.start(eventsInput)
+	if err := worker.EnterTail(ctx, o.Transport, o.Events, j.items); err != nil {
+		return err
+	}
 	r, err := stage.OpenReader(ctx, o.Transport, o.Events, 0, j.events)
 	if err != nil {
 		return err
@@ -134,22 +138,21 @@ type joining struct {
 	o      JoinerOptions
 	w      *stage.Writer
 	joiner *trainer.Joiner
-	// sources is the fingerprint that the frames of events must carry.
-	sources uint64
-	known   uint64         // entries below are in the log already and are not emitted again
-	parts   []*partQueue   // by partition; nil where none is awaited
-	from    []frame.Input  // positions of the checkpoint
-	events  frame.Position // before the current item
-	at      []frame.Input
-	pack    frame.Pack
-	entry   []byte
-	queue   [][]byte // entries of the current item that did not fit in the pack
-	vec     []float64
-	key     []byte
-	last    time.Time // of the last checkpoint
-	saver   saver
-	late    context.Context // of checkpoints: ends a while after the session's
-	err     error
+	items  *features.Items // of events
+	known  uint64          // entries below are in the log already and are not emitted again
+	parts  []*partQueue    // by partition; nil where none is awaited
+	from   []frame.Input   // positions of the checkpoint
+	events frame.Position  // before the current item
+	at     []frame.Input
+	pack   frame.Pack
+	entry  []byte
+	queue  [][]byte // entries of the current item that did not fit in the pack
+	vec    []float64
+	key    []byte
+	last   time.Time // of the last checkpoint
+	saver  saver
+	late   context.Context // of checkpoints: ends a while after the session's
+	err    error
 }
 
 func (j *joining) start(input string) frame.Position {
@@ -168,17 +171,16 @@ func (j *joining) run(ctx context.Context, r *stage.Reader) error {
 		if err != nil {
 			return cause(ctx, err)
 		}
-		if err := stage.CheckSources(c.Generation, j.sources); err != nil {
-			return err
+		if err := j.items.Enter(c.Meta, c.Generation); err != nil {
+			return fmt.Errorf("events offset %d: %w", c.Offset, err)
 		}
 		items := c.Each()
 		items.Skip(c.Skip)
 		for i := c.Skip; items.Next(); i++ {
 			j.events = c.At(i)
-			if _, err := features.DecodeItem(items.Item(), &it); err != nil {
+			if err := j.items.Decode(items.Item(), c.FirstSeq+uint64(i), &it); err != nil {
 				return fmt.Errorf("events offset %d, item %d: %w", c.Offset, i, err)
 			}
-			it.Seq = c.FirstSeq + uint64(i)
 			if err := j.item(ctx, &it); err != nil {
 				return cause(ctx, err)
 			}
