@@ -251,5 +251,11 @@ var Rows = []Row{
 				{Expr: `count by (build) (freshet_build_info{project="$project"})`, Legend: "{{build}}"},
 				{Expr: `count by (generation) (freshet_project_info{project="$project"})`, Legend: "generation {{generation}}"},
 			}},
+		{Title: "Certificates", Kind: "timeseries", Unit: "s", Width: 8, Link: "FreshetCertificateEnds",
+			Description: "Time until the certificate of a server ends, and how often its files were read again, by outcome.",
+			Queries: []Query{
+				{Expr: `min by (instance) (freshet_serving_certificate_end_timestamp_seconds{project="$project"}) - time()`, Legend: "{{instance}}"},
+				{Expr: `sum by (instance) (increase(freshet_serving_reloads_total{project="$project"}[1h]))`, Legend: "{{instance}} reloads in an hour"},
+			}},
 	}},
 }
