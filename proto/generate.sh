@@ -15,6 +15,7 @@ mkdir -p "$GOBIN"
 install buf github.com/bufbuild/buf/cmd/buf@v1.72.0
 install protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 install protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+install protoc-gen-go-vtproto github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto@v0.6.1-0.20240319094008-0393e58bdf10
 PATH="$GOBIN:$PATH"
 export PATH
 buf lint

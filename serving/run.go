@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/freshet-ml/freshet/internal/wire"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
@@ -46,6 +47,7 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 		grpc.MaxHeaderListSize(64 << 10),
 		grpc.WaitForHandlers(true),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.ForceServerCodecV2(wire.New()),
 	}
 	if secure != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(secure)))
@@ -86,7 +88,12 @@ func (s *Server) Run(ctx context.Context, onGRPC, onHTTP net.Listener, page http
 		address := onGRPC.Addr().String()
 		s.onGRPC.Store(&address)
 		onGRPC = netutil.LimitListener(onGRPC, s.config.MaxConns)
-		group.Go(func() error { return g.Serve(onGRPC) })
+		group.Go(func() error {
+			if err := g.Serve(onGRPC); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
+				return err
+			}
+			return nil
+		})
 	}
 	if onHTTP != nil {
 		onHTTP = netutil.LimitListener(onHTTP, s.config.MaxConns)
