@@ -27,9 +27,12 @@ type part struct {
 	Body any
 }
 
+// stateLayout is raised when what is stored under a generation changes in a way that no older build would find again.
+const stateLayout = 2
+
 // parts returns what the generation is made of, in a fixed order.
 func (p *Project) parts() []part {
-	list := []part{{"max_skew", "", p.MaxSkew}}
+	list := []part{{"layout", "", stateLayout}, {"max_skew", "", p.MaxSkew}}
 	if bound := p.outOfOrderness(); bound > 0 { // the watermark of all stages follows from it
 		list = append(list, part{"out_of_orderness", "", bound})
 	}
