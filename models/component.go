@@ -16,6 +16,7 @@ const (
 	TransformerKind Kind = "transformer" // a stage before it
 	OptimizerKind   Kind = "optimizer"   // a part of a model: how gradients become steps
 	LossKind        Kind = "loss"        // a part of a model: what is minimised
+	DetectorKind    Kind = "detector"    // tells when a stream has changed: of a model's loss, or a part of a model
 )
 
 // Component is one entry of the catalogue: what users may name in a spec, with its documentation and
@@ -37,17 +38,19 @@ type Component struct {
 	// Exactly the constructor of its Kind is set. Args hold every parameter, checked and defaulted.
 	NewModel       func(a Args, env Env) (Learner, error)
 	NewTransformer func(a Args, env Env) (Transformer, error)
-	NewPart        func(a Args, env Env) (any, error) // optimizers and losses
+	NewPart        func(a Args, env Env) (any, error) // optimizers, losses and detectors
 }
 
 // Param is a parameter of a component. The type of Default is the type of the parameter: float64, int,
-// bool, string, or []string. A parameter with a Part takes a nested spec, and its Default is a Spec.
+// bool, string, or []string. A parameter with a Part takes a nested spec, and its Default is a Spec; one with a
+// Part and Many takes a list of them, and its Default is a []Spec.
 type Param struct {
 	Name    string
 	Default any
 	Range   Range    // for float64 and int; the zero Range allows every finite number
 	Choices []string // for string and the elements of []string; empty: any text
 	Part    Kind     // the kind of the nested component, "" for plain values
+	Many    bool     // with Part: a list of nested components, at least one
 	Unit    string   // such as "events"; "" if none
 	Doc     string
 }
@@ -107,6 +110,9 @@ func (r Range) String() string {
 
 // typeName is what the parameter takes, for messages and documentation.
 func (p *Param) typeName() string {
+	if p.Part != "" && p.Many {
+		return "list of " + string(p.Part) + "s"
+	}
 	if p.Part != "" {
 		return string(p.Part)
 	}
@@ -189,6 +195,48 @@ func (a Args) Model(name string, env Env) (Learner, error) { return arg[*Plan](a
 func (a Args) Transformer(name string, env Env) (Transformer, error) {
 	p := arg[*Plan](a, name)
 	return p.stages[0].comp.NewTransformer(p.stages[0].args, env)
+}
+
+// Models makes new instances of a list of nested models, each of which may be a pipeline. The ith draws from the
+// stream of its own that env.Seed + i stands for.
+func (a Args) Models(name string, env Env) ([]Learner, error) {
+	plans := arg[[]*Plan](a, name)
+	out := make([]Learner, len(plans))
+	for i, p := range plans {
+		own := env
+		own.Seed += uint64(i)
+		m, err := p.Build(own)
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", name, i, err)
+		}
+		out[i] = m
+	}
+	return out, nil
+}
+
+// Transformers makes new instances of a list of nested transformers, all for the same rows.
+func (a Args) Transformers(name string, env Env) ([]Transformer, error) {
+	return a.transformers(name, env, false)
+}
+
+// ChainedTransformers makes new instances of a list of nested transformers, each for the rows of the one before it.
+func (a Args) ChainedTransformers(name string, env Env) ([]Transformer, error) {
+	return a.transformers(name, env, true)
+}
+
+func (a Args) transformers(name string, env Env, chained bool) ([]Transformer, error) {
+	plans := arg[[]*Plan](a, name)
+	out := make([]Transformer, len(plans))
+	for i, p := range plans {
+		t, err := p.stages[0].comp.NewTransformer(p.stages[0].args, env)
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d], %s: %w", name, i, p.stages[0].comp.Name, err)
+		}
+		if out[i] = t; chained {
+			env.Schema = t.Schema()
+		}
+	}
+	return out, nil
 }
 
 // SelectColumns marks the columns of a schema that a component with a `columns` parameter works on:

@@ -14,7 +14,7 @@ func Markdown(components []Component) string {
 	for _, kind := range []struct {
 		kind  Kind
 		title string
-	}{{ModelKind, "Models"}, {TransformerKind, "Transformers"}, {OptimizerKind, "Optimizers"}, {LossKind, "Losses"}} {
+	}{{ModelKind, "Models"}, {TransformerKind, "Transformers"}, {OptimizerKind, "Optimizers"}, {LossKind, "Losses"}, {DetectorKind, "Drift detectors"}} {
 		var of []*Component
 		for i := range components {
 			if components[i].Kind == kind.kind {
@@ -75,15 +75,26 @@ func (p *Param) defaultText() string {
 			return ""
 		}
 		return "`" + v + "`"
-	case Spec:
-		names := make([]string, len(v.Stages))
-		for i, s := range v.Stages {
-			names[i] = s.Name
+	case []Spec:
+		texts := make([]string, len(v))
+		for i, s := range v {
+			texts[i] = s.names()
 		}
-		return "`" + strings.Join(names, ", ") + "`"
+		return "`[" + strings.Join(texts, ", ") + "]`"
+	case Spec:
+		return "`" + v.names() + "`"
 	default:
 		return fmt.Sprintf("`%v`", v)
 	}
+}
+
+// names lists the stages of a spec.
+func (s Spec) names() string {
+	names := make([]string, len(s.Stages))
+	for i, st := range s.Stages {
+		names[i] = st.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // cell makes a text fit for one cell of a table.

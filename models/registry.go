@@ -131,6 +131,10 @@ func (r Registry) resolveStage(path string, c *Component, params map[string]any,
 		if !given {
 			v = p.Default
 		}
+		if p.Part != "" && p.Many {
+			st.args.values[p.Name] = r.resolveParts(join(path, p.Name), p, v, task, errs)
+			continue
+		}
 		if p.Part != "" {
 			st.args.values[p.Name] = r.resolvePart(join(path, p.Name), p, v, task, errs)
 			continue
@@ -160,6 +164,29 @@ func (r Registry) resolvePart(path string, p *Param, v any, task Task, errs *Spe
 			Mend: "it serves " + taskList(c.Tasks)})
 	}
 	return &Plan{stages: []planStage{r.resolveStage(join(path, c.Name), c, s.Stages[0].Params, task, errs)}}
+}
+
+// resolveParts resolves a list of nested specs; one that is no list stands for a list of one.
+func (r Registry) resolveParts(path string, p *Param, v any, task Task, errs *SpecErrors) []*Plan {
+	var list []any
+	switch v := v.(type) {
+	case []Spec:
+		for _, s := range v {
+			list = append(list, s)
+		}
+	case []any:
+		list = v
+	default:
+		list = []any{v}
+	}
+	if len(list) == 0 {
+		*errs = append(*errs, SpecError{Path: path, Reason: "an empty list where " + string(p.Part) + "s are wanted", Mend: "name at least one"})
+	}
+	plans := make([]*Plan, len(list))
+	for i, e := range list {
+		plans[i] = r.resolvePart(fmt.Sprintf("%s[%d]", path, i), p, e, task, errs)
+	}
+	return plans
 }
 
 // check returns v as the type of the parameter, or reports why it cannot be.
@@ -286,6 +313,15 @@ func (p *Plan) appendStages(b *strings.Builder) {
 			switch v := st.args.values[name].(type) {
 			case *Plan:
 				v.appendStages(b)
+			case []*Plan:
+				b.WriteByte('[')
+				for k, p := range v {
+					if k > 0 {
+						b.WriteString(", ")
+					}
+					p.appendStages(b)
+				}
+				b.WriteByte(']')
 			case float64:
 				b.WriteString(strconv.FormatFloat(v, 'g', -1, 64))
 			case string:

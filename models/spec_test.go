@@ -68,6 +68,58 @@ var small = models.Registry{
 		NewPart: func(a models.Args, _ models.Env) (any, error) { return a.Float("rate"), nil }},
 }
 
+// listed has components that hold lists of others.
+var listed = append(models.Registry{
+	{Name: "vote", Kind: models.ModelKind, Fold: 1, Tasks: []models.Task{models.Binary},
+		Params: []models.Param{{Name: "models", Default: []models.Spec{models.Named("constant"), models.Named("constant")}, Part: models.ModelKind, Many: true}},
+		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
+			ms, err := a.Models("models", env)
+			return &constantModel{rate: float64(len(ms))}, err
+		}},
+	{Name: "several", Kind: models.TransformerKind, Fold: 1,
+		Params: []models.Param{{Name: "of", Default: []models.Spec{models.Named("shift")}, Part: models.TransformerKind, Many: true}},
+		NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
+			ts, err := a.ChainedTransformers("of", env)
+			if err != nil {
+				return nil, err
+			}
+			return ts[len(ts)-1], nil
+		}},
+}, small...)
+
+// TestLists: a parameter takes a list of components, of which each model may be a pipeline.
+func TestLists(t *testing.T) {
+	resolve := func(v any) (*models.Plan, error) {
+		s, err := models.ParseSpec(v)
+		if err != nil {
+			return nil, err
+		}
+		return listed.Resolve(s, models.Binary)
+	}
+	p, err := resolve(list{dict{"several": dict{"of": list{"shift", "shift"}}}, dict{"vote": dict{"models": list{list{"shift", "constant"}, "constant", dict{"constant": dict{"trees": 7}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Canonical(); !strings.HasPrefix(got, "binary [several@1{of: [[shift@1{}], [shift@1{}]]}, vote@1{models: [[shift@1{}, constant@2{") || strings.Count(got, "constant@2") != 3 {
+		t.Errorf("canonical text %s", got)
+	}
+	if _, err := p.Build(models.Env{Schema: &features.Schema{}, Task: models.Binary}); err != nil {
+		t.Error(err)
+	}
+	for want, v := range map[string]any{
+		"vote.models: an empty list where models are wanted": dict{"vote": dict{"models": list{}}},
+		`vote.models[1]: no model "constnat"`:                dict{"vote": dict{"models": list{"constant", "constnat"}}},
+		"several.of[0]: the model constant is not":           list{dict{"several": dict{"of": "constant"}}, "constant"},
+	} {
+		if _, err := resolve(v); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	if got := models.Markdown(listed); !strings.Contains(got, "| `models` | list of models | `[constant, constant]` |") {
+		t.Errorf("page\n%s", got)
+	}
+}
+
 type list = []any
 type dict = map[string]any
 
