@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/baseline"
+	"github.com/freshet-ml/freshet/models/bayes"
 	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
@@ -20,6 +21,7 @@ import (
 var All = models.Registry(slices.Concat(
 	preprocess.Components,
 	baseline.Components,
+	bayes.Components,
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	tree.Components,
