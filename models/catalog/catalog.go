@@ -25,6 +25,7 @@ var All = models.Registry(slices.Concat(
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	tree.Components,
+	ensemble.Components,
 	optim.Components,
 	loss.Components,
 ))
