@@ -304,3 +304,69 @@ func TestFirstTokensMustBeReadable(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A browser shows its token once and asks with a cookie from then on: it has the scopes of the token, ends with it and by
+// itself, and is not the token.
+func TestSessionsOfBrowsers(t *testing.T) {
+	r := ready(t)
+	r.config.Tokens = scoped
+	now := start
+	r.deps.Now = func() time.Time { return now }
+	s, err := serving.New(r.config, r.deps)
+	r.ok(err)
+	send := func(method, at, authorization, cookie string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(method, at, strings.NewReader(`{"model": "late", "verb": "freeze"}`))
+		if authorization != "" {
+			req.Header.Set("Authorization", authorization)
+		}
+		if cookie != "" {
+			req.AddCookie(&http.Cookie{Name: "freshet_session", Value: cookie})
+		}
+		w := httptest.NewRecorder()
+		s.Handler(nil).ServeHTTP(w, req)
+		return w
+	}
+	if w := send("POST", "/v1/session", "Bearer wrong", ""); w.Code != 401 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("wrong token: %d %v", w.Code, w.Header())
+	}
+	w := send("POST", "/v1/session", "Bearer lookup-token", "")
+	if w.Code != 204 || len(w.Result().Cookies()) != 1 {
+		t.Fatalf("%d %v", w.Code, w.Header())
+	}
+	k := w.Result().Cookies()[0]
+	if !k.HttpOnly || k.SameSite != http.SameSiteStrictMode || k.Path != "/" || strings.Contains(k.Value, "lookup") || k.MaxAge <= 0 {
+		t.Errorf("%+v", k)
+	}
+	for at, want := range map[string]int{"GET /v1/drift": 200, "GET /v1/status": 200, "POST /v1/control": 403} {
+		method, url, _ := strings.Cut(at, " ")
+		if w := send(method, url, "", k.Value); w.Code != want {
+			t.Errorf("%s: %d %s, want %d", at, w.Code, w.Body, want)
+		}
+	}
+	flipped := []byte(k.Value)
+	flipped[20] ^= 1
+	longer := "ffff" + k.Value[4:] // another end under the same seal
+	for _, wrong := range []string{string(flipped), longer, "", "zz", k.Value + "00", strings.Repeat("0", len(k.Value))} {
+		if w := send("GET", "/v1/drift", "", wrong); w.Code != 401 {
+			t.Errorf("cookie %.20q…: %d", wrong, w.Code)
+		}
+	}
+	if w := send("POST", "/v1/session", "", k.Value); len(w.Result().Cookies()) != 0 {
+		t.Error("a session can be prolonged without the token")
+	}
+	if w := send("DELETE", "/v1/session", "", k.Value); w.Code != 204 || w.Result().Cookies()[0].MaxAge >= 0 {
+		t.Errorf("leaving: %d %v", w.Code, w.Header())
+	}
+	now = now.Add(12*time.Hour + time.Second)
+	if w := send("GET", "/v1/drift", "", k.Value); w.Code != 401 {
+		t.Errorf("after its end: %d", w.Code)
+	}
+	now = start
+	r.config.Tokens = tokens(allScopes, "another")
+	r.deps.Metrics = nil
+	s, err = serving.New(r.config, r.deps)
+	r.ok(err)
+	if w := send("GET", "/v1/drift", "", k.Value); w.Code != 401 {
+		t.Errorf("after its token: %d", w.Code)
+	}
+}

@@ -65,7 +65,7 @@ func TestOtherSitesCannotChangeAnything(t *testing.T) {
 		"an old browser, our page":   {map[string]string{"Origin": "http://127.0.0.1:7071"}, false},
 		"a file or a sandboxed page": {map[string]string{"Origin": "null"}, true},
 	} {
-		for _, at := range []string{"/v1/control", "/v1/feedback", "/v1/predict"} {
+		for _, at := range []string{"/v1/control", "/v1/feedback", "/v1/predict", "/v1/session"} {
 			req := httptest.NewRequest(http.MethodPost, at, strings.NewReader("{}"))
 			req.Host, req.RemoteAddr = "127.0.0.1:7071", "127.0.0.1:40000"
 			req.Header.Set("Content-Type", "text/plain") // what needs no preflight

@@ -59,6 +59,8 @@ func (s *Server) routes(page http.Handler) *routes {
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		s.reply(w, r, "/v1/", nil, apiPath(r))
 	})
+	mux.HandleFunc("POST /v1/session", s.openSession)
+	mux.HandleFunc("DELETE /v1/session", s.closeSession)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readyz)

@@ -93,7 +93,9 @@ var access = map[string]Scope{
 	"GET /v1/recent":           ScopeLookup,
 	"POST /v1/control":         ScopeAdmin,
 	"/v1/":                     anyScope, // says which paths there are
-	"GET /metrics":             anyone,   // names of projects, models and features
+	"POST /v1/session":         anyScope,
+	"DELETE /v1/session":       anyone,
+	"GET /metrics":             anyone, // names of projects, models and features
 	"GET /healthz":             anyone,
 	"GET /readyz":              anyone,
 	"/":                        anyone, // the files of the page; its data come from the routes above
