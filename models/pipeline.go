@@ -45,33 +45,58 @@ func NewChain(ts []Transformer) *Chain {
 }
 
 // Apply returns the row that the last transformer makes of e. It changes no state.
-func (c *Chain) Apply(e *Example) Row {
+func (c *Chain) Apply(e *Example) Row { return *c.apply(e) }
+
+// Rows and examples are handed on by pointer and copied field by field: a struct that was just written word by word is slow
+// to read in wider pieces, and this is run three times for every event.
+
+func (c *Chain) apply(e *Example) *Row {
 	if len(c.stages) == 0 {
-		return e.Row
+		return &e.Row
 	}
-	if !c.fresh || !sameBits(c.seen, e.Row) {
+	if !c.fresh || !sameBits(&c.seen, &e.Row) {
 		c.transform(e)
-		c.seen.Index = append(c.seen.Index[:0], e.Index...)
 		if e.Index == nil {
 			c.seen.Index = nil
+		} else {
+			c.seen.Index = append(c.seen.Index[:0], e.Index...)
 		}
 		c.seen.Value = append(c.seen.Value[:0], e.Value...)
 		c.fresh = true
 	}
-	return c.rows[len(c.rows)-1]
+	return &c.rows[len(c.rows)-1]
+}
+
+// again is apply for a row that is not asked for once more: it does not keep it.
+func (c *Chain) again(e *Example) *Row {
+	if len(c.stages) == 0 {
+		return &e.Row
+	}
+	if !c.fresh || !sameBits(&c.seen, &e.Row) {
+		c.fresh = false
+		c.transform(e)
+	}
+	return &c.rows[len(c.rows)-1]
 }
 
 func (c *Chain) transform(e *Example) {
-	c.x = *e
-	for i, t := range c.stages {
-		c.rows[i] = transformInto(t, c.rows[i], &c.x)
-		c.x.Row = c.rows[i]
+	transformInto(c.stages[0], &c.rows[0], e)
+	for i := 1; i < len(c.stages); i++ {
+		c.x.take(e, &c.rows[i-1])
+		transformInto(c.stages[i], &c.rows[i], &c.x)
 	}
 }
 
-// transformInto keeps the memory of dst when a transformer hands its input through.
-func transformInto(t Transformer, dst Row, x *Example) Row {
-	r := t.Transform(dst, x)
+// take makes x the example e with another row.
+func (x *Example) take(e *Example, r *Row) {
+	x.Index, x.Value = r.Index, r.Value
+	x.Key, x.Time, x.Y, x.Weight = e.Key, e.Time, e.Y, e.Weight
+}
+
+// transformInto writes the row that t makes of x to dst, and keeps the memory of dst when t hands its input through.
+func transformInto(t Transformer, dst *Row, x *Example) {
+	index, value := dst.Index, dst.Value
+	r := t.Transform(Row{Index: index, Value: value}, x)
 	if len(r.Value) == 0 || len(x.Value) > 0 && &r.Value[0] == &x.Value[0] {
 		dst.Value = append(dst.Value[:0], r.Value...)
 		if r.Index == nil {
@@ -79,19 +104,24 @@ func transformInto(t Transformer, dst Row, x *Example) Row {
 		} else {
 			dst.Index = append(dst.Index[:0], r.Index...)
 		}
-		return dst
+		return
 	}
-	return r
+	dst.Index, dst.Value = r.Index, r.Value
 }
 
 // Observe shows every transformer the row that comes in to it, all of them transformed with the
 // states before, and returns the row for the model. It stays valid until the next call.
-func (c *Chain) Observe(e *Example) Row {
-	out := c.Apply(e)
-	c.x = *e
+func (c *Chain) Observe(e *Example) Row { return *c.observe(e) }
+
+func (c *Chain) observe(e *Example) *Row {
+	out := c.apply(e)
 	for i, t := range c.stages {
+		if i == 0 {
+			t.Observe(e)
+			continue
+		}
+		c.x.take(e, &c.rows[i-1])
 		t.Observe(&c.x)
-		c.x.Row = c.rows[i]
 	}
 	c.fresh = false
 	return out
@@ -104,11 +134,14 @@ func (c *Chain) Learn(e *Example) {
 	if !c.taught {
 		return
 	}
-	c.Apply(e)
-	c.x = *e
+	c.apply(e)
 	for i, t := range c.stages {
+		if i == 0 {
+			t.Learn(e)
+			continue
+		}
+		c.x.take(e, &c.rows[i-1])
 		t.Learn(&c.x)
-		c.x.Row = c.rows[i]
 	}
 	c.fresh = false
 }
@@ -131,12 +164,13 @@ func (c *Chain) Snapshot() []Transformer {
 	return out
 }
 
-func sameBits(a, b Row) bool {
-	if len(a.Value) != len(b.Value) || (a.Index == nil) != (b.Index == nil) || !slices.Equal(a.Index, b.Index) {
+func sameBits(a, b *Row) bool {
+	if len(a.Value) != len(b.Value) || (a.Index == nil) != (b.Index == nil) || a.Index != nil && !slices.Equal(a.Index, b.Index) {
 		return false
 	}
+	other := b.Value[:len(a.Value)]
 	for i, v := range a.Value {
-		if math.Float64bits(v) != math.Float64bits(b.Value[i]) {
+		if math.Float64bits(v) != math.Float64bits(other[i]) {
 			return false
 		}
 	}
@@ -162,15 +196,13 @@ func NewPipeline(ts []Transformer, model Learner) Learner {
 
 // Predict transforms e and appends the model's answer.
 func (p *Pipeline) Predict(dst []float64, e *Example) []float64 {
-	p.x = *e
-	p.x.Row = p.chain.Apply(e)
+	p.x.take(e, p.chain.apply(e))
 	return p.model.Predict(dst, &p.x)
 }
 
 // Observe lets every stage observe the row that comes in to it.
 func (p *Pipeline) Observe(e *Example) {
-	p.x = *e
-	p.x.Row = p.chain.Observe(e)
+	p.x.take(e, p.chain.observe(e))
 	p.model.Observe(&p.x)
 }
 
@@ -180,8 +212,12 @@ func (p *Pipeline) Learn(e *Example, past []float64) {
 	if e.Weight == 0 {
 		return
 	}
-	p.x = *e
-	p.x.Row = p.chain.Apply(e)
+	if !p.chain.taught {
+		p.x.take(e, p.chain.again(e))
+		p.model.Learn(&p.x, past)
+		return
+	}
+	p.x.take(e, p.chain.apply(e))
 	p.model.Learn(&p.x, past)
 	p.chain.Learn(e)
 }
@@ -221,11 +257,13 @@ type frozenPipeline struct {
 // Predict transforms e and appends the model's answer.
 func (f *frozenPipeline) Predict(dst []float64, e *Example) []float64 {
 	s := f.pool.Get().(*scratch)
-	s.x = *e
+	row := &e.Row
 	for i, t := range f.stages {
-		s.rows[i] = transformInto(t, s.rows[i], &s.x)
-		s.x.Row = s.rows[i]
+		s.x.take(e, row)
+		transformInto(t, &s.rows[i], &s.x)
+		row = &s.rows[i]
 	}
+	s.x.take(e, row)
 	dst = f.model.Predict(dst, &s.x)
 	s.x = Example{}
 	f.pool.Put(s)

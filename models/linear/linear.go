@@ -23,23 +23,42 @@ const (
 type weights struct {
 	w    []float64 // one per column
 	bias float64
+	fast bool // the logistic loss by FastSigmoid: with plain steps, where the exponential is a large part of the cost
+}
+
+// probability returns the sigmoid of the score.
+func (m *weights) probability(r *models.Row) float64 {
+	if m.fast {
+		return loss.FastSigmoid(m.score(r))
+	}
+	return loss.Sigmoid(m.score(r))
 }
 
 // score returns the linear score of the row. Missing values and columns beyond the weights count as 0.
-func (m *weights) score(r models.Row) float64 {
+func (m *weights) score(r *models.Row) float64 {
 	sum := m.bias
 	if r.Index == nil {
-		for i, x := range r.Value[:min(len(r.Value), len(m.w))] {
-			if x == x {
-				sum += float64(m.w[i] * clamp(x))
+		v := r.Value[:min(len(r.Value), len(m.w))]
+		w := m.w[:len(v)]
+		for i, x := range v {
+			if !(math.Abs(x) <= maxInput) {
+				if x != x {
+					continue
+				}
+				x = clamp(x)
 			}
+			sum += float64(w[i] * x)
 		}
 		return finite(sum, m.bias)
 	}
+	w := m.w
+	v := r.Value[:len(r.Index)]
 	for j, i := range r.Index {
-		if x := r.Value[j]; x == x && int(i) < len(m.w) {
-			sum += float64(m.w[i] * clamp(x))
+		x := v[j]
+		if x != x || uint(i) >= uint(len(w)) {
+			continue
 		}
+		sum += float64(w[i] * clamp(x))
 	}
 	return finite(sum, m.bias)
 }
@@ -71,6 +90,7 @@ func finite(x, otherwise float64) float64 {
 type scorer struct {
 	weights
 	opt      optim.Optimizer
+	plain    *optim.SGD // opt, if its steps are −rate·gradient and there is no penalty; nil otherwise
 	l2       float64
 	biasRate float64 // rate of the intercept; 0: the optimizer learns it as the last column
 	fit      bool    // learn an intercept
@@ -88,12 +108,112 @@ type settings struct {
 }
 
 func newScorer(columns int, opt optim.Optimizer, s settings) scorer {
-	return scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, biasRate: s.rate, fit: s.intercept}
+	m := scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, biasRate: s.rate, fit: s.intercept}
+	if sgd, ok := opt.(*optim.SGD); ok && sgd.Momentum == 0 && s.l2 == 0 {
+		m.plain = sgd
+	}
+	return m
+}
+
+// learn takes one step on the loss l of the row and the label.
+func (m *scorer) learn(r *models.Row, y, weight float64, l loss.Loss) {
+	if m.plain == nil {
+		p := m.begin(r)
+		m.finish(weight*l.Gradient(p, y), l.Reach(p, y))
+		return
+	}
+	p, square := m.survey(r)
+	derivative := 0.0
+	if m.fast {
+		derivative = weight * (loss.FastSigmoid(p) - y)
+	} else {
+		derivative = weight * l.Gradient(p, y)
+	}
+	if !m.stride(r, derivative, square, l.Reach(p, y)) {
+		m.begin(r)
+		m.finish(derivative, l.Reach(p, y))
+	}
+}
+
+// survey returns the score and the sum of the squared inputs.
+func (m *scorer) survey(r *models.Row) (score, square float64) {
+	score = m.bias
+	if r.Index == nil {
+		v := r.Value[:min(len(r.Value), len(m.w))]
+		w := m.w[:len(v)]
+		for i, x := range v {
+			if !(math.Abs(x) <= maxInput) {
+				if x != x {
+					continue
+				}
+				x = clamp(x)
+			}
+			score += float64(w[i] * x)
+			square += float64(x * x)
+		}
+		return finite(score, m.bias), square
+	}
+	w := m.w
+	v := r.Value[:len(r.Index)]
+	for j, i := range r.Index {
+		x := v[j]
+		if x != x || uint(i) >= uint(len(w)) {
+			continue
+		}
+		x = clamp(x)
+		score += float64(w[i] * x)
+		square += float64(x * x)
+	}
+	return finite(score, m.bias), square
+}
+
+// stride takes a plain step where the guard surely lets it pass, and reports whether it did. It gives the bits that finish
+// would: the move of the score is (rate · square + rate of the intercept) · derivative, up to rounding.
+func (m *scorer) stride(r *models.Row, derivative, square, reach float64) bool {
+	if !(math.Abs(derivative) <= maxGradient) {
+		return false
+	}
+	rate := m.plain.Next()
+	bias := 0.0
+	if m.fit {
+		if bias = m.biasRate; bias == 0 {
+			bias = rate
+		}
+	}
+	if !(math.Abs(derivative)*(rate*square+bias)*(1+1e-6) <= reach) {
+		return false
+	}
+	m.plain.Count()
+	if m.fit {
+		m.bias += float64(-bias * derivative)
+	}
+	if r.Index == nil {
+		v := r.Value[:min(len(r.Value), len(m.w))]
+		w := m.w[:len(v)]
+		for i, x := range v {
+			if !(math.Abs(x) <= maxInput) {
+				if x != x {
+					continue
+				}
+				x = clamp(x)
+			}
+			w[i] += float64(-rate * (derivative * x))
+		}
+		return true
+	}
+	w := m.w
+	v := r.Value[:len(r.Index)]
+	for j, i := range r.Index {
+		if x := v[j]; x == x && uint(i) < uint(len(w)) {
+			w[i] += float64(-rate * (derivative * clamp(x)))
+		}
+	}
+	return true
 }
 
 // begin copies the present entries of the row and their weights into the scratch slices, for the step
 // that follows, and returns the score.
-func (m *scorer) begin(r models.Row) float64 {
+func (m *scorer) begin(r *models.Row) float64 {
 	n := len(r.Value)
 	m.index, m.x, m.old = grow(m.index, n+1), grow(m.x, n+1), grow(m.old, n+1)
 	index, xs, old, w := m.index, m.x, m.old, m.w
@@ -199,7 +319,7 @@ func (m *scorer) State(s *codec.State) {
 }
 
 func (m *weights) clone() weights {
-	return weights{w: append([]float64(nil), m.w...), bias: m.bias}
+	return weights{w: append([]float64(nil), m.w...), bias: m.bias, fast: m.fast}
 }
 
 // Regression is linear regression: its answer is the score.
@@ -227,7 +347,7 @@ func (o Options) settings() settings {
 
 // Predict appends the score.
 func (m *Regression) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, m.score(e.Row))
+	return append(dst, m.score(&e.Row))
 }
 
 // Observe does nothing.
@@ -238,8 +358,7 @@ func (m *Regression) Learn(e *models.Example, _ []float64) {
 	if e.Weight == 0 {
 		return
 	}
-	p := m.begin(e.Row)
-	m.finish(e.Weight*m.loss.Gradient(p, e.Y), m.loss.Reach(p, e.Y))
+	m.learn(&e.Row, e.Y, e.Weight, m.loss)
 }
 
 // Publish copies the weights.
@@ -248,7 +367,7 @@ func (m *Regression) Publish() models.Predictor { return &regressionSnapshot{m.c
 type regressionSnapshot struct{ weights }
 
 func (m *regressionSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, m.score(e.Row))
+	return append(dst, m.score(&e.Row))
 }
 
 // Logistic is binary logistic regression: its answer is the sigmoid of the score.
@@ -259,12 +378,14 @@ type Logistic struct {
 
 // NewLogistic returns a logistic regression with a binary loss. opt is for one more column than columns.
 func NewLogistic(columns int, l loss.Loss, opt optim.Optimizer, o Options) *Logistic {
-	return &Logistic{scorer: newScorer(columns, opt, o.settings()), loss: l}
+	m := &Logistic{scorer: newScorer(columns, opt, o.settings()), loss: l}
+	m.fast = m.plain != nil && l == loss.Loss(loss.Logistic{})
+	return m
 }
 
 // Predict appends P(Y = 1).
 func (m *Logistic) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, loss.Sigmoid(m.score(e.Row)))
+	return append(dst, m.probability(&e.Row))
 }
 
 // Observe does nothing.
@@ -279,8 +400,7 @@ func (m *Logistic) Learn(e *models.Example, _ []float64) {
 	if e.Y > 0.5 {
 		y = 1
 	}
-	p := m.begin(e.Row)
-	m.finish(e.Weight*m.loss.Gradient(p, y), m.loss.Reach(p, y))
+	m.learn(&e.Row, y, e.Weight, m.loss)
 }
 
 // Publish copies the weights.
@@ -289,5 +409,5 @@ func (m *Logistic) Publish() models.Predictor { return &logisticSnapshot{m.clone
 type logisticSnapshot struct{ weights }
 
 func (m *logisticSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, loss.Sigmoid(m.score(e.Row)))
+	return append(dst, m.probability(&e.Row))
 }

@@ -13,13 +13,13 @@ import (
 // by the cross-entropy.
 type Softmax struct {
 	classes []scorer
-	p       []float64 // scratch
+	s, p    []float64 // scratch: scores, probabilities
 }
 
 // NewSoftmax returns a softmax regression over classes ≥ 2. newOptimizer makes one optimizer per class,
 // each for one more column than columns.
 func NewSoftmax(columns, classes int, newOptimizer func() (optim.Optimizer, error), o Options) (*Softmax, error) {
-	m := &Softmax{classes: make([]scorer, classes), p: make([]float64, 0, classes)}
+	m := &Softmax{classes: make([]scorer, classes), s: make([]float64, 0, classes), p: make([]float64, 0, classes)}
 	for k := range m.classes {
 		opt, err := newOptimizer()
 		if err != nil {
@@ -33,11 +33,54 @@ func NewSoftmax(columns, classes int, newOptimizer func() (optim.Optimizer, erro
 // Predict appends one probability per class.
 func (m *Softmax) Predict(dst []float64, e *models.Example) []float64 {
 	at := len(dst)
-	for k := range m.classes {
-		dst = append(dst, m.classes[k].score(e.Row))
-	}
+	dst = m.scores(dst, &e.Row)
 	softmax(dst[at:])
 	return dst
+}
+
+func (m *Softmax) scores(dst []float64, r *models.Row) []float64 {
+	k := 0
+	if r.Index == nil {
+		for ; k+4 <= len(m.classes); k += 4 {
+			dst = fourScores(dst, r.Value, &m.classes[k].weights, &m.classes[k+1].weights, &m.classes[k+2].weights, &m.classes[k+3].weights)
+		}
+	}
+	for ; k < len(m.classes); k++ {
+		dst = append(dst, m.classes[k].score(r))
+	}
+	return dst
+}
+
+// fourScores appends the scores of four models on a dense row: four sums that do not wait for each other.
+func fourScores(dst, v []float64, a, b, c, d *weights) []float64 {
+	v = v[:min(len(v), len(a.w))]
+	wa, wb, wc, wd := a.w[:len(v)], b.w[:len(v)], c.w[:len(v)], d.w[:len(v)]
+	sa, sb, sc, sd := a.bias, b.bias, c.bias, d.bias
+	for i, x := range v {
+		if !(math.Abs(x) <= maxInput) {
+			if x != x {
+				continue
+			}
+			x = clamp(x)
+		}
+		sa += float64(wa[i] * x)
+		sb += float64(wb[i] * x)
+		sc += float64(wc[i] * x)
+		sd += float64(wd[i] * x)
+	}
+	return append(dst, finite(sa, a.bias), finite(sb, b.bias), finite(sc, c.bias), finite(sd, d.bias))
+}
+
+// squares returns the sum of the squared inputs of the row.
+func squares(r *models.Row, columns int) float64 {
+	sum := 0.0
+	for j, x := range r.Value {
+		if x == x && (r.Index == nil && j < columns || r.Index != nil && int(r.Index[j]) < columns) {
+			x = clamp(x)
+			sum += float64(x * x)
+		}
+	}
+	return sum
 }
 
 // softmax turns scores into probabilities in place, shifted by the greatest so that nothing overflows.
@@ -65,14 +108,24 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 	if e.Weight == 0 || y < 0 || y >= len(m.classes) {
 		return
 	}
-	m.p = m.Predict(m.p[:0], e)
+	m.s = m.scores(m.s[:0], &e.Row)
+	m.p = append(m.p[:0], m.s...)
+	softmax(m.p)
+	square := 0.0
+	if m.classes[0].plain != nil {
+		square = squares(&e.Row, len(m.classes[0].w))
+	}
 	for k := range m.classes {
 		target := 0.0
 		if k == y {
 			target = 1
 		}
-		reach := loss.Logistic{}.Reach(m.classes[k].begin(e.Row), target)
-		m.classes[k].finish(e.Weight*(m.p[k]-target), reach)
+		c, derivative := &m.classes[k], e.Weight*(m.p[k]-target)
+		reach := loss.Logistic{}.Reach(m.s[k], target)
+		if c.plain == nil || !c.stride(&e.Row, derivative, square, reach) {
+			c.begin(&e.Row)
+			c.finish(derivative, reach)
+		}
 	}
 }
 
@@ -98,7 +151,7 @@ type softmaxSnapshot []weights
 func (m softmaxSnapshot) Predict(dst []float64, e *models.Example) []float64 {
 	at := len(dst)
 	for k := range m {
-		dst = append(dst, m[k].score(e.Row))
+		dst = append(dst, m[k].score(&e.Row))
 	}
 	softmax(dst[at:])
 	return dst

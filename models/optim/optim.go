@@ -77,6 +77,12 @@ func (o *SGD) Step(dst []float64, index []uint32, grad, _ []float64) {
 	}
 }
 
+// Next returns the rate of the next step: for models that take plain steps themselves.
+func (o *SGD) Next() float64 { return o.At(o.steps) }
+
+// Count counts such a step.
+func (o *SGD) Count() { o.steps++ }
+
 // Proportional is true without momentum.
 func (o *SGD) Proportional() bool { return o.Momentum == 0 }
 

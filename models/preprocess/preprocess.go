@@ -8,7 +8,6 @@
 package preprocess
 
 import (
-	"math"
 	"slices"
 
 	"github.com/freshet-ml/freshet/features"
@@ -114,28 +113,6 @@ var categoriesParam = models.Param{Name: "columns", Default: []string(nil), Doc:
 func selected(a models.Args, env models.Env, numeric bool) ([]int, error) {
 	marks, err := models.SelectColumns(env, a.Texts("columns"), numeric)
 	return numbers(marks), err
-}
-
-// moments is a running mean and sum of squared deviations (Welford 1962).
-type moments struct {
-	n, mean, m2 float64
-	sd          float64 // derived: the population's standard deviation, 0 before two values
-}
-
-// add takes one more value in.
-func (m *moments) add(x float64) {
-	m.n++
-	d := x - m.mean
-	m.mean += d / m.n
-	m.m2 += float64(d * (x - m.mean))
-	m.measure()
-}
-
-func (m *moments) measure() {
-	m.sd = 0
-	if m.n >= 2 && m.m2 > 0 {
-		m.sd = math.Sqrt(m.m2 / m.n)
-	}
 }
 
 // standardise returns (x − mean) / sd, and 0 for a column that has not varied.
