@@ -1,7 +1,14 @@
 // Package tree holds decision trees that grow one event at a time.
 //
 // They stand in the flow as models: models/catalog lists Components, models/fold hands them the examples of the log. A
-// tree is bounded in memory and draws no random numbers, so equal logs give equal bits.
+// tree is bounded in memory; what random choice there is (the columns that a leaf of an ensemble's member watches) comes from PCG streams of
+// the seed, so equal logs give equal bits.
+//
+// All trees stand on one arena: nodes lie in one slice, 32 bytes each, and what learning keeps beside a node in a second one; the
+// statistics of a leaf are one flat block of numbers. Learning works in place on memory of its own. Publish copies the leaves that have learned
+// since the last snapshot into persistent lists of chunks, so it costs what changed.
+//
+// Ensembles are built of Hoeffding: see there.
 package tree
 
 import (
@@ -38,7 +45,7 @@ var HoeffdingTree = models.Component{
 	Cost:   "O(depth + columns · classes) per event",
 	Memory: "48 bytes per leaf, numeric column and class; 8 per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Domingos & Hulten 2000; adaptive naive Bayes leaves: Holmes et al. 2005; Gaussian observers: Pfahringer et al. 2008",
-	Fold:   1,
+	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return New(env, Config{
 			GracePeriod: a.Float("grace_period"), Delta: a.Float("delta"), Tau: a.Float("tau"), Leaf: a.Text("leaf_prediction"),

@@ -10,82 +10,109 @@ const leastBranch = 0.01
 
 // candidate is the best split of one column.
 type candidate struct {
-	gain      float64 // information gain in bits; 0 for the null split
-	column    int     // -1: the null split
-	nominal   int
+	merit     float64 // of the null split 0
+	column    int32   // −1: the null split
+	slot      int32   // −1: a number
+	at        int     // place among the watched columns of its kind
 	threshold float64
 }
 
-// trySplit splits the leaf at a place if its best split beats the second best by the Hoeffding bound
-// ε = √(R² ln(1/δ)/(2n)), or if ε < τ (Domingos & Hulten 2000, §3). R is log₂ of the classes seen in the leaf. Not
-// to split is a candidate with gain 0.
-func (h *Hoeffding) trySplit(at **node, depth int) {
-	l := (*at).leaf
-	best, second := h.bestTwo(l)
-	if best.column < 0 || depth >= maxDepth {
-		return
-	}
-	classes := 0
-	for _, n := range l.counts {
-		if n > 0 {
-			classes++
-		}
-	}
-	r := math.Log2(float64(max(classes, 2)))
-	bound := math.Sqrt(r * r * math.Log(1/h.cfg.Delta) / (2 * l.weight))
-	if best.gain-second.gain > bound || bound < h.cfg.Tau {
-		h.split(at, best)
+var nullSplit = candidate{column: -1, slot: -1}
+
+// ranking keeps the best and the second best candidate; not to split is one, of merit 0.
+type ranking struct{ best, second candidate }
+
+func newRanking() ranking {
+	return ranking{nullSplit, candidate{merit: math.Inf(-1), column: -1, slot: -1}}
+}
+
+func (r *ranking) consider(c candidate) {
+	switch {
+	case c.merit > r.best.merit:
+		r.best, r.second = c, r.best
+	case c.merit > r.second.merit:
+		r.second = c
 	}
 }
 
-// bestTwo returns the best and the second best of one candidate for each column and the null split.
-func (h *Hoeffding) bestTwo(l *leaf) (best, second candidate) {
-	best, second = candidate{column: -1}, candidate{gain: math.Inf(-1), column: -1}
-	consider := func(c candidate) {
-		switch {
-		case c.gain > best.gain:
-			best, second = c, best
-		case c.gain > second.gain:
-			second = c
+// hoeffding is the bound ε = √(R² ln(1/δ)/(2n)).
+func hoeffding(r, delta, n float64) float64 {
+	return math.Sqrt(r * r * math.Log(1/delta) / (2 * n))
+}
+
+// reach is R of the information gain: log₂ of the classes with weight, at least of two.
+func (s *classStats) reach() float64 {
+	seen := 0
+	for _, n := range s.counts() {
+		if n > 0 {
+			seen++
 		}
 	}
-	before := entropy(l.counts)
-	for s, column := range h.numeric {
-		consider(h.bestThreshold(l.stats[s*h.classes:(s+1)*h.classes], before, column))
+	return math.Log2(float64(max(seen, 2)))
+}
+
+// rank finds the best and the second best of one candidate for each watched column and the null split, by
+// information gain in bits. scratch has room for two numbers per class.
+func (s *classStats) rank(lay *layout, scratch []float64) ranking {
+	r := newRanking()
+	before := entropy(s.counts())
+	for a, column := range s.numeric {
+		c := s.bestThreshold(a, before, scratch)
+		c.column = column
+		r.consider(c)
 	}
-	for k, column := range h.nominal {
-		consider(candidate{gain: tableGain(l.tables[k], h.classes, before), column: column, nominal: k})
+	for i, slot := range s.slots {
+		r.consider(candidate{merit: tableGain(s.tables[i], int(s.classes), before), column: lay.nominal[slot], slot: slot, at: i})
 	}
-	return best, second
+	return r
 }
 
 // bestThreshold tries equidistant thresholds between the least and the greatest value of a column.
-func (h *Hoeffding) bestThreshold(classes []gaussian, before float64, column int) candidate {
-	best := candidate{gain: math.Inf(-1), column: column, nominal: -1}
-	least, most := math.Inf(1), math.Inf(-1)
-	for c := range classes {
-		if classes[c].n > 0 {
-			least, most = min(least, classes[c].least), max(most, classes[c].most)
-		}
+func (s *classStats) bestThreshold(a int, before float64, scratch []float64) candidate {
+	best := candidate{merit: math.Inf(-1), slot: -1, at: a}
+	low, high := math.Inf(1), math.Inf(-1)
+	for k := range int(s.classes) {
+		_, _, least, most := s.moments(k)
+		low, high = min(low, least[a]), max(high, most[a])
 	}
-	if !(least < most) {
+	if !(low < high) {
 		return best
 	}
-	left, right := h.votes[:h.classes], h.votes[h.classes:]
+	left, right := scratch[:s.classes], scratch[s.classes:2*s.classes]
 	for i := 1; i <= splitPoints; i++ {
-		t := least + float64((most-least)/(splitPoints+1)*float64(i))
-		if !(t > least && t < most) {
+		t := low + float64((high-low)/(splitPoints+1)*float64(i))
+		if !(t > low && t < high) {
 			continue
 		}
-		for c := range classes {
-			left[c] = classes[c].below(t)
-			right[c] = classes[c].n - left[c]
-		}
-		if g := pairGain(left, right, before); g > best.gain {
-			best.gain, best.threshold = g, t
+		s.sides(a, t, left, right)
+		if g := pairGain(left, right, before); g > best.merit {
+			best.merit, best.threshold = g, t
 		}
 	}
 	return best
+}
+
+// sides writes the weight of each class that is expected on either side of a threshold.
+func (s *classStats) sides(a int, t float64, left, right []float64) {
+	for k := range int(s.classes) {
+		n, _, least, most := s.moments(k)
+		mean, inverse := s.density(k)
+		left[k] = below(t, n[a], mean[a], inverse[a], least[a], most[a])
+		right[k] = n[a] - left[k]
+	}
+}
+
+// below is the weight expected at or below x. Outside of the observed range it is exact.
+func below(x, n, mean, inverse, least, most float64) float64 {
+	switch {
+	case n == 0 || x < least:
+		return 0
+	case x >= most:
+		return n
+	case inverse > math.MaxFloat64:
+		return n / 2
+	}
+	return n * 0.5 * math.Erfc((mean-x)*math.Sqrt(inverse/2))
 }
 
 // pairGain is the information gain of a split in two, −∞ if one side holds too little.
@@ -95,27 +122,41 @@ func pairGain(left, right []float64, before float64) float64 {
 	if nl <= leastBranch*n || nr <= leastBranch*n {
 		return math.Inf(-1)
 	}
-	return before - float64(nl/n*entropy(left)) - float64(nr/n*entropy(right))
+	return before - (plogp(left, nl)+plogp(right, nr))/(n*math.Ln2)
+}
+
+// plogp is n times the entropy of weights that sum to n, in nats.
+func plogp(x []float64, n float64) float64 {
+	h := n * math.Log(n)
+	for _, v := range x {
+		if v > 0 {
+			h -= float64(v * math.Log(v))
+		}
+	}
+	return h
 }
 
 // tableGain is the information gain of a split into one branch per value, −∞ if fewer than two branches hold enough.
-func tableGain(t table, classes int, before float64) float64 {
-	n, full := total(t), 0
+func tableGain(t []float64, classes int, before float64) float64 {
+	if len(t) == 0 {
+		return math.Inf(-1)
+	}
+	n, full := total(t[:classes]), 0
 	after := 0.0
-	for i := 0; i < len(t); i += classes {
+	for i := classes; i < len(t); i += classes {
 		branch := t[i : i+classes]
 		w := total(branch)
 		if w > leastBranch*n {
 			full++
 		}
 		if w > 0 {
-			after += float64(w / n * entropy(branch))
+			after += plogp(branch, w)
 		}
 	}
 	if full < 2 {
 		return math.Inf(-1)
 	}
-	return before - after
+	return before - after/(n*math.Ln2)
 }
 
 func total(x []float64) float64 {
@@ -132,104 +173,25 @@ func entropy(x []float64) float64 {
 	if !(n > 0) {
 		return 0
 	}
-	e := 0.0
-	for _, v := range x {
-		if v > 0 {
-			p := v / n
-			e -= float64(p * math.Log2(p))
-		}
-	}
-	return e
+	return max(0, plogp(x, n)/(n*math.Ln2))
 }
 
-// split replaces the leaf at a place by a split whose leaves start with the class weights that it expects.
-func (h *Hoeffding) split(at **node, c candidate) {
-	old := (*at).leaf
-	n := &node{epoch: h.epoch, column: c.column, nominal: c.nominal, threshold: c.threshold}
-	var expected [][]float64
-	if c.nominal < 0 {
-		expected = h.sides(old, c)
-	} else {
-		expected, n.branch = branches(old.tables[c.nominal], h.classes)
+// expect returns the class weights that a split expects in each branch, and for a category the branch of each place.
+func (s *classStats) expect(c candidate) (counts [][]float64, branch []int32) {
+	classes := int(s.classes)
+	if c.slot < 0 {
+		left, right := make([]float64, classes), make([]float64, classes)
+		s.sides(c.at, c.threshold, left, right)
+		return [][]float64{left, right}, nil
 	}
-	if h.leaves+len(expected)-1 > h.cfg.MaxLeaves {
-		return
-	}
-	for i, counts := range expected {
-		l := newLeaf(counts)
-		l.activate(&h.layout)
-		n.children = append(n.children, &node{epoch: h.epoch, leaf: l})
-		if l.weight > n.children[n.usual].leaf.weight {
-			n.usual = i
-		}
-	}
-	*at = n
-	h.leaves += len(expected) - 1
-	h.active += len(expected) - 1
-	for limit := h.activeLimit(); h.active > limit; {
-		h.deactivateOne()
-	}
-}
-
-func (h *Hoeffding) sides(l *leaf, c candidate) [][]float64 {
-	left, right := make([]float64, h.classes), make([]float64, h.classes)
-	for s, column := range h.numeric {
-		if column != c.column {
-			continue
-		}
-		for k := range left {
-			g := &l.stats[s*h.classes+k]
-			left[k] = g.below(c.threshold)
-			right[k] = g.n - left[k]
-		}
-	}
-	return [][]float64{left, right}
-}
-
-// branches gives each place that holds weight a branch of its own.
-func branches(t table, classes int) (expected [][]float64, branch []int32) {
-	for i := 0; i < len(t); i += classes {
+	t := s.tables[c.at]
+	for i := classes; i < len(t); i += classes {
 		if total(t[i:i+classes]) > 0 {
-			branch = append(branch, int32(len(expected)))
-			expected = append(expected, append([]float64(nil), t[i:i+classes]...))
+			branch = append(branch, int32(len(counts)))
+			counts = append(counts, append([]float64(nil), t[i:i+classes]...))
 		} else {
 			branch = append(branch, -1)
 		}
 	}
-	return expected, branch
-}
-
-// leafBytes is the greatest size of the statistics of one leaf.
-func (h *Hoeffding) leafBytes() int {
-	return 48*len(h.numeric)*h.classes + (24+8*h.cfg.MaxCategories*h.classes)*len(h.nominal) + 64
-}
-
-// activeLimit is how many leaves may keep statistics.
-func (h *Hoeffding) activeLimit() int { return max(1, h.cfg.MaxBytes/h.leafBytes()) }
-
-// deactivateOne takes the statistics from the active leaf with the least promise, the first one on a tie. Cost: O(nodes), and
-// the path to the leaf is copied if a snapshot shares it; it runs only after a split of a full tree.
-func (h *Hoeffding) deactivateOne() {
-	least, path, best := math.Inf(1), []int(nil), []int(nil)
-	var walk func(n *node)
-	walk = func(n *node) {
-		if n.leaf == nil {
-			for i, c := range n.children {
-				path = append(path, i)
-				walk(c)
-				path = path[:len(path)-1]
-			}
-			return
-		}
-		if n.leaf.stats != nil && n.leaf.promise() < least {
-			least, best = n.leaf.promise(), append(best[:0], path...)
-		}
-	}
-	walk(h.root)
-	n := h.own(&h.root)
-	for _, i := range best {
-		n = h.own(&n.children[i])
-	}
-	n.leaf.deactivate()
-	h.active--
+	return counts, branch
 }

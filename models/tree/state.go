@@ -7,186 +7,239 @@ import (
 	"github.com/freshet-ml/freshet/internal/codec"
 )
 
-// The kinds of nodes in a state.
+// The kinds of nodes in a state; the flags are added.
 const (
-	numericSplit byte = iota
-	nominalSplit
-	activeLeaf
-	inactiveLeaf
+	leafKind    byte = 0
+	numberKind  byte = 1
+	nominalKind byte = 2
+	activeFlag  byte = 4 // statistics follow
 )
 
-// State visits the dictionaries of the categorical columns, then the nodes in preorder.
-func (h *Hoeffding) State(c *codec.State) {
-	c.Fixed("hoeffding_tree version", 1)
-	c.Fixed("classes", h.classes)
-	c.Fixed("columns", h.width)
-	c.Fixed("categorical columns", len(h.nominal))
+// visit visits a whole classification tree.
+func (t *classTree) visit(c *codec.State) {
+	c.Fixed("classes", t.classes)
+	c.Fixed("columns", t.width)
+	c.Fixed("categorical columns", len(t.nominal))
+	c.Uint64(&t.cfg.Seed)
+	c.Uint64(&t.draws)
+	c.Uint64(&t.dropped.Leaves)
+	c.Uint64(&t.dropped.Splits)
 	if c.Loading() {
-		h.leaves, h.active, h.epoch = 0, 0, h.epoch+1
-		h.values, h.dicts = make([]slots, len(h.nominal)), h.epoch
+		t.dicts = make([]*dict, len(t.nominal))
+		for k := range t.dicts {
+			t.dicts[k] = newDict(t.cfg.MaxCategories)
+		}
+		t.restart()
 	}
-	for k := range h.nominal {
-		h.visitSlots(c, k)
+	for _, d := range t.dicts {
+		d.visit(c)
 	}
-	h.root = h.visitNode(c, h.root, 0)
-	if c.Loading() && (c.Err() != nil || h.leaves > h.cfg.MaxLeaves) {
-		c.Fail("%d leaves", h.leaves)
-		h.root = &node{epoch: h.epoch, leaf: newLeaf(make([]float64, h.classes))}
-		h.leaves, h.active = 1, 0
+	t.visitNode(c, t.root, 0)
+	if c.Loading() && (c.Err() != nil || t.leaves > t.cfg.MaxLeaves) {
+		c.Fail("%d leaves", t.leaves)
+		t.plant()
 	}
 }
 
-// visitSlots visits the values of a categorical column in the order of their places.
-func (h *Hoeffding) visitSlots(c *codec.State, k int) {
-	keys := make([]uint64, len(h.values[k]))
-	for v, at := range h.values[k] {
-		keys[at] = v
+// restart empties the arena for loading.
+func (t *classTree) restart() {
+	t.arena = arena[cell]{}
+	t.leaves, t.active, t.frozen, t.last.valid, t.spare = 0, 0, nil, false, nil
+	t.shared, t.sharedS = nil, nil
+	if m := t.cfg.Subspace; t.cfg.PerTree && m > 0 && m < t.width {
+		t.shared, t.sharedS = t.draw(m, 0)
 	}
-	c.Uint64s(&keys)
-	if !c.Loading() {
-		return
-	}
-	if len(keys) >= h.cfg.MaxCategories {
-		c.Fail("%d categories", len(keys))
-		keys = nil
-	}
-	h.values[k] = make(slots, len(keys))
-	for i, v := range keys {
-		h.values[k][v] = int32(i)
-	}
-	if len(h.values[k]) != len(keys) {
-		c.Fail("repeated category")
-	}
+	t.root = t.take(1)
 }
 
-// visitNode visits one subtree and returns it; loading builds it anew.
-func (h *Hoeffding) visitNode(c *codec.State, n *node, depth int) *node {
-	if c.Loading() {
-		n = &node{epoch: h.epoch}
-	}
+// visitNode visits one subtree; loading makes it at that place.
+func (t *classTree) visitNode(c *codec.State, at int32, depth int32) {
 	if c.Err() != nil || depth > maxDepth {
 		c.Fail("tree deeper than %d", maxDepth)
-		return n
+		return
 	}
-	kind := n.kind()
+	kind := t.kind(at)
 	c.Byte(&kind)
-	switch kind {
-	case numericSplit, nominalSplit:
-		h.visitSplit(c, n, kind == nominalSplit, depth)
-	case activeLeaf, inactiveLeaf:
-		h.visitLeaf(c, n, kind == activeLeaf)
-	default:
+	if kind&^activeFlag > nominalKind || c.Err() != nil {
 		c.Fail("node kind %d", kind)
-	}
-	return n
-}
-
-func (n *node) kind() byte {
-	switch {
-	case n.leaf == nil && n.nominal >= 0:
-		return nominalSplit
-	case n.leaf == nil:
-		return numericSplit
-	case n.leaf.stats != nil:
-		return activeLeaf
-	}
-	return inactiveLeaf
-}
-
-func (h *Hoeffding) visitSplit(c *codec.State, n *node, nominal bool, depth int) {
-	n.column = c.Len(n.column, 0, h.width-1)
-	n.usual = c.Len(n.usual, 0, codec.MaxLen)
-	c.Float64(&n.threshold)
-	branches := 2
-	if c.Loading() {
-		n.nominal = -1
-	}
-	if nominal {
-		branch := make([]uint32, len(n.branch))
-		for i, b := range n.branch {
-			branch[i] = uint32(b)
-		}
-		c.Uint32s(&branch)
-		branches = h.loadBranches(c, n, branch)
-	} else if c.Loading() && !slices.Contains(h.numeric, n.column) {
-		c.Fail("column %d is not numeric", n.column)
-	}
-	if c.Loading() {
-		if n.usual >= branches || h.leaves > h.cfg.MaxLeaves {
-			c.Fail("branch %d of %d", n.usual, branches)
-			return
-		}
-		n.children = make([]*node, branches)
-	}
-	for i := range n.children {
-		n.children[i] = h.visitNode(c, n.children[i], depth+1)
-	}
-}
-
-// loadBranches checks the branches of a nominal split and returns their number.
-func (h *Hoeffding) loadBranches(c *codec.State, n *node, branch []uint32) int {
-	if !c.Loading() {
-		return len(n.children)
-	}
-	n.nominal = slices.Index(h.nominal, n.column)
-	if n.nominal < 0 || len(branch) > h.cfg.MaxCategories {
-		c.Fail("%d branches of column %d", len(branch), n.column)
-		n.nominal = 0
-		return 0
-	}
-	n.branch = make([]int32, len(branch))
-	next := int32(0)
-	for i, b := range branch {
-		n.branch[i] = int32(b)
-		if n.branch[i] >= 0 {
-			if n.branch[i] != next {
-				c.Fail("branch %d where %d is next", b, next)
-			}
-			next++
-		} else if n.branch[i] != -1 {
-			c.Fail("branch %d", n.branch[i])
-		}
-	}
-	return int(next)
-}
-
-func (h *Hoeffding) visitLeaf(c *codec.State, n *node, active bool) {
-	if c.Loading() {
-		n.leaf = &leaf{counts: make([]float64, h.classes)}
-		h.leaves++
-	}
-	l := n.leaf
-	for i := range l.counts {
-		c.Float64(&l.counts[i])
-		if c.Loading() && !(l.counts[i] >= 0 && l.counts[i] < math.Inf(1)) {
-			c.Fail("class weight %g", l.counts[i])
-		}
-	}
-	for _, v := range []*float64{&l.weight, &l.tried, &l.bayesRight, &l.majorityRight} {
-		c.Float64(v)
-	}
-	if !active || c.Err() != nil {
 		return
 	}
 	if c.Loading() {
-		l.activate(&h.layout)
-		h.active++
+		t.cells[at].depth, t.cells[at].classes = depth, int32(t.classes)
 	}
-	for i := range l.stats {
-		g := &l.stats[i]
-		for _, v := range []*float64{&g.n, &g.mean, &g.squares, &g.least, &g.most} {
-			c.Float64(v)
+	t.visitCell(c, at, kind)
+	if kind&^activeFlag == leafKind {
+		if c.Loading() {
+			t.leaves++
 		}
-		if c.Loading() && c.Err() == nil {
-			g.invert()
+		return
+	}
+	k := t.nodes[at].visit(c, &t.layout, kind&^activeFlag == nominalKind)
+	if c.Err() != nil || t.leaves > t.cfg.MaxLeaves {
+		c.Fail("%d leaves", t.leaves)
+		return
+	}
+	if c.Loading() {
+		first := t.take(k)
+		t.nodes[at].first = first
+	}
+	for i := range int32(k) {
+		t.visitNode(c, t.nodes[at].first+i, depth+1)
+	}
+}
+
+func (t *classTree) kind(at int32) byte {
+	kind := leafKind
+	if n := &t.nodes[at]; n.column >= 0 {
+		if kind = numberKind; n.slot >= 0 {
+			kind = nominalKind
 		}
 	}
-	for k := range l.tables {
-		t := (*[]float64)(&l.tables[k])
-		c.Float64s(t)
-		if c.Loading() && (len(*t)%h.classes != 0 || len(*t) > h.cfg.MaxCategories*h.classes) {
-			c.Fail("table of %d counts", len(*t))
-			*t = nil
+	if t.cells[at].active {
+		kind |= activeFlag
+	}
+	return kind
+}
+
+// visit visits what a split reads and returns the number of its branches.
+func (n *node) visit(c *codec.State, lay *layout, nominal bool) int {
+	column := c.Len(int(n.column), 0, max(lay.width-1, 0))
+	usual := c.Len(int(n.usual), 0, codec.MaxLen)
+	c.Float64(&n.threshold)
+	branches := 2
+	var branch []uint32
+	if nominal {
+		if !c.Loading() {
+			for _, b := range *n.branch {
+				branch = append(branch, uint32(b))
+			}
+		}
+		c.Uint32s(&branch)
+	}
+	if !c.Loading() {
+		return n.branches()
+	}
+	if column >= lay.width || (lay.slot[column] >= 0) != nominal || len(branch) > lay.most {
+		c.Fail("split on column %d into %d", column, len(branch))
+		return 0
+	}
+	n.column, n.usual, n.slot, n.branch = int32(column), int32(usual), lay.slot[column], nil
+	if nominal {
+		b := make([]int32, len(branch))
+		n.branch = &b
+		next := int32(0)
+		for i, v := range branch {
+			if b[i] = int32(v); b[i] == next {
+				next++
+			} else if b[i] != -1 {
+				c.Fail("branch %d where %d is next", b[i], next)
+			}
+		}
+		branches = int(next)
+	}
+	if usual >= branches || math.IsNaN(n.threshold) {
+		c.Fail("branch %d of %d", usual, branches)
+		*n = emptyNode
+		return 0
+	}
+	return branches
+}
+
+// visitCell visits what learning keeps at a node.
+func (t *classTree) visitCell(c *codec.State, at int32, kind byte) {
+	l := &t.cells[at]
+	if kind == numberKind || kind == nominalKind {
+		return
+	}
+	if c.Loading() {
+		l.block = make([]float64, t.classes)
+		if kind&activeFlag != 0 {
+			t.visitColumns(c, l)
+		}
+	} else if l.active {
+		t.visitColumns(c, l)
+	}
+	for i := range t.classes {
+		c.Float64(&l.block[i])
+		if c.Loading() && !(l.block[i] >= 0 && l.block[i] < math.Inf(1)) {
+			c.Fail("class weight %g", l.block[i])
+		}
+	}
+	for _, v := range []*float64{&l.weight, &l.tried, &l.bayes, &l.majority} {
+		c.Float64(v)
+	}
+	if kind&activeFlag == 0 || c.Err() != nil {
+		return
+	}
+	if c.Loading() {
+		t.enliven(l)
+	}
+	l.visitStats(c, t.cfg.MaxCategories)
+}
+
+// visitColumns visits the columns that a leaf watches, if it does not watch all.
+func (t *classTree) visitColumns(c *codec.State, l *cell) {
+	if m := t.cfg.Subspace; m <= 0 || m >= t.width {
+		l.numeric, l.slots = t.numeric, t.slots
+		return
+	}
+	if c.Loading() && t.cfg.PerTree {
+		l.numeric, l.slots = t.shared, t.sharedS
+	}
+	var columns []uint32
+	if !c.Loading() {
+		for _, i := range l.numeric {
+			columns = append(columns, uint32(i))
+		}
+		for _, s := range l.slots {
+			columns = append(columns, uint32(t.nominal[s]))
+		}
+		slices.Sort(columns)
+	}
+	c.Uint32s(&columns)
+	if !c.Loading() {
+		return
+	}
+	if len(columns) != t.cfg.Subspace {
+		c.Fail("%d columns in a leaf, not %d", len(columns), t.cfg.Subspace)
+		return
+	}
+	l.numeric, l.slots = nil, nil
+	for i, column := range columns {
+		if int(column) >= t.width || i > 0 && columns[i-1] >= column {
+			c.Fail("columns of a leaf: %v", columns)
+			return
+		}
+		if s := t.slot[column]; s >= 0 {
+			l.slots = append(l.slots, s)
+		} else {
+			l.numeric = append(l.numeric, int32(column))
+		}
+	}
+}
+
+// visitStats visits the moments and tables of active statistics.
+func (s *classStats) visitStats(c *codec.State, places int) {
+	for k := range int(s.classes) {
+		mean, _ := s.density(k)
+		n, squares, least, most := s.moments(k)
+		for a := range mean {
+			for _, v := range []*float64{&n[a], &mean[a], &squares[a], &least[a], &most[a]} {
+				c.Float64(v)
+			}
+			if c.Loading() && !(n[a] >= 0) {
+				c.Fail("weight %g", n[a])
+			}
+		}
+	}
+	if c.Loading() && c.Err() == nil {
+		s.renew()
+	}
+	for k := range s.tables {
+		c.Float64s(&s.tables[k])
+		if t := s.tables[k]; c.Loading() && (len(t)%int(s.classes) != 0 || len(t) == int(s.classes) || len(t) > (places+1)*int(s.classes)) {
+			c.Fail("table of %d counts", len(t))
+			s.tables[k] = nil
 		}
 	}
 }

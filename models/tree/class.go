@@ -1,0 +1,440 @@
+package tree
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// Config are the parameters of a classification tree, as HoeffdingTree documents them, and what ensembles set.
+type Config struct {
+	GracePeriod   float64
+	Delta         float64
+	Tau           float64
+	Leaf          string
+	MaxLeaves     int
+	MaxBytes      int
+	MaxCategories int
+	// Subspace is the number of columns that a leaf watches, 0 for all. They are drawn for each leaf anew, or once for
+	// the tree if PerTree is set, with Seed.
+	Subspace int
+	PerTree  bool
+	Seed     uint64
+}
+
+// DefaultConfig is what the catalogue's defaults are.
+func DefaultConfig() Config {
+	return Config{GracePeriod: 200, Delta: 1e-7, Tau: 0.05, Leaf: leafNBA, MaxLeaves: 16384, MaxBytes: 32 << 20, MaxCategories: 64}
+}
+
+// cell is what learning keeps beside a node of a classification tree.
+type cell struct {
+	classStats
+	tried    float64 // weight at the last attempt to split
+	bayes    float64 // weight that naive Bayes got right
+	majority float64 // weight that the majority class got right
+	depth    int32
+	dirty    bool // changed since the last snapshot
+	watch    *watch
+}
+
+// Dropped counts what the bounds of a tree have cost.
+type Dropped struct {
+	Leaves uint64 // whose statistics were given up for memory
+	Splits uint64 // that were due and not made, for the bound on leaves
+}
+
+// classTree is what the classification trees share.
+type classTree struct {
+	layout
+	arena[cell]
+	cfg     Config
+	logs    float64 // ln(1/δ)
+	root    int32
+	leaves  int
+	active  int    // nodes that keep statistics
+	draws   uint64 // subspaces drawn
+	shared  []int32
+	sharedS []int32
+	dropped Dropped
+
+	scratch []float64
+	row     []float64
+	places  []int32
+	spare   [][]float64
+	frozen  *snapshot
+	newKeys bool // the dictionaries changed since the last snapshot
+	last    lastVote
+}
+
+// lastVote keeps what Predict computed for Learn, which mostly follows with the same row. It is no state: without it the
+// same numbers are computed again.
+type lastVote struct {
+	valid bool // nothing was learned since
+	bayes bool // votes hold the log-votes of naive Bayes
+	leaf  int32
+	row   []float64
+	votes []float64
+}
+
+func newClassTree(env models.Env, cfg Config) classTree {
+	if env.Task == models.Binary {
+		env.Classes = 2
+	}
+	if env.Task != models.Binary && env.Task != models.Multiclass || env.Classes < 2 {
+		panic("tree: a classification with two classes or more is wanted")
+	}
+	t := classTree{layout: newLayout(env, cfg.MaxCategories), cfg: cfg}
+	t.scratch = make([]float64, 2*t.classes)
+	t.places = make([]int32, len(t.nominal))
+	t.last = lastVote{row: make([]float64, t.width), votes: make([]float64, t.classes)}
+	t.plant()
+	return t
+}
+
+// plant makes the tree one empty leaf.
+func (t *classTree) plant() {
+	t.arena = arena[cell]{}
+	t.leaves, t.active, t.frozen, t.last.valid = 1, 0, nil, false
+	t.root = t.take(1)
+	t.newLeaf(t.root, make([]float64, t.classes), 0)
+}
+
+// newLeaf makes the node at a place an active leaf that starts with class weights.
+func (t *classTree) newLeaf(at int32, counts []float64, depth int32) {
+	c := &t.cells[at]
+	*c = cell{depth: depth}
+	c.classes = int32(t.classes)
+	c.numeric, c.slots = t.subspace()
+	c.block = counts
+	for _, n := range counts {
+		c.weight += n
+	}
+	c.tried = c.weight
+	t.enliven(c)
+	t.touch(at)
+}
+
+// enliven gives a leaf empty statistics.
+func (t *classTree) enliven(c *cell) {
+	n := blockLen(t.classes, len(c.numeric))
+	var block []float64
+	if k := len(t.spare) - 1; k >= 0 && len(t.spare[k]) == n {
+		block, t.spare = t.spare[k], t.spare[:k]
+	} else {
+		block = make([]float64, n)
+	}
+	copy(block, c.block[:t.classes])
+	c.activate(block)
+	t.active++
+}
+
+// recycle keeps the memory of statistics for the next leaf.
+func (t *classTree) recycle(c *cell) {
+	if !c.active {
+		return
+	}
+	t.active--
+	if len(t.spare) < 4 {
+		t.spare = append(t.spare, c.block)
+	}
+}
+
+// subspace returns the columns that a new leaf watches, and the slots of the categorical ones.
+func (t *classTree) subspace() (numeric, slots []int32) {
+	m := t.cfg.Subspace
+	if m <= 0 || m >= t.width {
+		return t.numeric, t.slots
+	}
+	if t.cfg.PerTree && t.draws > 0 && (t.shared != nil || t.sharedS != nil) {
+		return t.shared, t.sharedS
+	}
+	draw := t.draws
+	if t.cfg.PerTree {
+		draw = 0
+	}
+	t.draws++
+	numeric, slots = t.draw(m, draw)
+	if t.cfg.PerTree {
+		t.shared, t.sharedS = numeric, slots
+	}
+	return numeric, slots
+}
+
+// draw picks m columns: of the draws-th PCG stream of the seed.
+func (t *classTree) draw(m int, draws uint64) (numeric, slots []int32) {
+	rng := rand.New(rand.NewPCG(t.cfg.Seed, draws))
+	left := m
+	for column := range t.width { // selection sampling: Knuth, TAOCP 3.4.2, algorithm S
+		if rng.IntN(t.width-column) >= left {
+			continue
+		}
+		left--
+		if s := t.slot[column]; s >= 0 {
+			slots = append(slots, s)
+		} else {
+			numeric = append(numeric, int32(column))
+		}
+	}
+	return numeric, slots
+}
+
+// usable reports whether an example can be learned, and its class.
+func (t *classTree) usable(e *models.Example, w float64) (int, bool) {
+	y := int(e.Y)
+	return y, w > 0 && !math.IsInf(w, 1) && y >= 0 && y < t.classes
+}
+
+// find gives the places of the row's categories, adding new ones while there is room.
+func (t *classTree) find(row []float64) []int32 {
+	for k, column := range t.nominal {
+		x := row[column]
+		p := t.dicts[k].find(x)
+		if p < 0 && x-x == 0 {
+			if t.frozen != nil && !t.newKeys { // a snapshot reads them
+				dicts := make([]*dict, len(t.dicts))
+				for i, d := range t.dicts {
+					dicts[i] = d.clone()
+				}
+				t.dicts, t.newKeys = dicts, true
+			}
+			p = t.dicts[k].add(x)
+		}
+		t.places[k] = p
+	}
+	return t.places
+}
+
+// predict appends the answer for a row: P(Y = 1), or one probability for each class if all.
+func (t *classTree) predict(dst []float64, e *models.Example, all bool) []float64 {
+	row := t.dense(e, &t.row)
+	at := t.leaf(&t.layout, t.root, row)
+	t.remember(row, at)
+	c := &t.cells[at]
+	if t.byBayes(c) {
+		t.bayesVotes(c, row)
+		if len(t.last.votes) == 2 && !all && t.task == models.Binary {
+			return append(dst, logistic(t.last.votes))
+		}
+		start := len(dst)
+		dst = append(dst, t.last.votes...)
+		softmax(dst[start:])
+		return narrow(dst, start, t.task, all)
+	}
+	start := len(dst)
+	dst = append(dst, t.last.votes...)
+	frequencies(dst[start:], c.counts())
+	return narrow(dst, start, t.task, all)
+}
+
+// narrow keeps P(Y = 1) of two probabilities.
+func narrow(dst []float64, start int, task models.Task, all bool) []float64 {
+	if task != models.Binary || all {
+		return dst
+	}
+	dst[start] = dst[start+1]
+	return dst[:start+1]
+}
+
+// logistic is the probability of the second of two log-votes, ½ if both are −∞.
+func logistic(v []float64) float64 {
+	if v[0] == v[1] {
+		return 0.5
+	}
+	return 1 / (1 + math.Exp(v[0]-v[1]))
+}
+
+func (t *classTree) byBayes(c *cell) bool {
+	return c.active && (t.cfg.Leaf == leafNB || t.cfg.Leaf == leafNBA && c.bayes >= c.majority)
+}
+
+func (t *classTree) remember(row []float64, at int32) {
+	t.last.valid, t.last.bayes, t.last.leaf = true, false, at
+	copy(t.last.row, row)
+}
+
+func (t *classTree) bayesVotes(c *cell, row []float64) {
+	if !t.last.bayes {
+		c.votes(&t.layout, t.last.votes, row)
+		t.last.bayes = true
+	}
+}
+
+// settle finds the leaf of a row, from memory if Predict has just seen it.
+func (t *classTree) settle(row []float64) int32 {
+	if t.last.valid && sameRow(t.last.row, row) {
+		return t.last.leaf
+	}
+	at := t.leaf(&t.layout, t.root, row)
+	t.remember(row, at)
+	return at
+}
+
+func sameRow(a, b []float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, v := range a {
+		if math.Float64bits(v) != math.Float64bits(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// train lets the leaf at a place learn a row of class y.
+func (t *classTree) train(at int32, row []float64, places []int32, y int, w float64) {
+	c := &t.cells[at]
+	t.soil(at, c)
+	if c.active && t.cfg.Leaf == leafNBA {
+		t.judge(c, at, row, y, w)
+	}
+	c.add(row, places, y, w)
+	t.last.valid = false
+	if c.active && c.weight-c.tried >= t.cfg.GracePeriod {
+		c.tried = c.weight
+		if !c.pure() {
+			t.trySplit(at)
+		}
+	}
+}
+
+// soil notes that a cell differs from its snapshot.
+func (t *classTree) soil(at int32, c *cell) {
+	if t.track && !c.dirty {
+		c.dirty = true
+		t.moved = append(t.moved, at)
+	}
+}
+
+// judge counts how often naive Bayes and the majority class would have been right.
+func (t *classTree) judge(c *cell, at int32, row []float64, y int, w float64) {
+	votes := t.last.votes
+	if t.last.valid && t.last.leaf == at {
+		t.bayesVotes(c, row)
+	} else {
+		t.last.valid = false
+		c.votes(&t.layout, votes, row)
+	}
+	if argmax(votes) == y {
+		c.bayes += w
+	}
+	if argmax(c.counts()) == y {
+		c.majority += w
+	}
+}
+
+// trySplit splits a leaf if its best split beats the second best by the Hoeffding bound, or if the bound is below τ
+// (Domingos & Hulten 2000, §3). R is log₂ of the classes with weight in the leaf. Not to split is a candidate of gain 0.
+func (t *classTree) trySplit(at int32) {
+	c := &t.cells[at]
+	if c.depth >= maxDepth {
+		return
+	}
+	bound := hoeffding(c.reach(), t.cfg.Delta, c.weight)
+	if bound >= t.cfg.Tau && entropy(c.counts()) <= bound {
+		return // no split can gain as much
+	}
+	r := c.rank(&t.layout, t.scratch)
+	if r.best.column >= 0 && (r.best.merit-r.second.merit > bound || bound < t.cfg.Tau) {
+		t.split(at, r.best)
+	}
+}
+
+// split makes a leaf a split, whose leaves start with the class weights that it expects.
+func (t *classTree) split(at int32, s candidate) bool {
+	counts, branch := t.cells[at].expect(s)
+	if t.leaves+len(counts)-1 > t.cfg.MaxLeaves {
+		t.dropped.Splits++
+		return false
+	}
+	first, depth := t.take(len(counts)), t.cells[at].depth
+	n := node{threshold: s.threshold, first: first, column: s.column, slot: s.slot}
+	if s.slot >= 0 {
+		n.branch = &branch
+	}
+	t.recycle(&t.cells[at])
+	old := t.cells[at]
+	t.cells[at] = cell{depth: depth, dirty: old.dirty, watch: old.watch}
+	for i, w := range counts {
+		t.newLeaf(first+int32(i), w, depth+1)
+		if t.cells[first+int32(i)].weight > t.cells[first+n.usual].weight {
+			n.usual = int32(i)
+		}
+	}
+	t.nodes[at] = n
+	t.touch(at)
+	t.leaves += len(counts) - 1
+	t.bound()
+	return true
+}
+
+// leafBytes is the greatest size of the statistics of one leaf.
+func (t *classTree) leafBytes() int {
+	columns, slots := len(t.numeric), len(t.nominal)
+	if m := t.cfg.Subspace; m > 0 && m < t.width {
+		columns, slots = min(columns, m), min(slots, m)
+	}
+	return 8*blockLen(t.classes, columns) + (24+8*(t.cfg.MaxCategories+1)*t.classes)*slots + 64
+}
+
+// bound deactivates the least promising nodes while there are more active ones than memory allows: the first in
+// preorder on a tie. Cost: O(nodes); it runs after a split of a full tree.
+func (t *classTree) bound() {
+	for limit := max(1, t.cfg.MaxBytes/t.leafBytes()); t.active > limit; {
+		least, at := math.Inf(1), int32(-1)
+		t.walkAll(t.root, func(i int32) {
+			if c := &t.cells[i]; c.active && (at < 0 || c.promise() < least) {
+				least, at = c.promise(), i
+			}
+		})
+		t.soil(at, &t.cells[at])
+		t.cells[at].deactivate()
+		t.active--
+		t.dropped.Leaves++
+	}
+}
+
+// walkAll visits the nodes below one, and those of their alternates, in preorder.
+func (t *classTree) walkAll(at int32, visit func(int32)) {
+	t.walk(at, func(i int32) {
+		visit(i)
+		if w := t.cells[i].watch; w != nil && w.alternate >= 0 {
+			t.walkAll(w.alternate, visit)
+		}
+	})
+}
+
+// fell gives back all below a node, the node itself left; it counts leaves and active nodes down.
+func (t *classTree) fell(at int32) {
+	n := t.nodes[at]
+	c := &t.cells[at]
+	if w := c.watch; w != nil && w.alternate >= 0 {
+		t.fell(w.alternate)
+		t.give(w.alternate, 1)
+		w.alternate = -1
+	}
+	k := n.branches()
+	for i := range int32(k) {
+		t.fell(n.first + i)
+	}
+	if k == 0 {
+		t.leaves--
+	} else {
+		t.give(n.first, k)
+	}
+	t.recycle(&t.cells[at])
+	t.cells[at].active = false
+	t.nodes[at] = emptyNode
+	t.touch(at)
+}
+
+// Leaves returns the number of leaves, those of alternates included.
+func (t *classTree) Leaves() int { return t.leaves }
+
+// ActiveLeaves returns the number of nodes that keep statistics.
+func (t *classTree) ActiveLeaves() int { return t.active }
+
+// Dropped returns what the bounds have cost so far.
+func (t *classTree) Dropped() Dropped { return t.dropped }

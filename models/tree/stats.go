@@ -1,0 +1,282 @@
+package tree
+
+import "math"
+
+// classStats counts classes and, while it is active, keeps the distribution of every watched column in each class: for
+// numbers a normal one, for categories a table.
+//
+// block lies flat: the class weights; for each class the logarithm of all that its naive Bayes vote holds besides the
+// values of the row; for each class the means and the inverse variances of the columns (up to here a snapshot
+// copies it); for each class the weights, sums of squared deviations, least and greatest values.
+type classStats struct {
+	block   []float64 // only class weights: inactive
+	tables  [][]float64
+	numeric []int32 // columns
+	slots   []int32 // of categorical columns
+	weight  float64 // of all classes
+	classes int32
+	active  bool
+}
+
+// Variances outside of these are taken as no spread and as the greatest one, so that products of a few densities stay finite.
+const (
+	leastVariance = 1e-60
+	mostVariance  = 1e60
+)
+
+// neverSeen is the log-likelihood of a value in a class that has shown no such thing: a value other than the only
+// one, or a column without any value. Finite, so that one odd column cannot veto a class for good.
+const neverSeen = -30
+
+const oneOverTwoPi = 1 / (2 * math.Pi)
+
+// blockLen is the length of a block for so many classes and numeric columns.
+func blockLen(classes, columns int) int { return 2*classes + 6*classes*columns }
+
+func (s *classStats) counts() []float64 { return s.block[:s.classes:s.classes] }
+
+// norm is where the class's constant part of the vote lies.
+func (s *classStats) norm(class int) *float64 { return &s.block[int(s.classes)+class] }
+
+// density returns means and inverse variances of a class.
+func (s *classStats) density(class int) (mean, inverse []float64) {
+	a := len(s.numeric)
+	at := 2*int(s.classes) + 2*a*class
+	return s.block[at : at+a : at+a], s.block[at+a : at+2*a : at+2*a]
+}
+
+// moments returns weights, sums of squared deviations, least and greatest values of a class.
+func (s *classStats) moments(class int) (n, squares, least, most []float64) {
+	a, c := len(s.numeric), int(s.classes)
+	b := s.block[2*c+2*a*c+4*a*class:]
+	return b[:a:a], b[a : 2*a : 2*a], b[2*a : 3*a : 3*a], b[3*a : 4*a : 4*a]
+}
+
+// activate clears the statistics in block, which has blockLen and holds the class weights.
+func (s *classStats) activate(block []float64) {
+	s.block, s.active = block, true
+	for k := range int(s.classes) {
+		*s.norm(k) = constant(block[k], 1, 0)
+		mean, inverse := s.density(k)
+		n, squares, least, most := s.moments(k)
+		for a := range mean {
+			mean[a], inverse[a] = math.NaN(), math.Inf(1)
+			n[a], squares[a], least[a], most[a] = 0, 0, math.Inf(1), math.Inf(-1)
+		}
+	}
+	s.tables = nil
+	if len(s.slots) > 0 {
+		s.tables = make([][]float64, len(s.slots))
+	}
+}
+
+// deactivate keeps the class weights only.
+func (s *classStats) deactivate() {
+	s.block, s.tables, s.active = append([]float64(nil), s.counts()...), nil, false
+}
+
+// add takes in a dense row of class y. place gives the places of its categories.
+func (s *classStats) add(row []float64, places []int32, y int, w float64) {
+	s.block[y] += w
+	s.weight += w
+	if !s.active {
+		return
+	}
+	mean, inverse := s.density(y)
+	n, squares, least, most := s.moments(y)
+	product, logs := 1.0, 0.0
+	last, share := 0.0, 0.0
+	for a, column := range s.numeric {
+		x := row[column]
+		if x-x == 0 { // finite
+			m := n[a] + w
+			if m == w {
+				n[a], mean[a], least[a], most[a], squares[a], inverse[a] = w, x, x, x, 0, math.Inf(1)
+				continue
+			}
+			if m != last {
+				last, share = m, w/m
+			}
+			d := x - mean[a]
+			mu := mean[a] + float64(d*share)
+			q := squares[a] + float64(float64(w*d)*(x-mu))
+			n[a], mean[a], squares[a] = m, mu, q
+			if x < least[a] {
+				least[a] = x
+			}
+			if x > most[a] {
+				most[a] = x
+			}
+			inverse[a] = invert(m, q)
+		}
+		if v := inverse[a]; v < math.MaxFloat64 {
+			if product *= v * oneOverTwoPi; product < 1e-200 || product > 1e200 {
+				logs, product = logs+math.Log(product), 1
+			}
+		}
+	}
+	*s.norm(y) = constant(s.block[y], product, logs)
+	for k, slot := range s.slots {
+		if p := places[slot]; p >= 0 {
+			s.tables[k] = count(s.tables[k], int(p), int(s.classes), y, w)
+		}
+	}
+}
+
+// constant is the logarithm of a class weight times the root of a product of inverse variances over 2π.
+func constant(weight, product, logs float64) float64 {
+	if p := weight * weight * product; p > 1e-290 && p < 1e290 {
+		return (math.Log(p) + logs) / 2
+	}
+	return math.Log(weight) + (math.Log(product)+logs)/2
+}
+
+// invert is the inverse of the variance, +∞ without spread.
+func invert(n, squares float64) float64 {
+	if n > 1 && squares > leastVariance*(n-1) {
+		return max((n-1)/squares, 1/mostVariance)
+	}
+	return math.Inf(1)
+}
+
+// renew recomputes what is derived from the moments.
+func (s *classStats) renew() {
+	for k := range int(s.classes) {
+		_, inverse := s.density(k)
+		n, squares, _, _ := s.moments(k)
+		product, logs := 1.0, 0.0
+		for a := range inverse {
+			inverse[a] = math.Inf(1)
+			if n[a] > 0 {
+				inverse[a] = invert(n[a], squares[a])
+			}
+			if v := inverse[a]; v < math.MaxFloat64 {
+				if product *= v * oneOverTwoPi; product < 1e-200 || product > 1e200 {
+					logs, product = logs+math.Log(product), 1
+				}
+			}
+		}
+		*s.norm(k) = constant(s.block[k], product, logs)
+	}
+}
+
+// count adds to a table: totals of the classes, then the weights by place and class as long as the places seen.
+func count(t []float64, place, classes, y int, w float64) []float64 {
+	if need := (place + 2) * classes; need > len(t) {
+		t = append(t, make([]float64, need-len(t))...)
+	}
+	t[y] += w
+	t[(place+1)*classes+y] += w
+	return t
+}
+
+// votes writes the log-vote of each class: log of its weight and, for every column that is not missing, of the density (normal) or of
+// the share (with one added to each place: Laplace) in the class. −∞ for a class without weight. A column without spread counts
+// as density 1 at its value.
+func (s *classStats) votes(lay *layout, votes, row []float64) {
+	for k := range votes {
+		if !(s.block[k] > 0) {
+			votes[k] = math.Inf(-1)
+			continue
+		}
+		mean, inverse := s.density(k)
+		sum := 0.0
+		for a, column := range s.numeric {
+			d := row[column] - mean[a]
+			sum += float64(float64(d*d) * inverse[a])
+		}
+		if sum < math.MaxFloat64 {
+			votes[k] = *s.norm(k) - sum/2
+		} else {
+			votes[k] = s.oddVote(k, row)
+		}
+	}
+	for i, slot := range s.slots {
+		if p := lay.dicts[slot].find(row[lay.nominal[slot]]); p >= 0 {
+			tableVotes(votes, s.tables[i], int(p))
+		}
+	}
+}
+
+// oddVote is the vote of the numeric columns where values are missing or columns have no spread.
+func (s *classStats) oddVote(k int, row []float64) float64 {
+	mean, inverse := s.density(k)
+	sum, missing, logs := 0.0, 1.0, 0.0
+	for a, column := range s.numeric {
+		x, v := row[column], inverse[a]
+		switch {
+		case x-x != 0:
+			if v < math.MaxFloat64 {
+				if missing *= v * oneOverTwoPi; missing < 1e-200 || missing > 1e200 {
+					logs, missing = logs-math.Log(missing)/2, 1
+				}
+			}
+		case v < math.MaxFloat64:
+			d := x - mean[a]
+			sum += float64(float64(d*d) * v)
+		case x != mean[a]:
+			logs += neverSeen
+		}
+	}
+	return *s.norm(k) + logs - math.Log(missing)/2 - sum/2
+}
+
+// tableVotes adds the log-share of a place in each class to its vote.
+func tableVotes(votes, t []float64, place int) {
+	classes := len(votes)
+	if len(t) == 0 {
+		return
+	}
+	places := float64(len(t)/classes - 1)
+	for c := range votes {
+		here := 0.0
+		if i := (place+1)*classes + c; i < len(t) {
+			here = t[i]
+		}
+		votes[c] += math.Log((here + 1) / (t[c] + places))
+	}
+}
+
+// pure reports whether at most one class has weight.
+func (s *classStats) pure() bool {
+	seen := 0
+	for _, n := range s.counts() {
+		if n > 0 {
+			seen++
+		}
+	}
+	return seen < 2
+}
+
+// promise is the weight that the majority class gets wrong: what a split could gain.
+func (s *classStats) promise() float64 { return s.weight - s.block[argmax(s.counts())] }
+
+// frequencies writes the shares of the classes, equal ones without weight.
+func frequencies(dst, counts []float64) {
+	n := total(counts)
+	for c, w := range counts {
+		if n > 0 {
+			dst[c] = w / n
+		} else {
+			dst[c] = 1 / float64(len(counts))
+		}
+	}
+}
+
+// frozen copies what answers depend on.
+func (s *classStats) frozen() classStats {
+	f := *s
+	if !s.active {
+		f.block = append([]float64(nil), s.block...)
+		return f
+	}
+	c := int(s.classes)
+	f.block = append([]float64(nil), s.block[:2*c+2*c*len(s.numeric)]...)
+	if len(s.tables) > 0 {
+		f.tables = make([][]float64, len(s.tables))
+		for i, t := range s.tables {
+			f.tables[i] = append([]float64(nil), t...)
+		}
+	}
+	return f
+}
