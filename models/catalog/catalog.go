@@ -9,6 +9,7 @@ import (
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/baseline"
 	"github.com/freshet-ml/freshet/models/bayes"
+	"github.com/freshet-ml/freshet/models/boost"
 	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
@@ -25,6 +26,7 @@ var All = models.Registry(slices.Concat(
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	tree.Components,
+	boost.Components,
 	ensemble.Components,
 	optim.Components,
 	loss.Components,
