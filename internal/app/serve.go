@@ -156,8 +156,7 @@ func (u *turn) one(board *serving.Board, f *fold.Fold) {
 	name := f.Names()[u.next%len(f.Names())]
 	u.next++
 	score, _ := f.Score(name)
-	sums, _ := f.Hashes(name)
-	board.Score(name, &serving.Scored{Score: score, Hash: sums.Weights, HashedAt: score.Seq})
+	board.Score(name, &serving.Scored{Score: score, Hash: score.Hash, HashedAt: score.Seq})
 }
 
 func drifted(board *serving.Board, t *trainer.Trigger, f *fold.Fold) {

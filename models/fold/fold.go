@@ -61,6 +61,7 @@ type Fold struct {
 	psi      *drift.PSI // of the union vector; nil: not watched
 	windowed func(t int64, scores []drift.Score)
 	next     atomic.Int32 // the member that the next free worker of ApplyAll takes
+	saved    []byte       // reused by Score
 }
 
 // Watch makes the fold compare the distribution of every column of the union vector with a frozen reference of the

@@ -31,6 +31,7 @@ type member struct {
 	until   int64 // newest event time of a learned label
 	scores  *metric.Set
 	months  *metric.Periods
+	listed  []Month // months as they were last asked for
 	loss    *drift.ADWIN
 	drifts  uint64 // changes that the detector on the loss has seen
 	guard   guard

@@ -73,7 +73,8 @@ type Score struct {
 	Until   int64
 	Frozen  bool
 	Pending int
-	Bytes   int // of the saved state
+	Bytes   int    // of the saved state
+	Hash    string // SHA-256 of the saved state
 	// Calibration says how often what was said came true; none for answers that are no probabilities.
 	Calibration []metric.Bin
 }
@@ -110,18 +111,36 @@ type Month struct {
 	Values []metric.Named
 }
 
-// Score returns the scores of the named member, and false if there is none.
+// Score returns the scores of the named member, and false if there is none. Cost: a pass over the model's state and over
+// the scores of the months that changed since the last call.
 func (f *Fold) Score(name string) (Score, bool) {
 	m := f.find(name)
 	if m == nil {
 		return Score{}, false
 	}
-	w := codec.Saver(nil)
+	w := codec.Saver(f.saved[:0])
 	m.learner.State(w)
-	var months []Month
-	for _, p := range m.months.List() {
-		months = append(months, Month{Name: p.Month.String(), Labels: p.Events(), Values: p.Values()})
-	}
+	f.saved = w.Bytes()
+	months := m.monthly()
 	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
-		Drifts: m.drifts, Loss: m.loss.Mean(), Window: m.loss.Width(), Rose: m.loss.Rose(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(w.Bytes()), Calibration: m.scores.Calibration()}, true
+		Drifts: m.drifts, Loss: m.loss.Mean(), Window: m.loss.Width(), Rose: m.loss.Rose(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Calibration: m.scores.Calibration()}, true
+}
+
+// monthly returns the scores of all months; what it returned before is used for those without a new label.
+func (m *member) monthly() []Month {
+	var list []Month
+	for _, p := range m.months.List() {
+		month := Month{Name: p.Month.String(), Labels: p.Events()}
+		for _, known := range m.listed {
+			if known.Name == month.Name && known.Labels == month.Labels {
+				month.Values = known.Values
+			}
+		}
+		if month.Values == nil {
+			month.Values = p.Values()
+		}
+		list = append(list, month)
+	}
+	m.listed = list
+	return list
 }
