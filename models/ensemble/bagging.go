@@ -80,7 +80,6 @@ type bagMember struct {
 	dice  dice
 	error *drift.ADWIN // nil: not watched
 	rose  bool
-	x     models.Example // the example with the weight drawn
 }
 
 func newBag(env models.Env, members int, fresh freshLearner, cfg bagConfig) (models.Learner, error) {
@@ -147,9 +146,7 @@ func (b *bag) teachOne(i int) {
 	if k == 0 {
 		ok = m.right(b.now, answerLen)
 	} else {
-		m.x = *b.now
-		m.x.Weight *= float64(k)
-		ok = m.learn(&m.x, answerLen)
+		ok = m.trainJudged(b.now, b.now.Weight*float64(k), answerLen)
 	}
 	if m.error != nil {
 		m.rose = m.error.Update(wrong(ok)) && m.error.Rose()

@@ -66,7 +66,6 @@ type boost struct {
 	order []int   // by accuracy, the best first; sorted only
 	seen  float64 // weight of the examples learned
 	swaps uint64
-	x     models.Example
 }
 
 type boostMember struct {
@@ -187,25 +186,23 @@ func (b *boost) teach(at int, e *models.Example, weight float64) bool {
 	}
 	m, answerLen := &b.parts[at], models.AnswerLen(b.task, b.classes)
 	if k > 0 {
-		b.x = *e
-		b.x.Weight *= k
 		if b.cfg.levels != nil {
-			b.guard(at, m.right(&b.x, answerLen))
+			b.guard(at, e, e.Weight*k, m.right(e, answerLen))
 		}
-		m.learner.Learn(&b.x, nil)
+		m.train(e, e.Weight*k)
 	}
 	return m.right(e, answerLen)
 }
 
 // guard feeds the detector of a member with what it got right before learning, and lets its successor learn or take over.
-func (b *boost) guard(at int, ok bool) {
+func (b *boost) guard(at int, e *models.Example, weight float64, ok bool) {
 	m := &b.parts[at]
 	switch m.ddm.update(wrong(ok), b.cfg.levels) {
 	case ddmWarning:
 		if m.next.learner == nil {
 			m.next = b.another()
 		}
-		m.next.learner.Learn(&b.x, nil)
+		m.next.train(e, weight)
 	case ddmDrift:
 		if m.next.learner == nil {
 			m.next = b.another()

@@ -22,14 +22,14 @@ func newBallot(env models.Env, members int) ballot {
 	return ballot{task: env.Task, classes: classes, members: make([]models.Predictor, members)}
 }
 
-// Predict appends the weighted mean of the members' probabilities; the plain one where no member has weight.
+// Predict appends the weighted mean of the members' answers; the plain one where no member has weight.
 // It does not allocate if dst has room for one member's answer more.
 func (b *ballot) Predict(dst []float64, e *models.Example) []float64 {
 	k, head := models.AnswerLen(b.task, b.classes), len(dst)
 	for range k {
 		dst = append(dst, 0)
 	}
-	total, plain := 0.0, b.weights == nil || !positive(b.weights)
+	total, plain := 0.0, b.plain()
 	for i, m := range b.members {
 		w := 1.0
 		if !plain {
@@ -48,10 +48,39 @@ func (b *ballot) Predict(dst []float64, e *models.Example) []float64 {
 	return dst
 }
 
-// normalise divides by the weight of the votes and brings rounding errors back into [0, 1].
+// count is Predict for answers that were given already, one after the other. The bits are the same.
+func (b *ballot) count(dst, answers []float64) []float64 {
+	k, head := models.AnswerLen(b.task, b.classes), len(dst)
+	for range k {
+		dst = append(dst, 0)
+	}
+	total, plain := 0.0, b.plain()
+	for i := range b.members {
+		w := 1.0
+		if !plain {
+			if w = b.weights[i]; w == 0 {
+				continue
+			}
+		}
+		for j, p := range answers[i*k : (i+1)*k] {
+			dst[head+j] += float64(w * p)
+		}
+		total += w
+	}
+	b.normalise(dst[head:], total)
+	return dst
+}
+
+// plain reports whether all members count alike.
+func (b *ballot) plain() bool { return b.weights == nil || !positive(b.weights) }
+
+// normalise divides by the weight of the votes and brings rounding errors of probabilities back into [0, 1].
 func (b *ballot) normalise(p []float64, weight float64) {
 	for j := range p {
-		p[j] = max(0, min(1, p[j]/weight))
+		p[j] /= weight
+		if b.task != models.Regression {
+			p[j] = max(0, min(1, p[j]))
+		}
 	}
 }
 
@@ -64,8 +93,11 @@ func positive(weights []float64) bool {
 	return false
 }
 
-// teaches reports whether an example can be learned: a finite positive weight and a class that there is.
+// teaches reports whether an example can be learned: a finite positive weight and a class that there is, or a number.
 func (b *ballot) teaches(e *models.Example) bool {
+	if b.task == models.Regression {
+		return e.Weight > 0 && !math.IsInf(e.Weight, 1) && e.Y-e.Y == 0
+	}
 	return e.Weight > 0 && !math.IsInf(e.Weight, 1) && e.Y >= 0 && e.Y < float64(b.classes)
 }
 
@@ -84,17 +116,18 @@ func right(answer []float64, y int) bool {
 	return best == y
 }
 
-// judge is a learner that says, while it learns, whether the answer it would have given was right: it has
+// judge is a learner that says, while it learns with a weight, whether the answer it would have given was right: it has
 // computed that anyway.
 type judge interface {
-	LearnJudged(e *models.Example) bool
+	TrainJudged(e *models.Example, weight float64) bool
 }
 
 // base is one learner of an ensemble with what it needs to say whether it was right.
 type base struct {
 	learner models.Learner
-	judge   judge     // the learner, if it is one
-	answer  []float64 // scratch
+	judge   judge          // the learner, if it is one
+	answer  []float64      // scratch
+	x       models.Example // scratch: the example with another weight
 }
 
 func newBase(l models.Learner) base {
@@ -108,13 +141,20 @@ func (b *base) right(e *models.Example, answerLen int) bool {
 	return right(b.answer[:answerLen], int(e.Y))
 }
 
-// learn lets the learner learn and reports whether it was right before.
-func (b *base) learn(e *models.Example, answerLen int) bool {
+// train lets the learner learn the example with another weight.
+func (b *base) train(e *models.Example, weight float64) {
+	b.x = *e
+	b.x.Weight = weight
+	b.learner.Learn(&b.x, nil)
+}
+
+// trainJudged is train; it reports whether the learner was right before.
+func (b *base) trainJudged(e *models.Example, weight float64, answerLen int) bool {
 	if b.judge != nil {
-		return b.judge.LearnJudged(e)
+		return b.judge.TrainJudged(e, weight)
 	}
 	ok := b.right(e, answerLen)
-	b.learner.Learn(e, nil)
+	b.train(e, weight)
 	return ok
 }
 
