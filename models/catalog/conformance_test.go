@@ -9,7 +9,19 @@ import (
 )
 
 // grows lists the models whose state grows with the data; the others must not allocate per event.
-var grows = map[string]bool{"gradient_boosted_trees": true, "hoeffding_tree": true, "auto": true, "oza_bagging": true, "adwin_bagging": true, "leveraging_bagging": true, "oza_boost": true, "online_adaboost": true, "bole": true}
+var grows = map[string]bool{
+	"hoeffding_tree":           true,
+	"auto":                     true,
+	"gradient_boosted_trees":   true,
+	"oza_bagging":              true,
+	"adwin_bagging":            true,
+	"leveraging_bagging":       true,
+	"oza_boost":                true,
+	"online_adaboost":          true,
+	"bole":                     true,
+	"adaptive_random_forest":   true,
+	"streaming_random_patches": true,
+}
 
 // seasonal models need a time series and are checked in their own package.
 var otherTasks = map[models.Task]bool{models.Forecast: true, models.Anomaly: true}

@@ -54,7 +54,7 @@ func newTreeForest(a models.Args, env models.Env, patches bool) *forest {
 	trees, columns := a.Int("trees"), len(env.Schema.Columns)
 	cfg.GracePeriod, cfg.Delta, cfg.Tau = a.Float("grace_period"), a.Float("delta"), a.Float("tau")
 	cfg.MaxBytes = max(1, a.Int("max_bytes")/(2*trees))
-	cfg.Subspace, cfg.PerTree = max(1, int(math.Round(a.Float("subspace")*float64(columns)))), patches
+	cfg.Subspace, cfg.PerTree = max(2, int(math.Round(a.Float("subspace")*float64(columns)))), patches
 	return newForest(env, forestConfig{
 		trees: trees, mean: a.Float("weight"), warning: a.Float("warning"), drift: a.Float("drift"),
 		fresh: func(seed uint64) models.Learner {

@@ -198,8 +198,8 @@ func TestReference(t *testing.T) {
 	for _, c := range references {
 		t.Run(fmt.Sprintf("%s/%s", c.stream, c.name), func(t *testing.T) {
 			s := read(t, c.stream)
-			if testing.Short() && len(s.rows) > 10000 {
-				t.Skip("a long stream")
+			if c.long && seeds == 0 {
+				t.Skip("takes minutes: set FRESHET_SEEDS")
 			}
 			var values []float64
 			var r result
@@ -245,16 +245,28 @@ type reference struct {
 	spec         any
 	metric       string
 	ask          float64
+	long         bool
 }
 
 var references = []reference{
-	{"elec2", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.8930},
-	{"elec2", "bole", "bole", "accuracy", 0.9033},
-	{"elec2", "oza_boost", "oza_boost", "accuracy", 0.8623},
-	{"elec2", "online_adaboost", "online_adaboost", "accuracy", 0.8623},
-	{"elec2", "oza_bagging", "oza_bagging", "accuracy", 0.8192},
-	{"elec2", "adwin_bagging", "adwin_bagging", "accuracy", 0.8385},
-	{"sea_stream", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.8856},
-	{"bananas", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.8160},
-	{"segment", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.7723},
+	{"elec2", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.8930, false},
+	{"elec2", "bole", "bole", "accuracy", 0.9033, false},
+	{"elec2", "oza_boost", "oza_boost", "accuracy", 0.8623, false},
+	{"elec2", "online_adaboost", "online_adaboost", "accuracy", 0.8623, false},
+	{"elec2", "oza_bagging", "oza_bagging", "accuracy", 0.8192, false},
+	{"elec2", "adwin_bagging", "adwin_bagging", "accuracy", 0.8385, false},
+	{"sea_stream", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.8856, false},
+	{"bananas", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.8160, false},
+	{"segment", "leveraging_bagging", "leveraging_bagging", "accuracy", 0.7723, false},
+}
+
+func init() {
+	references = append(references,
+		reference{"elec2", "adaptive_random_forest", "adaptive_random_forest", "accuracy", 0.8883, false},
+		reference{"elec2", "adaptive_random_forest 100", one("adaptive_random_forest", map[string]any{"trees": 100}), "accuracy", 0.8955, true},
+		reference{"elec2", "streaming_random_patches", "streaming_random_patches", "accuracy", 0.8832, false},
+		reference{"sea_stream", "adaptive_random_forest", "adaptive_random_forest", "accuracy", 0.8874, false},
+		reference{"segment", "adaptive_random_forest", "adaptive_random_forest", "accuracy", 0.784, false},
+		reference{"bananas", "adaptive_random_forest", "adaptive_random_forest", "accuracy", 0.877, false},
+	)
 }

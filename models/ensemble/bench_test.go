@@ -1,0 +1,62 @@
+package ensemble_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// cpu is the processor time of this process.
+func cpu(b testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// benchElec2 measures predict and learn of an event of elec2's 8 columns, all as numbers; cpu-ns/op is processor time over all
+// goroutines, the collector's included.
+func benchElec2(b *testing.B, spec any, publish int) {
+	s := read(b, "elec2")
+	for i := range s.env.Schema.Columns {
+		s.env.Schema.Columns[i].Kind = 0
+	}
+	s.env.Seed = 1
+	m := build(b, spec, s.env)
+	e := models.Example{Weight: 1}
+	var out []float64
+	b.ReportAllocs()
+	begin := time.Duration(0)
+	i := 0
+	for b.Loop() {
+		if i == 0 {
+			begin = cpu(b)
+		}
+		e.Value, e.Y = s.rows[i%len(s.rows)], s.labels[i%len(s.rows)]
+		out = m.Predict(out[:0], &e)
+		m.Observe(&e)
+		m.Learn(&e, out)
+		if i++; publish > 0 && i%publish == 0 {
+			m.(models.Publisher).Publish()
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-begin)/float64(i), "cpu-ns/op")
+}
+
+func BenchmarkLeveragingBagging10(b *testing.B) { benchElec2(b, "leveraging_bagging", 0) }
+func BenchmarkBOLE10(b *testing.B)              { benchElec2(b, "bole", 0) }
+func BenchmarkOzaBoost10(b *testing.B)          { benchElec2(b, "oza_boost", 0) }
+func BenchmarkADWINBagging10(b *testing.B)      { benchElec2(b, "adwin_bagging", 0) }
+func BenchmarkForest10(b *testing.B)            { benchElec2(b, "adaptive_random_forest", 0) }
+func BenchmarkPatches10(b *testing.B)           { benchElec2(b, "streaming_random_patches", 0) }
+func BenchmarkForest100(b *testing.B) {
+	benchElec2(b, one("adaptive_random_forest", map[string]any{"trees": 100}), 0)
+}
+
+// BenchmarkForest100Publishing publishes every 10 events: every millisecond at 10,000 events/s.
+func BenchmarkForest100Publishing(b *testing.B) {
+	benchElec2(b, one("adaptive_random_forest", map[string]any{"trees": 100}), 10)
+}
