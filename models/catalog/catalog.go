@@ -10,6 +10,7 @@ import (
 	"github.com/freshet-ml/freshet/models/baseline"
 	"github.com/freshet-ml/freshet/models/bayes"
 	"github.com/freshet-ml/freshet/models/boost"
+	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
@@ -30,6 +31,7 @@ var All = models.Registry(slices.Concat(
 	ensemble.Components,
 	optim.Components,
 	loss.Components,
+	drift.Components,
 ))
 
 // expertBytes bounds the statistics of the tree in auto: a mixture has several experts, and a tree that has

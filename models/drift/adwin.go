@@ -4,7 +4,18 @@ import (
 	"math"
 
 	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
 )
+
+// ADWINComponent is the catalogue entry of ADWIN.
+var ADWINComponent = component("adwin", "Adaptive windowing: a window that drops its older part whenever two of its parts have different means. For rates and losses of any scale.",
+	"0.02 µs amortised; O(log² of the width) per test", "at most 5 KiB", "Bifet & Gavaldà 2007, §3.2 and §4", []models.Param{
+		{Name: "delta", Default: 0.002, Range: models.Inside(0, 1), Doc: "chance of a false alarm at one test, roughly"},
+		{Name: "warning", Default: 0.0, Range: models.Range{Min: 0, Max: 1, OpenMax: true}, Doc: "warns at this chance, greater than delta; 0: never"},
+		directionParam},
+	func(a models.Args, _ models.Env) Detector {
+		return Of(NewADWINWarning(a.Float("delta"), a.Float("warning")), a.Text("direction"))
+	})
 
 // Defaults of ADWIN.
 const (
@@ -23,40 +34,52 @@ const (
 // Memory: O(5·log₂(width)) buckets, at most 5 KiB. Cost: constant per update, O(log width) per test.
 // The window is kept after a change (as in the paper; some libraries start it anew).
 type ADWIN struct {
-	delta    float64
-	rows     []adwinRow // row i holds buckets of 2ⁱ values, oldest first
-	width    float64
-	total    float64
-	variance float64 // sum of squared deviations from the mean
-	ticks    uint64
-	changes  uint64
-	rose     bool
+	delta      float64
+	warn       float64    // confidence of warnings, 0: none
+	rows       []adwinRow // row i holds buckets of 2ⁱ values, oldest first
+	width      float64
+	total      float64
+	variance   float64 // sum of squared deviations from the mean
+	ticks      uint64
+	changes    uint64
+	rose       bool
+	suspect    bool // the last test differed at the confidence of warnings
+	risen      bool // and the newer values were greater
+	newerAbove bool // of the cut that differs last found
 }
 
+// adwinRow is a ring of buckets of one size, the oldest at head.
 type adwinRow struct {
-	n        int
-	total    [adwinBuckets + 1]float64
-	variance [adwinBuckets + 1]float64
+	n, head  uint
+	total    [adwinSlots]float64
+	variance [adwinSlots]float64
 }
+
+// adwinSlots is the least power of two above adwinBuckets + 1.
+const adwinSlots = 8
 
 // NewADWIN returns a detector with confidence delta in (0, 1), 0.002 by default (0): roughly the chance of a false
 // alarm at one test. It panics for other values.
-func NewADWIN(delta float64) *ADWIN {
-	if delta == 0 {
-		delta = 0.002
-	}
-	if !(delta > 0 && delta < 1) {
+func NewADWIN(delta float64) *ADWIN { return NewADWINWarning(delta, 0) }
+
+// NewADWINWarning returns a detector that also warns, when parts of the window differ at the confidence warning, which should be greater
+// than delta; 0: it never warns. It panics for values outside [0, 1).
+func NewADWINWarning(delta, warning float64) *ADWIN {
+	delta = zeroTo(delta, 0.002)
+	if !(delta > 0 && delta < 1) || !(warning >= 0 && warning < 1) {
 		panic("drift: delta of adwin outside (0, 1)")
 	}
-	a := &ADWIN{delta: delta, rows: make([]adwinRow, 1, adwinRows)}
-	return a
+	return &ADWIN{delta: delta, warn: warning, rows: make([]adwinRow, 1, adwinRows)}
 }
 
 // Update takes in the next value and reports whether the mean has changed. Values that are not finite are
-// ignored. It does not allocate.
+// ignored; magnitudes above 1e100 count as 1e100. It does not allocate.
 func (a *ADWIN) Update(x float64) bool {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return false
+	if !(math.Abs(x) <= limit) {
+		if !finite(x) {
+			return false
+		}
+		x = bounded(x)
 	}
 	a.insert(x)
 	a.ticks++
@@ -64,14 +87,23 @@ func (a *ADWIN) Update(x float64) bool {
 		return false
 	}
 	changed := false
-	for before := a.Mean(); a.cut(); changed = true {
+	for before := a.Mean(); a.differs(a.delta); changed = true {
+		a.drop()
 		a.rose = a.Mean() > before
 	}
 	if changed {
 		a.changes++
 	}
+	if a.warn > 0 {
+		if a.suspect = !changed && a.differs(a.warn); a.suspect {
+			a.risen = a.newerAbove
+		}
+	}
 	return changed
 }
+
+// Warning reports whether the last test, at most 31 values ago, found parts of the window that differ at the confidence of warnings.
+func (a *ADWIN) Warning() bool { return a.suspect }
 
 // Mean returns the mean of the window, 0 before the first value.
 func (a *ADWIN) Mean() float64 {
@@ -95,8 +127,13 @@ func (a *ADWIN) Width() int { return int(a.width) }
 // Changes returns how often Update reported a change.
 func (a *ADWIN) Changes() uint64 { return a.changes }
 
-// Rose reports whether the last change was a rise of the mean: of an error, a turn for the worse.
-func (a *ADWIN) Rose() bool { return a.rose }
+// Rose reports whether the warning, or without one the last change, is a rise of the mean: of an error, a turn for the worse.
+func (a *ADWIN) Rose() bool {
+	if a.suspect {
+		return a.risen
+	}
+	return a.rose
+}
 
 func (a *ADWIN) insert(x float64) {
 	if a.width > 0 {
@@ -115,36 +152,35 @@ func (a *ADWIN) insert(x float64) {
 			a.rows = append(a.rows, adwinRow{})
 		}
 		r, size := &a.rows[i], float64(uint64(1)<<i)
-		d := r.total[0]/size - r.total[1]/size
-		a.rows[i+1].push(r.total[0]+r.total[1], r.variance[0]+r.variance[1]+float64(d*d)*size/2)
-		r.shift(2)
+		t0, v0 := r.pop()
+		t1, v1 := r.pop()
+		d := t0/size - t1/size
+		a.rows[i+1].push(t0+t1, v0+v1+float64(d*d)*size/2)
 	}
 }
 
 func (r *adwinRow) push(total, variance float64) {
-	r.total[r.n], r.variance[r.n] = total, variance
+	at := (r.head + r.n) % adwinSlots
+	r.total[at], r.variance[at] = total, variance
 	r.n++
 }
 
-// shift removes the k oldest buckets.
-func (r *adwinRow) shift(k int) {
-	copy(r.total[:], r.total[k:r.n])
-	copy(r.variance[:], r.variance[k:r.n])
-	r.n -= k
-	for i := r.n; i < r.n+k; i++ {
-		r.total[i], r.variance[i] = 0, 0
-	}
+// pop removes the oldest bucket and returns it.
+func (r *adwinRow) pop() (total, variance float64) {
+	at := r.head % adwinSlots
+	r.head, r.n = (at+1)%adwinSlots, r.n-1
+	return r.total[at], r.variance[at]
 }
 
-// cut looks for a cut, the oldest first, whose sides differ; if there is one it drops the oldest bucket.
-func (a *ADWIN) cut() bool {
+// differs looks for a cut, the oldest first, whose sides differ at confidence delta.
+func (a *ADWIN) differs(delta float64) bool {
 	n0, u0 := 0.0, 0.0
-	logs := math.Log(2 * math.Log(a.width) / a.delta)
+	logs := math.Log(2 * math.Log(a.width) / delta)
 	spread := 2 * max(a.variance, 0) / a.width * logs
 	for i := len(a.rows) - 1; i >= 0; i-- {
 		r, size := &a.rows[i], float64(uint64(1)<<i)
 		for k := range r.n {
-			n0, u0 = n0+size, u0+r.total[k]
+			n0, u0 = n0+size, u0+r.total[(r.head+k)%adwinSlots]
 			n1 := a.width - n0
 			if n1 < adwinMinimum {
 				return false
@@ -160,7 +196,7 @@ func (a *ADWIN) cut() bool {
 			m := 1/m0 + 1/m1
 			bound := math.Sqrt(spread*m) + float64(2.0/3*logs*m)
 			if math.Abs(u0/n0-(a.total-u0)/n1) > bound {
-				a.drop()
+				a.newerAbove = u0*n1 < (a.total-u0)*n0
 				return true
 			}
 		}
@@ -172,7 +208,7 @@ func (a *ADWIN) cut() bool {
 func (a *ADWIN) drop() {
 	last := len(a.rows) - 1
 	r, size := &a.rows[last], float64(uint64(1)<<last)
-	u, v := r.total[0], r.variance[0]
+	u, v := r.pop()
 	a.width -= size
 	a.total -= u
 	if a.width > 0 {
@@ -181,7 +217,6 @@ func (a *ADWIN) drop() {
 	} else {
 		a.variance = 0
 	}
-	r.shift(1)
 	for len(a.rows) > 1 && a.rows[len(a.rows)-1].n == 0 {
 		a.rows = a.rows[:len(a.rows)-1]
 	}
@@ -195,8 +230,7 @@ func (a *ADWIN) State(c *codec.State) {
 	if c.Loading() && math.Float64bits(delta) != math.Float64bits(a.delta) {
 		c.Fail("delta %g, not %g", delta, a.delta)
 	}
-	c.Float64(&a.total)
-	c.Float64(&a.variance)
+	visit(c, &a.total, &a.variance)
 	c.Uint64(&a.ticks)
 	c.Uint64(&a.changes)
 	c.Bool(&a.rose)
@@ -206,10 +240,10 @@ func (a *ADWIN) State(c *codec.State) {
 	}
 	for i := range n {
 		r := &a.rows[i]
-		r.n = c.Len(r.n, 16, adwinBuckets)
+		r.n = uint(c.Len(int(r.n), 16, adwinBuckets))
 		for k := range r.n {
-			c.Float64(&r.total[k])
-			c.Float64(&r.variance[k])
+			at := (r.head + k) % adwinSlots
+			visit(c, &r.total[at], &r.variance[at])
 		}
 		if c.Loading() {
 			a.width += float64(uint64(r.n) << i)
@@ -217,5 +251,10 @@ func (a *ADWIN) State(c *codec.State) {
 	}
 	if c.Loading() && (n == 0 || n > 1 && a.rows[n-1].n == 0) {
 		c.Fail("no bucket in the last of %d rows", n)
+	}
+	if a.warn > 0 {
+		parameters(c, "warnings of adwin", 1, a.warn)
+		c.Bool(&a.suspect)
+		c.Bool(&a.risen)
 	}
 }
