@@ -55,7 +55,8 @@ type arena[C any] struct {
 	nodes []node
 	cells []C
 	free  [][]int32 // by number of nodes side by side: places that can be used again
-	moved []int32   // nodes that changed since the last snapshot
+	moved []int32   // nodes whose cells changed since the last snapshot
+	grown []int32   // nodes that changed themselves
 	track bool      // snapshots are taken
 }
 
@@ -93,6 +94,7 @@ func (a *arena[C]) give(at int32, k int) {
 func (a *arena[C]) touch(i int32) {
 	if a.track {
 		a.moved = append(a.moved, i)
+		a.grown = append(a.grown, i)
 	}
 }
 

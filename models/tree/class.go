@@ -200,6 +200,7 @@ func (t *classTree) find(row []float64) []int32 {
 				t.dicts, t.newKeys = dicts, true
 			}
 			p = t.dicts[k].add(x)
+			t.last.valid = false // its votes left the value out
 		}
 		t.places[k] = p
 	}

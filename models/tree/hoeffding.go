@@ -49,6 +49,31 @@ func (h *Hoeffding) Train(e *models.Example, weight float64) {
 	h.train(h.settle(row), row, places, y, weight)
 }
 
+// TrainJudged is Train; it reports whether the tree, as it was before, answers with the class of the example. It costs
+// no more: the votes that say it are those by which the leaf chooses between naive Bayes and the majority.
+func (h *Hoeffding) TrainJudged(e *models.Example, weight float64) bool {
+	y, ok := h.usable(e, weight)
+	if !ok {
+		return false
+	}
+	row := h.dense(e, &h.row)
+	places := h.find(row)
+	at := h.settle(row)
+	ok = h.says(at, row) == y
+	h.train(at, row, places, y, weight)
+	return ok
+}
+
+// says returns the class that the leaf at a place answers with, the first on a tie.
+func (h *Hoeffding) says(at int32, row []float64) int {
+	c := &h.cells[at]
+	if h.byBayes(c) {
+		h.bayesVotes(c, row)
+		return argmax(h.last.votes)
+	}
+	return argmax(c.counts())
+}
+
 // Reset makes the tree one empty leaf again, with another seed. Snapshots stay as they are.
 func (h *Hoeffding) Reset(seed uint64) {
 	h.cfg.Seed, h.draws, h.shared, h.sharedS = seed, 0, nil, nil

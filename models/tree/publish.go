@@ -32,32 +32,64 @@ func (t *classTree) Publish() models.Predictor {
 	if t.frozen == nil {
 		s.pool = &sync.Pool{New: func() any { return new([]float64) }}
 		t.track = true
-		t.moved = t.moved[:0]
+		t.moved, t.grown = t.moved[:0], t.grown[:0]
 		for i := range t.nodes {
-			t.moved = append(t.moved, int32(i))
+			t.moved, t.grown = append(t.moved, int32(i)), append(t.grown, int32(i))
 		}
-		s.nodes, s.leaves = shelf[node]{}, shelf[*frozenLeaf]{}
 	} else {
 		s.pool, s.nodes, s.leaves = t.frozen.pool, t.frozen.nodes, t.frozen.leaves
 	}
-	s.nodes = s.nodes.with(len(t.nodes), t.moved, func(i int32) node { return t.nodes[i] })
-	s.leaves = s.leaves.with(len(t.nodes), t.moved, t.freeze)
-	t.moved, t.newKeys, t.frozen = t.moved[:0], false, s
+	if len(t.grown) > 0 {
+		s.nodes = s.nodes.with(len(t.nodes), t.grown, func(i int32) node { return t.nodes[i] })
+	}
+	b := &batch{left: len(t.moved)}
+	s.leaves = s.leaves.with(len(t.nodes), t.moved, func(i int32) *frozenLeaf { return t.freeze(i, b) })
+	t.moved, t.grown, t.newKeys, t.frozen = t.moved[:0], t.grown[:0], false, s
 	return s
 }
 
-func (t *classTree) freeze(i int32) *frozenLeaf {
+// batch hands out the memory of frozen leaves, a few at a time: one that answers still keeps its neighbours in memory.
+type batch struct {
+	left    int // leaves to come
+	leaves  []frozenLeaf
+	numbers []float64
+}
+
+const batchLeaves = 4
+
+func (b *batch) leaf(numbers int) (*frozenLeaf, []float64) {
+	k := max(1, min(batchLeaves, b.left))
+	if len(b.leaves) == 0 {
+		b.leaves = make([]frozenLeaf, k)
+	}
+	if len(b.numbers) < numbers {
+		b.numbers = make([]float64, k*numbers)
+	}
+	f, n := &b.leaves[0], b.numbers[:numbers:numbers]
+	b.leaves, b.numbers = b.leaves[1:], b.numbers[numbers:]
+	b.left--
+	return f, n
+}
+
+// freeze copies what a leaf answers from.
+func (t *classTree) freeze(i int32, b *batch) *frozenLeaf {
 	c := &t.cells[i]
 	c.dirty = false
 	if t.nodes[i].column >= 0 || c.block == nil {
+		b.left--
 		return nil
 	}
-	f := &frozenLeaf{bayes: t.byBayes(c)}
-	if f.bayes {
-		f.classStats = c.classStats.frozen()
-		return f
+	bayes, keep := t.byBayes(c), t.classes
+	if bayes {
+		keep = 2*t.classes + 2*t.classes*len(c.numeric)
 	}
-	f.classes, f.block = c.classes, append([]float64(nil), c.counts()...)
+	f, numbers := b.leaf(keep)
+	copy(numbers, c.block)
+	if f.classes, f.bayes = c.classes, bayes; bayes {
+		f.classStats = c.classStats
+		f.copyTables()
+	}
+	f.block = numbers
 	return f
 }
 

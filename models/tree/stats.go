@@ -263,20 +263,14 @@ func frequencies(dst, counts []float64) {
 	}
 }
 
-// frozen copies what answers depend on.
-func (s *classStats) frozen() classStats {
-	f := *s
-	if !s.active {
-		f.block = append([]float64(nil), s.block...)
-		return f
+// copyTables gives the statistics tables of their own.
+func (s *classStats) copyTables() {
+	if len(s.tables) == 0 {
+		return
 	}
-	c := int(s.classes)
-	f.block = append([]float64(nil), s.block[:2*c+2*c*len(s.numeric)]...)
-	if len(s.tables) > 0 {
-		f.tables = make([][]float64, len(s.tables))
-		for i, t := range s.tables {
-			f.tables[i] = append([]float64(nil), t...)
-		}
+	tables := make([][]float64, len(s.tables))
+	for i, t := range s.tables {
+		tables[i] = append([]float64(nil), t...)
 	}
-	return f
+	s.tables = tables
 }
