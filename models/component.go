@@ -16,6 +16,7 @@ const (
 	TransformerKind Kind = "transformer" // a stage before it
 	OptimizerKind   Kind = "optimizer"   // a part of a model: how gradients become steps
 	LossKind        Kind = "loss"        // a part of a model: what is minimised
+	ScheduleKind    Kind = "schedule"    // a part of an optimizer: how its rate changes with time
 	DetectorKind    Kind = "detector"    // tells when a stream has changed: of a model's loss, or a part of a model
 )
 
@@ -182,7 +183,7 @@ func (a Args) Text(name string) string { return arg[string](a, name) }
 // Texts returns a list of texts; the caller must not change it.
 func (a Args) Texts(name string) []string { return arg[[]string](a, name) }
 
-// Part makes a new instance of a nested optimizer or loss.
+// Part makes a new instance of a nested optimizer, loss or schedule.
 func (a Args) Part(name string, env Env) (any, error) {
 	p := arg[*Plan](a, name)
 	return p.stages[0].comp.NewPart(p.stages[0].args, env)

@@ -44,9 +44,6 @@ func TestConformance(t *testing.T) {
 			case models.TransformerKind:
 				run(t, c.Name, task, models.Spec{Stages: []models.Stage{{Name: c.Name}, {Name: behind(task)}}})
 			case models.OptimizerKind, models.LossKind:
-				if task == models.Multiclass {
-					continue
-				}
 				params := map[string]any{string(c.Kind): c.Name}
 				run(t, c.Name, task, models.Spec{Stages: []models.Stage{{Name: "standard_scaler"}, {Name: behind(task), Params: params}}})
 			}

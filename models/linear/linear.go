@@ -23,7 +23,10 @@ const (
 type weights struct {
 	w    []float64 // one per column
 	bias float64
-	fast bool // the logistic loss by FastSigmoid: with plain steps, where the exponential is a large part of the cost
+	// With averaging, the mean of all weights so far is w − lag/steps.
+	lag            []float64
+	lagBias, steps float64
+	fast           bool // the logistic loss by FastSigmoid: with plain steps, where the exponential is a large part of the cost
 }
 
 // probability returns the sigmoid of the score.
@@ -31,7 +34,7 @@ func (m *weights) probability(r *models.Row) float64 {
 	if m.fast {
 		return loss.FastSigmoid(m.score(r))
 	}
-	return loss.Sigmoid(m.score(r))
+	return loss.Sigmoid(m.answer(r))
 }
 
 // score returns the linear score of the row. Missing values and columns beyond the weights count as 0.
@@ -90,7 +93,9 @@ func finite(x, otherwise float64) float64 {
 type scorer struct {
 	weights
 	opt      optim.Optimizer
-	plain    *optim.SGD // opt, if its steps are −rate·gradient and there is no penalty; nil otherwise
+	plain    *optim.SGD        // opt, if its steps are −rate·gradient and nothing else is asked for; nil otherwise
+	momentum *optim.Momentum   // opt, if it is one
+	norm     *optim.Normalized // opt, if it is one
 	l2       float64
 	biasRate float64 // rate of the intercept; 0: the optimizer learns it as the last column
 	fit      bool    // learn an intercept
@@ -105,18 +110,34 @@ type settings struct {
 	l2        float64
 	intercept bool
 	rate      float64
+	average   bool
 }
 
 func newScorer(columns int, opt optim.Optimizer, s settings) scorer {
 	m := scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, biasRate: s.rate, fit: s.intercept}
-	if sgd, ok := opt.(*optim.SGD); ok && sgd.Momentum == 0 && s.l2 == 0 {
-		m.plain = sgd
+	switch o := opt.(type) {
+	case *optim.SGD:
+		if o.Momentum == 0 && s.l2 == 0 && !s.average {
+			m.plain = o
+		}
+	case *optim.Momentum:
+		m.momentum = o
+	case *optim.Normalized:
+		m.norm = o
+	}
+	if s.average {
+		m.lag = make([]float64, columns)
 	}
 	return m
 }
 
 // learn takes one step on the loss l of the row and the label.
 func (m *scorer) learn(r *models.Row, y, weight float64, l loss.Loss) {
+	if m.norm != nil {
+		m.begin(r)
+		m.normalized(y, weight, l)
+		return
+	}
 	if m.plain == nil {
 		p := m.begin(r)
 		m.finish(weight*l.Gradient(p, y), l.Reach(p, y))
@@ -257,6 +278,9 @@ func (m *scorer) finish(derivative, reach float64) {
 		m.index[n], m.x[n], m.old[n] = uint32(len(m.w)), 1, m.bias
 		n++
 	}
+	if m.momentum != nil {
+		derivative = m.gentle(derivative, reach, n)
+	}
 	m.g, m.d = grow(m.g, n), grow(m.d, n)
 	index, xs, old, g, d := m.index[:n], m.x[:n], m.old[:n], m.g[:n], m.d[:n]
 	for j, x := range xs {
@@ -299,6 +323,33 @@ func (m *scorer) apply(move, reach, biasStep float64, byOptimizer bool) {
 	for j, d := range m.d[:m.n] {
 		m.w[m.index[j]] += float64(factor * d)
 	}
+	if m.lag != nil {
+		m.follow(factor, factor*biasStep)
+	}
+}
+
+// follow keeps what the mean of all weights so far lags behind by: after T steps it is w − (1/T)·Σ t·Δ, where t steps came before
+// the change Δ.
+func (m *scorer) follow(factor, biasStep float64) {
+	t := m.steps
+	m.steps++
+	m.lagBias += float64(t * biasStep)
+	for j, d := range m.d[:m.n] {
+		m.lag[m.index[j]] += float64(t * float64(factor*d))
+	}
+}
+
+// gentle shortens a derivative whose plain step over the n entries would move the score further than reach, before a velocity takes
+// it in.
+func (m *scorer) gentle(derivative, reach float64, n int) float64 {
+	square := 0.0
+	for _, x := range m.x[:n] {
+		square += float64(x * x)
+	}
+	if a := math.Abs(derivative) * float64(m.momentum.Impulse()*square); a > reach {
+		return derivative * (reach / a)
+	}
+	return derivative
 }
 
 func grow[T any](s []T, n int) []T {
@@ -316,21 +367,52 @@ func (m *scorer) State(s *codec.State) {
 	}
 	s.Float64(&m.bias)
 	m.opt.State(s)
+	if m.lag == nil {
+		return
+	}
+	for i := range m.lag {
+		s.Float64(&m.lag[i])
+	}
+	s.Float64(&m.lagBias)
+	s.Float64(&m.steps)
+	if !(m.steps >= 0) {
+		s.Fail("linear model: %v steps", m.steps)
+		m.steps = 0
+	}
 }
 
+// clone copies the weights that answer: with averaging, the means.
 func (m *weights) clone() weights {
-	return weights{w: append([]float64(nil), m.w...), bias: m.bias, fast: m.fast}
+	c := weights{w: append([]float64(nil), m.w...), bias: m.bias, fast: m.fast}
+	if m.steps > 0 {
+		share := 1 / m.steps
+		for i, l := range m.lag {
+			c.w[i] -= float64(l * share)
+		}
+		c.bias -= float64(m.lagBias * share)
+	}
+	return c
 }
 
-// Regression is linear regression: its answer is the score.
-type Regression struct {
-	scorer
-	loss loss.Loss
-}
-
-// NewRegression returns a linear regression. opt is for one more column than columns.
-func NewRegression(columns int, l loss.Loss, opt optim.Optimizer, o Options) *Regression {
-	return &Regression{scorer: newScorer(columns, opt, o.settings()), loss: l}
+// answer is the score that predictions are made of: that of the weights or, with averaging, of the mean of all weights so far.
+func (m *weights) answer(r *models.Row) float64 {
+	if m.steps == 0 {
+		return m.score(r)
+	}
+	share := 1 / m.steps
+	bias := m.bias - float64(m.lagBias*share)
+	sum := bias
+	for j, x := range r.Value {
+		i := j
+		if r.Index != nil {
+			i = int(r.Index[j])
+		}
+		if x != x || i >= len(m.w) {
+			continue
+		}
+		sum += float64((m.w[i] - float64(m.lag[i]*share)) * clamp(x))
+	}
+	return finite(sum, bias)
 }
 
 // Options are what all models of this package take.
@@ -339,75 +421,12 @@ type Options struct {
 	NoIntercept bool
 	// InterceptRate is the learning rate of the intercept; 0: the optimizer learns it like a column of 1.
 	InterceptRate float64
+	// Average answers with the mean of all weights so far (Polyak and Juditsky 1992); learning goes on from the last ones.
+	Average bool
+	// Loss of a softmax regression; nil is the cross-entropy.
+	Loss loss.Multi
 }
 
 func (o Options) settings() settings {
-	return settings{l2: o.L2, intercept: !o.NoIntercept, rate: o.InterceptRate}
-}
-
-// Predict appends the score.
-func (m *Regression) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, m.score(&e.Row))
-}
-
-// Observe does nothing.
-func (m *Regression) Observe(*models.Example) {}
-
-// Learn takes one step.
-func (m *Regression) Learn(e *models.Example, _ []float64) {
-	if e.Weight == 0 {
-		return
-	}
-	m.learn(&e.Row, e.Y, e.Weight, m.loss)
-}
-
-// Publish copies the weights.
-func (m *Regression) Publish() models.Predictor { return &regressionSnapshot{m.clone()} }
-
-type regressionSnapshot struct{ weights }
-
-func (m *regressionSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, m.score(&e.Row))
-}
-
-// Logistic is binary logistic regression: its answer is the sigmoid of the score.
-type Logistic struct {
-	scorer
-	loss loss.Loss
-}
-
-// NewLogistic returns a logistic regression with a binary loss. opt is for one more column than columns.
-func NewLogistic(columns int, l loss.Loss, opt optim.Optimizer, o Options) *Logistic {
-	m := &Logistic{scorer: newScorer(columns, opt, o.settings()), loss: l}
-	m.fast = m.plain != nil && l == loss.Loss(loss.Logistic{})
-	return m
-}
-
-// Predict appends P(Y = 1).
-func (m *Logistic) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, m.probability(&e.Row))
-}
-
-// Observe does nothing.
-func (m *Logistic) Observe(*models.Example) {}
-
-// Learn takes one step. A label above ½ is 1, any other 0.
-func (m *Logistic) Learn(e *models.Example, _ []float64) {
-	if e.Weight == 0 {
-		return
-	}
-	y := 0.0
-	if e.Y > 0.5 {
-		y = 1
-	}
-	m.learn(&e.Row, y, e.Weight, m.loss)
-}
-
-// Publish copies the weights.
-func (m *Logistic) Publish() models.Predictor { return &logisticSnapshot{m.clone()} }
-
-type logisticSnapshot struct{ weights }
-
-func (m *logisticSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	return append(dst, m.probability(&e.Row))
+	return settings{l2: o.L2, intercept: !o.NoIntercept, rate: o.InterceptRate, average: o.Average}
 }

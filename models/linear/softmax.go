@@ -9,17 +9,20 @@ import (
 	"github.com/freshet-ml/freshet/models/optim"
 )
 
-// Softmax is multinomial logistic regression: one score per class, normalised by the softmax. It learns
-// by the cross-entropy.
+// Softmax is multinomial logistic regression: one score per class, normalised by the softmax.
 type Softmax struct {
 	classes []scorer
-	s, p    []float64 // scratch: scores, probabilities
+	loss    loss.Multi
+	s, p    []float64 // scratch: scores, probabilities and slopes
 }
 
 // NewSoftmax returns a softmax regression over classes ≥ 2. newOptimizer makes one optimizer per class,
 // each for one more column than columns.
 func NewSoftmax(columns, classes int, newOptimizer func() (optim.Optimizer, error), o Options) (*Softmax, error) {
-	m := &Softmax{classes: make([]scorer, classes), s: make([]float64, 0, classes), p: make([]float64, 0, classes)}
+	m := &Softmax{classes: make([]scorer, classes), loss: o.Loss, s: make([]float64, 0, classes), p: make([]float64, 0, classes)}
+	if m.loss == nil {
+		m.loss = loss.CrossEntropy{}
+	}
 	for k := range m.classes {
 		opt, err := newOptimizer()
 		if err != nil {
@@ -33,11 +36,18 @@ func NewSoftmax(columns, classes int, newOptimizer func() (optim.Optimizer, erro
 // Predict appends one probability per class.
 func (m *Softmax) Predict(dst []float64, e *models.Example) []float64 {
 	at := len(dst)
-	dst = m.scores(dst, &e.Row)
+	if m.classes[0].lag == nil {
+		dst = m.scores(dst, &e.Row)
+	} else {
+		for k := range m.classes {
+			dst = append(dst, m.classes[k].answer(&e.Row))
+		}
+	}
 	softmax(dst[at:])
 	return dst
 }
 
+// scores appends the scores by the weights as they are, without averaging.
 func (m *Softmax) scores(dst []float64, r *models.Row) []float64 {
 	k := 0
 	if r.Index == nil {
@@ -111,6 +121,7 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 	m.s = m.scores(m.s[:0], &e.Row)
 	m.p = append(m.p[:0], m.s...)
 	softmax(m.p)
+	m.loss.Slopes(m.p, m.p, y)
 	square := 0.0
 	if m.classes[0].plain != nil {
 		square = squares(&e.Row, len(m.classes[0].w))
@@ -120,10 +131,15 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 		if k == y {
 			target = 1
 		}
-		c, derivative := &m.classes[k], e.Weight*(m.p[k]-target)
+		c, derivative := &m.classes[k], e.Weight*m.p[k]
 		reach := loss.Logistic{}.Reach(m.s[k], target)
-		if c.plain == nil || !c.stride(&e.Row, derivative, square, reach) {
-			c.begin(&e.Row)
+		if c.plain != nil && c.stride(&e.Row, derivative, square, reach) {
+			continue
+		}
+		c.begin(&e.Row)
+		if c.norm != nil {
+			c.normalizedBy(derivative, reach)
+		} else {
 			c.finish(derivative, reach)
 		}
 	}

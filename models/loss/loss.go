@@ -162,7 +162,7 @@ var (
 )
 
 // Components lists the losses for the catalogue.
-var Components = []models.Component{
+var Components = append([]models.Component{
 	{Name: "squared", Kind: models.LossKind, Tasks: regression, Fold: 1, Doc: "(p − y)² / 2: predicts the mean.", Cost: "O(1)", NewPart: part(Squared{})},
 	{Name: "absolute", Kind: models.LossKind, Tasks: regression, Fold: 1, Doc: "|p − y|: predicts the median.", Cost: "O(1)", NewPart: part(Absolute{})},
 	{Name: "huber", Kind: models.LossKind, Tasks: regression, Fold: 1, Doc: "Squared near the label, absolute beyond delta: the mean, without being led by outliers.", Cost: "O(1)", Source: "Huber 1964",
@@ -173,4 +173,4 @@ var Components = []models.Component{
 		NewPart: func(a models.Args, _ models.Env) (any, error) { return Quantile{Alpha: a.Float("alpha")}, nil }},
 	{Name: "logistic", Kind: models.LossKind, Tasks: binary, Fold: 1, Doc: "Negative log-likelihood: probabilities are calibrated in the limit.", Cost: "O(1)", NewPart: part(Logistic{})},
 	{Name: "hinge", Kind: models.LossKind, Tasks: binary, Fold: 1, Doc: "Linear support vector loss; the sigmoid of its score ranks well but is no calibrated probability.", Cost: "O(1)", NewPart: part(Hinge{})},
-}
+}, more...)

@@ -23,24 +23,6 @@ type Optimizer interface {
 	State(s *codec.State)
 }
 
-// Schedule is how a learning rate falls with the number of steps: rate / (1 + t)^power, so that power
-// 0 is constant and ½ is the classical inverse scaling.
-type Schedule struct {
-	Rate  float64 // > 0
-	Power float64 // ≥ 0
-}
-
-// At returns the rate of step t, counted from 0.
-func (s Schedule) At(t uint64) float64 {
-	switch s.Power {
-	case 0:
-		return s.Rate
-	case 0.5:
-		return s.Rate / math.Sqrt(1+float64(t))
-	}
-	return s.Rate / math.Pow(1+float64(t), s.Power)
-}
-
 // SGD is stochastic gradient descent, with classical momentum if Momentum > 0 (Polyak 1964). Momentum
 // moves only the columns that are present in the example.
 type SGD struct {

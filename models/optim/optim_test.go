@@ -82,24 +82,24 @@ func naiveCoin(alpha float64) naive {
 	}
 }
 
-func cases() map[string]struct {
+// oracle is an optimizer and its formula.
+type oracle struct {
 	make  func() optim.Optimizer
 	naive naive
-} {
-	return map[string]struct {
-		make  func() optim.Optimizer
-		naive naive
-	}{
-		"sgd":       {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1}, 0) }, naiveSGD(0.1, 0)},
-		"inverse":   {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1, Power: 0.5}, 0) }, naiveSGD(0.1, 0.5)},
-		"power":     {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1, Power: 0.75}, 0) }, naiveSGD(0.1, 0.75)},
-		"momentum":  {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1}, 0.9) }, naiveMomentum(0.1, 0.9)},
-		"adagrad":   {func() optim.Optimizer { return optim.NewAdaGrad(3, 0.1, 1, 1e-8) }, naiveAdaGrad(0.1, 1, 1e-8)},
-		"discount":  {func() optim.Optimizer { return optim.NewAdaGrad(3, 0.1, 0.9, 1e-8) }, naiveAdaGrad(0.1, 0.9, 1e-8)},
-		"adam":      {func() optim.Optimizer { return optim.NewAdam(3, optim.Schedule{Rate: 0.1}, 0.9, 0.999, 1e-8) }, naiveAdam(0.1, 0.9, 0.999, 1e-8)},
-		"coin":      {func() optim.Optimizer { return optim.NewCoin(3, 100) }, naiveCoin(100)},
-		"coin bold": {func() optim.Optimizer { return optim.NewCoin(3, 1) }, naiveCoin(1)},
-	}
+}
+
+func cases() map[string]oracle { return oracles }
+
+var oracles = map[string]oracle{
+	"sgd":       {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1}, 0) }, naiveSGD(0.1, 0)},
+	"inverse":   {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1, Power: 0.5}, 0) }, naiveSGD(0.1, 0.5)},
+	"power":     {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1, Power: 0.75}, 0) }, naiveSGD(0.1, 0.75)},
+	"momentum":  {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1}, 0.9) }, naiveMomentum(0.1, 0.9)},
+	"adagrad":   {func() optim.Optimizer { return optim.NewAdaGrad(3, 0.1, 1, 1e-8) }, naiveAdaGrad(0.1, 1, 1e-8)},
+	"discount":  {func() optim.Optimizer { return optim.NewAdaGrad(3, 0.1, 0.9, 1e-8) }, naiveAdaGrad(0.1, 0.9, 1e-8)},
+	"adam":      {func() optim.Optimizer { return optim.NewAdam(3, optim.Schedule{Rate: 0.1}, 0.9, 0.999, 1e-8) }, naiveAdam(0.1, 0.9, 0.999, 1e-8)},
+	"coin":      {func() optim.Optimizer { return optim.NewCoin(3, 100) }, naiveCoin(100)},
+	"coin bold": {func() optim.Optimizer { return optim.NewCoin(3, 1) }, naiveCoin(1)},
 }
 
 // TestAgainstHistory compares every optimizer, step by step, with its formula over the whole history; the
@@ -130,6 +130,9 @@ func TestAgainstHistory(t *testing.T) {
 // of its columns.
 func TestColumnsAreApart(t *testing.T) {
 	for name, c := range cases() {
+		if name == "normalized" {
+			continue // its steps grow as a row has fewer entries
+		}
 		dense, sparse := c.make(), c.make()
 		grad, w := []float64{0.5, -2, 1}, []float64{0.1, 0.2, 0.3}
 		all, some := make([]float64, 3), make([]float64, 2)
