@@ -166,7 +166,8 @@ func (o *Order[H]) LaneLen(lane int) int { return o.lanes[lane].count }
 
 // Push adds the next record of a lane, with its event time in µs, and reports false when the queue is
 // full and the record was not taken. A record whose time is not known has features.NoTime and goes with
-// the time of the record before it in its partition.
+// the time of the record before it in its partition. One that comes although a mark said that nothing follows goes when all
+// other lanes have ended, or show such records too.
 func (o *Order[H]) Push(lane int, t int64, handle H) bool {
 	l := &o.lanes[lane]
 	if l.count >= o.capacity {
@@ -176,7 +177,7 @@ func (o *Order[H]) Push(lane int, t int64, handle H) bool {
 		t = l.last
 	}
 	l.last = t
-	l.push(entry[H]{key: max(t, l.mark), time: t, handle: handle})
+	l.push(entry[H]{key: min(max(t, l.mark), never-1), time: t, handle: handle})
 	o.queued++
 	l.ended, l.idle, l.since = false, false, 0
 	if l.lag > 0 {

@@ -321,6 +321,21 @@ func TestOrderRecordAfterTheEndBlocksAgain(t *testing.T) {
 	}
 }
 
+// A record behind the mark that says that nothing follows waits for the others, and not for ever.
+func TestOrderRecordBehindTheLastMarkGoes(t *testing.T) {
+	o := NewOrder[step]([]Lane{{Source: "a"}, {Source: "b"}}, ClockEvents, 0)
+	var out []step
+	o.Mark(0, NoMoreTime)
+	o.Mark(1, 5)
+	o.Push(1, 9, step{lane: 1, t: 9})
+	o.Mark(1, NoMoreTime)
+	o.Push(1, 3, step{lane: 1, t: 3})
+	o.Push(0, 7, step{t: 7})
+	if drain(o, &out); len(out) != 3 || out[0].t != 9 || !o.Done() {
+		t.Fatalf("%v went, %d are left, waiting for %v", out, o.Len(), o.Waiting())
+	}
+}
+
 func TestOrderFullQueuePausesOnlyItself(t *testing.T) {
 	o := NewOrder[int]([]Lane{{Source: "a", Ends: true}, {Source: "b", Ends: true}}, ClockEvents, 2)
 	if !o.Push(0, 1, 1) || !o.Push(0, 2, 2) || o.Push(0, 3, 3) || !o.Full(0) || o.Full(1) || !o.Push(1, 1, 4) {
