@@ -200,6 +200,29 @@ func (o *Oracle) At(id string) time.Time {
 	return instant(o.events[i].minute)
 }
 
+// Event is an event of a stream: when it happens, the name of its source, and the id of its flight, or the airport of a reading.
+type Event struct {
+	At         time.Time
+	Source, ID string
+}
+
+// Events returns all events of the year in their order. The rows of planes, which come before them, are left out.
+func (o *Oracle) Events() []Event {
+	list := make([]Event, len(o.events))
+	for i, e := range o.events {
+		list[i] = Event{At: instant(e.minute), Source: e.source}
+		if e.source == "weather" {
+			list[i].ID = o.weather[e.row].origin
+		} else {
+			list[i].ID = o.flights[e.row].id
+		}
+	}
+	return list
+}
+
+// Planes returns how many rows the table of planes has.
+func (o *Oracle) Planes() int { return len(o.planes) }
+
 func instant(minute int) time.Time { return start.Add(time.Duration(minute) * time.Minute) }
 
 // table reads a CSV file as one map per row.

@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -39,6 +40,24 @@ func StartKafka(t testing.TB, settings ...string) *Brokers {
 func StartKafkaCluster(t testing.TB, settings ...string) *Brokers {
 	t.Helper()
 	return startKafka(t, 3, append([]string{"default.replication.factor=3", "min.insync.replicas=2", "replica.lag.time.max.ms=3000"}, settings...))
+}
+
+// StartKafkaBehind starts one broker in dir that has a second listener. Clients that come in by it are told to come back to advertised, the
+// address of a proxy in front of it; its own address is returned. Addrs is the way round the proxy.
+func StartKafkaBehind(t testing.TB, dir, advertised string, settings ...string) (b *Brokers, behind string) {
+	t.Helper()
+	Need(t, Kafka)
+	b = &Brokers{}
+	attempts(t, func() error {
+		list, addrs, err := kafkaNodes(dir, logs(t), 1, settings, []listener{{"BEHIND", "PLAINTEXT", advertised}})
+		if err != nil {
+			return err
+		}
+		b.Nodes, b.addrs, behind = list, addrs[:1], addrs[1]
+		return startAll(list)
+	})
+	keep(t, b.Nodes)
+	return b, behind
 }
 
 func startKafka(t testing.TB, nodes int, settings []string) *Brokers {
@@ -93,8 +112,9 @@ share.coordinator.state.topic.min.isr=1
 //go:embed kafka/log4j2.properties
 var log4j []byte
 
-// listener is a further way into a broker, by its name in the settings and its protocol.
-type listener struct{ name, protocol string }
+// listener is a further way into a broker, by its name in the settings and its protocol. Clients are told to come back to advertised;
+// empty: to where it listens.
+type listener struct{ name, protocol, advertised string }
 
 // kafkaNodes formats fresh data for so many nodes, and returns their processes, not started yet, and the addresses of their plain
 // listeners. With more listeners there is one node, and their addresses follow that of the plain one.
@@ -115,16 +135,18 @@ func kafkaNodes(dir, logs string, nodes int, settings []string, more []listener,
 	formatted := make(chan error, nodes)
 	for n := range nodes {
 		open := "listeners=PLAINTEXT://" + addrs[n] + ",CONTROLLER://" + address(ports[2*n+1])
+		advertised := "advertised.listeners=PLAINTEXT://" + addrs[n]
 		protocols := "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 		for i, l := range more {
 			at := address(ports[2*nodes+i])
 			addrs = append(addrs, at)
 			open += "," + l.name + "://" + at
+			advertised += "," + l.name + "://" + cmp.Or(l.advertised, at)
 			protocols += "," + l.name + ":" + l.protocol
 		}
 		name := "kafka" + strconv.Itoa(n+1)
 		file := filepath.Join(dir, name+".properties")
-		text := common + "node.id=" + strconv.Itoa(n+1) + "\ncontroller.quorum.voters=" + strings.Join(voters, ",") + "\n" + open + "\n" +
+		text := common + "node.id=" + strconv.Itoa(n+1) + "\ncontroller.quorum.voters=" + strings.Join(voters, ",") + "\n" + open + "\n" + advertised + "\n" +
 			protocols + "\nlog.dirs=" + filepath.Join(dir, name) + "\n"
 		if nodes == 1 {
 			text += single

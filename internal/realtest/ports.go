@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"testing"
 )
 
 // Ports come from a range below the one from which systems hand out ports of clients, so that no connection takes one between its
@@ -35,6 +36,16 @@ func freePorts(n int) ([]int, error) {
 		}
 	}
 	return nil, errNoPort
+}
+
+// FreeAddress returns a loopback address with a port that is free now.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	list, err := freePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address(list[0])
 }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

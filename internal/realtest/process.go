@@ -31,6 +31,18 @@ type Process struct {
 	gone chan struct{}
 }
 
+// NewProcess is another program, such as one that is tested over these servers: it is not started yet, is killed at the end of the test, and its output goes
+// to a file that is kept when the test fails. env is added to the environment.
+func NewProcess(t testing.TB, name string, argv, env []string) *Process {
+	t.Helper()
+	p := &Process{Name: name, argv: argv, env: env, log: filepath.Join(logs(t), name+".log"), ready: func(context.Context) error { return nil }}
+	keep(t, []*Process{p})
+	return p
+}
+
+// Log is the file with the output of all runs of the process.
+func (p *Process) Log() string { return p.log }
+
 // Alive reports whether the process runs, paused or not.
 func (p *Process) Alive() bool {
 	if p.cmd == nil {

@@ -2,6 +2,7 @@ package realtest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,23 +30,29 @@ type RedisServer struct {
 // StartRedis starts a Redis server; args are further arguments, which come last.
 func StartRedis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
-	return startRedis(t, Redis, nil, args)
+	return startRedis(t, Redis, "", nil, args)
+}
+
+// StartRedisIn starts a Redis server that keeps its data in dir.
+func StartRedisIn(t testing.TB, dir string, args ...string) *RedisServer {
+	t.Helper()
+	return startRedis(t, Redis, dir, nil, args)
 }
 
 // StartRedisTLS starts a Redis server that speaks TLS only, and asks for no certificate of clients unless args say
 // "--tls-auth-clients", "yes".
 func StartRedisTLS(t testing.TB, certs *Certs, args ...string) *RedisServer {
 	t.Helper()
-	return startRedis(t, Redis, certs, args)
+	return startRedis(t, Redis, "", certs, args)
 }
 
 // StartValkey starts a Valkey server.
 func StartValkey(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
-	return startRedis(t, Valkey, nil, args)
+	return startRedis(t, Valkey, "", nil, args)
 }
 
-func startRedis(t testing.TB, engine Service, certs *Certs, args []string) *RedisServer {
+func startRedis(t testing.TB, engine Service, dir string, certs *Certs, args []string) *RedisServer {
 	t.Helper()
 	Need(t, engine)
 	s := &RedisServer{Certs: certs}
@@ -54,7 +61,7 @@ func startRedis(t testing.TB, engine Service, certs *Certs, args []string) *Redi
 		if err != nil {
 			return err
 		}
-		s.make(engine, t.TempDir(), logs(t), ports[0], args)
+		s.make(engine, cmp.Or(dir, t.TempDir()), logs(t), ports[0], args)
 		return startAll([]*Process{s.Process})
 	})
 	keep(t, []*Process{s.Process})

@@ -46,7 +46,7 @@ func (b *SecureBroker) start(t testing.TB, settings []string) error {
 	for _, m := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		format = append(format, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", m, b.User, b.Password))
 	}
-	more := []listener{{"LOGIN", "SASL_PLAINTEXT"}, {"TLS", "SSL"}, {"LOGINTLS", "SASL_SSL"}, {"MTLS", "SSL"}}
+	more := []listener{{"LOGIN", "SASL_PLAINTEXT", ""}, {"TLS", "SSL", ""}, {"LOGINTLS", "SASL_SSL", ""}, {"MTLS", "SSL", ""}}
 	list, addrs, err := kafkaNodes(dir, logs(t), 1, all, more, format...)
 	if err != nil {
 		return err

@@ -31,7 +31,15 @@ redis.call('HSET', KEYS[1], '!ep', ARGV[1], '!fp', ARGV[2])
 local have = redis.call('HMGET', KEYS[1], '!off', '!head')
 return {'OK', have[1] or '', have[2] or ''}
 `)
-	loadScript = goredis.NewScript(`
+	loadScript    = goredis.NewScript(loadText)
+	commitScript  = goredis.NewScript(commitText)
+	collectScript = goredis.NewScript(guard + `return {'OK', redis.call('HDEL', KEYS[1], unpack(ARGV, 3))}`)
+)
+
+// The texts of the two scripts that fence. They are variables of their own, so that the controls of internal/chaos can be linked with others
+// (go build -ldflags -X): nothing in a running process changes them.
+var (
+	loadText = `
 local out, a = {}, 1
 for i = 1, #KEYS do
   local have = redis.call('HMGET', KEYS[i], '!ep', '!off')
@@ -46,8 +54,8 @@ for i = 1, #KEYS do
   a = a + 3 + n
 end
 return out
-`)
-	commitScript = goredis.NewScript(`
+`
+	commitText = `
 local out, a = {}, 1
 for i = 1, #KEYS do
   local have = redis.call('HMGET', KEYS[i], '!ep', '!off')
@@ -63,6 +71,5 @@ for i = 1, #KEYS do
   a = a + 3 + n
 end
 return out
-`)
-	collectScript = goredis.NewScript(guard + `return {'OK', redis.call('HDEL', KEYS[1], unpack(ARGV, 3))}`)
+`
 )
