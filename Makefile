@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build page test-page test race lint bench bench-serving fuzz soak generate check-generated clean
+.PHONY: help demo build page test-page test race lint bench bench-serving fuzz soak chaos generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -45,6 +45,10 @@ fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
 
 soak: ## the June and July flights ten times over; memory must stay flat (takes minutes)
 	@$(GO) test -count=1 -timeout 30m -run TestSoak -v ./internal/demo -args -soak
+
+chaos: ## faults drawn by SEED (1) for MINUTES (10) on real Kafka and Redis, and the controls that must fail; as root also full disks
+	@.ci/services kafka redis
+	@$(GO) test -count=1 -timeout $$(( $${MINUTES:-10} + 30 ))m -v -run 'TestSurvival|TestControlsFail' ./internal/chaos -args -seed=$${SEED:-1} -minutes=$${MINUTES:-10} -controls
 
 generate: ## write everything that is generated: protobuf code, the reference pages, the dashboard
 	@bash proto/generate.sh
