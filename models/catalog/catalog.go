@@ -14,6 +14,7 @@ import (
 	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
+	"github.com/freshet-ml/freshet/models/mondrian"
 	"github.com/freshet-ml/freshet/models/optim"
 	"github.com/freshet-ml/freshet/models/preprocess"
 	"github.com/freshet-ml/freshet/models/tree"
@@ -28,6 +29,7 @@ var All = models.Registry(slices.Concat(
 	linear.Components,
 	tree.Components,
 	boost.Components,
+	mondrian.Components,
 	ensemble.Components,
 	optim.Components,
 	loss.Components,

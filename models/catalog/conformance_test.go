@@ -13,6 +13,7 @@ var grows = map[string]bool{
 	"hoeffding_tree":           true,
 	"auto":                     true,
 	"gradient_boosted_trees":   true,
+	"mondrian_forest":          true,
 	"oza_bagging":              true,
 	"adwin_bagging":            true,
 	"leveraging_bagging":       true,
