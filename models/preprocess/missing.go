@@ -92,78 +92,129 @@ func (t *MissingIndicator) Snapshot() models.Transformer { return t }
 var ImputeComponent = models.Component{
 	Name: "impute", Kind: models.TransformerKind, Fold: 1,
 	Params: []models.Param{columnsParam,
-		{Name: "with", Default: "mean", Choices: []string{"mean", "constant"}, Doc: "what takes the place of a missing value"},
-		{Name: "value", Default: 0.0, Doc: "the constant; also what is taken before a column has a mean"}},
-	Cost: "O(columns)", Memory: "16 bytes per column",
-	Doc: "Replaces missing values by the mean of the column so far, or by a constant.",
+		{Name: "with", Default: "mean", Choices: []string{"mean", "median", "last", "constant"}, Doc: "what takes the place of a missing value: the column's mean, its median (estimated in constant memory), its last value, or a constant"},
+		{Name: "value", Default: 0.0, Doc: "the constant; also what is taken before a column has a value"},
+		{Name: "indicator", Default: false, Doc: "add a column for each, named with _missing, that is 1 where the value was missing"}},
+	Cost: "O(columns)", Memory: "16 bytes per column, 90 for the median",
+	Doc: "Replaces missing values by the mean of the column so far, its median, its last value, or a constant, and may say so in columns of their own.",
 	NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
 		cols, err := selected(a, env, true)
 		if err != nil {
 			return nil, err
 		}
-		return NewImpute(env.Schema, cols, a.Text("with") == "mean", a.Float("value")), nil
+		return NewImputeWith(env.Schema, cols, ImputeConfig{With: a.Text("with"), Value: a.Float("value"), Indicator: a.Bool("indicator")}), nil
 	},
+}
+
+// ImputeConfig says what takes the place of missing values.
+type ImputeConfig struct {
+	With      string  // mean, median, last or constant
+	Value     float64 // the constant, and what is taken before a column has a value
+	Indicator bool    // add a column for each that says where a value was missing
 }
 
 // Impute replaces missing values.
 type Impute struct {
 	unlabelled
-	schema  *features.Schema
+	in, out *features.Schema
 	columns []int
-	value   float64
-	n, mean []float64 // nil for a constant
+	cfg     ImputeConfig
+	n, fill []float64  // count and what is filled in; nil for a median or a constant
+	medians []quantile // nil unless for a median
 }
 
-// NewImpute returns the transformer for the given columns. value is the constant, and what is taken
+// NewImpute returns the transformer for the given columns, with means or a constant. value is the constant, and what is taken
 // before a column has a mean.
 func NewImpute(schema *features.Schema, columns []int, mean bool, value float64) *Impute {
-	t := &Impute{schema: schema, columns: columns, value: value}
+	cfg := ImputeConfig{With: "constant", Value: value}
 	if mean {
-		t.n, t.mean = make([]float64, len(columns)), make([]float64, len(columns))
+		cfg.With = "mean"
+	}
+	return NewImputeWith(schema, columns, cfg)
+}
+
+// NewImputeWith returns the transformer for the given columns.
+func NewImputeWith(schema *features.Schema, columns []int, cfg ImputeConfig) *Impute {
+	t := &Impute{in: schema, out: schema, columns: columns, cfg: cfg}
+	switch cfg.With {
+	case "mean", "last":
+		t.n, t.fill = make([]float64, len(columns)), make([]float64, len(columns))
+	case "median":
+		t.medians = make([]quantile, len(columns))
+		for j := range t.medians {
+			t.medians[j].p = 0.5
+		}
+	}
+	if cfg.Indicator {
+		t.out = extended(schema)
+		for _, i := range columns {
+			t.out.Columns = append(t.out.Columns, features.Column{Name: schema.Columns[i].Name + "_missing"})
+		}
 	}
 	return t
 }
 
 // Transform fills the columns and copies the others.
 func (t *Impute) Transform(dst models.Row, e *models.Example) models.Row {
-	dst = dense(dst, e.Row, len(t.schema.Columns))
+	dst = dense(dst, e.Row, len(t.out.Columns))
 	for j, i := range t.columns {
 		if x := dst.Value[i]; x == x {
 			continue
 		}
-		dst.Value[i] = t.value
-		if t.mean != nil && t.n[j] > 0 {
-			dst.Value[i] = t.mean[j]
+		dst.Value[i] = t.instead(j)
+		if t.cfg.Indicator {
+			dst.Value[len(t.in.Columns)+j] = 1
 		}
 	}
 	return dst
 }
 
+// instead is what takes the place of a missing value of the jth of the columns.
+func (t *Impute) instead(j int) float64 {
+	switch {
+	case t.fill != nil && t.n[j] > 0:
+		return t.fill[j]
+	case t.medians != nil && t.medians[j].n > 0:
+		return t.medians[j].value()
+	}
+	return t.cfg.Value
+}
+
 // Observe takes the values that are there in.
 func (t *Impute) Observe(e *models.Example) {
-	if t.mean == nil {
+	if t.cfg.With == "constant" {
 		return
 	}
 	for j, i := range t.columns {
-		if x := e.At(i); x == x {
+		x := bounded(e.At(i))
+		switch {
+		case x != x:
+		case t.medians != nil:
+			t.medians[j].add(x)
+		case t.cfg.With == "last":
+			t.n[j], t.fill[j] = 1, x
+		default:
 			t.n[j]++
-			t.mean[j] += (bounded(x) - t.mean[j]) / t.n[j]
+			t.fill[j] += (x - t.fill[j]) / t.n[j]
 		}
 	}
 }
 
-// State visits the means.
+// State visits the means, medians or last values.
 func (t *Impute) State(s *codec.State) {
 	visit(s, "columns of impute", t.n)
-	visit(s, "columns of impute", t.mean)
+	visit(s, "columns of impute", t.fill)
+	for j := range t.medians {
+		t.medians[j].state(s)
+	}
 }
 
-// Schema is that of the rows that come in.
-func (t *Impute) Schema() *features.Schema { return t.schema }
+// Schema is that of the rows that come in, with the indicators at its end if there are any.
+func (t *Impute) Schema() *features.Schema { return t.out }
 
-// Snapshot copies the means.
+// Snapshot copies what is filled in.
 func (t *Impute) Snapshot() models.Transformer {
 	c := *t
-	c.n, c.mean = slices.Clone(t.n), slices.Clone(t.mean)
+	c.n, c.fill, c.medians = slices.Clone(t.n), slices.Clone(t.fill), slices.Clone(t.medians)
 	return &c
 }

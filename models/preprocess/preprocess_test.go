@@ -358,6 +358,10 @@ func FuzzState(f *testing.F) {
 			preprocess.NewStandardScaler(numbers(2), []int{0, 1}), preprocess.NewEWScaler(numbers(2), []int{0, 1}, 10, 5, 5),
 			preprocess.NewSignedLog(numbers(2), []int{0, 1}, 0), preprocess.NewImpute(numbers(2), []int{0}, true, 0),
 			preprocess.NewOneHot(mixed(), []int{1, 3}, 4, 2), preprocess.NewTargetEncoder(mixed(), []int{1}, 5, 7, true),
+			preprocess.NewMinMaxScaler(numbers(2), []int{0, 1}, true), preprocess.NewRobustScaler(numbers(2), []int{0, 1}, 0.25),
+			preprocess.NewOrdinalEncoder(mixed(), []int{1, 3}, 4), preprocess.NewCountEncoder(mixed(), []int{1}, "log", 7, false),
+			preprocess.NewVarianceThreshold(numbers(2), []int{0, 1}, 1, 1), preprocess.NewSelectKBest(numbers(4), []int{0, 1, 2}, 1, 1, 2),
+			preprocess.NewImputeWith(numbers(2), []int{0, 1}, preprocess.ImputeConfig{With: "median"}),
 		}
 	}
 	for i, t := range make() {
