@@ -27,7 +27,7 @@ const forestMissing = "A missing or unknown value follows the branch that most e
 // AdaptiveRandomForest is the catalogue entry of the adaptive random forest.
 var AdaptiveRandomForest = models.Component{
 	Name: "adaptive_random_forest", Kind: models.ModelKind, Tasks: classification, Fold: 1,
-	Params: forestParams(10, "share of the columns that a leaf watches, drawn for each leaf", 0.01, 0.001),
+	Params: forestParams(10, "share of the columns that a leaf watches, at least two, drawn for each leaf", 0.01, 0.001),
 	Doc: "Adaptive random forest: Hoeffding trees whose leaves watch random columns learn each example with random weights. Two drift detectors watch the errors of every tree: the first has a tree planted behind it, the second has that one take its place. " +
 		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. " + forestMissing,
 	Cost:     "O(trees × (depth + watched columns × classes)); on several processors from 48 trees on, with the same bits",
@@ -39,7 +39,7 @@ var AdaptiveRandomForest = models.Component{
 // StreamingRandomPatches is the catalogue entry of streaming random patches.
 var StreamingRandomPatches = models.Component{
 	Name: "streaming_random_patches", Kind: models.ModelKind, Tasks: classification, Fold: 1,
-	Params: forestParams(10, "share of the columns that a tree sees, drawn for each tree", 1e-4, 1e-5),
+	Params: forestParams(10, "share of the columns that a tree sees, at least two, drawn for each tree; the first trees see different ones as far as there are", 1e-4, 1e-5),
 	Doc: "Streaming random patches: Hoeffding trees, each on random columns of its own, learn each example with random weights. Drift is met as in adaptive_random_forest, a new tree sees new columns. " +
 		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. " + forestMissing,
 	Cost:     "O(trees × (depth + seen columns × classes)); on several processors from 48 trees on, with the same bits",
@@ -55,8 +55,12 @@ func newTreeForest(a models.Args, env models.Env, patches bool) *forest {
 	cfg.GracePeriod, cfg.Delta, cfg.Tau = a.Float("grace_period"), a.Float("delta"), a.Float("tau")
 	cfg.MaxBytes = max(1, a.Int("max_bytes")/(2*trees))
 	cfg.Subspace, cfg.PerTree = max(2, int(math.Round(a.Float("subspace")*float64(columns)))), patches
+	patch := 0
+	if patches {
+		patch = cfg.Subspace
+	}
 	return newForest(env, forestConfig{
-		trees: trees, mean: a.Float("weight"), warning: a.Float("warning"), drift: a.Float("drift"),
+		trees: trees, columns: patch, width: columns, mean: a.Float("weight"), warning: a.Float("warning"), drift: a.Float("drift"),
 		fresh: func(seed uint64) models.Learner {
 			c := cfg
 			c.Seed = seed

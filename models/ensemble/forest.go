@@ -1,6 +1,7 @@
 package ensemble
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -15,6 +16,8 @@ type forestConfig struct {
 	mean           float64 // of the Poisson weights
 	warning, drift float64 // δ of the detectors of a tree
 	fresh          func(seed uint64) models.Learner
+	columns        int // of a patch; 0: trees see all
+	width          int
 }
 
 // forest is a bag of trees, each guarded by two detectors on its errors: at a warning a tree is planted behind it, which
@@ -51,13 +54,42 @@ func newForest(env models.Env, cfg forestConfig) *forest {
 	f := &forest{ballot: newBallot(env, cfg.trees), cfg: cfg, poisson: newPoisson(cfg.mean)}
 	f.trees = make([]forestTree, cfg.trees)
 	f.weights = make([]float64, cfg.trees)
+	used := map[string]int{}
 	for i := range f.trees {
 		t := &f.trees[i]
 		t.dice = newDice(env.Seed, i)
-		f.stand(i, f.plant(t))
+		f.stand(i, newBase(cfg.fresh(f.seed(t, used))))
 	}
 	f.teach, f.ask = f.teachOne, f.askOne
 	return f
+}
+
+// seed draws a seed for one of the first trees. Patches are spread evenly: while there are subsets of the columns that fewer trees see,
+// a seed of one of those is looked for, as with few columns some trees could otherwise all miss the same one.
+func (f *forest) seed(t *forestTree, used map[string]int) uint64 {
+	seed := t.dice.pcg.Uint64()
+	if f.cfg.columns == 0 || f.cfg.columns >= f.cfg.width {
+		return seed
+	}
+	best, least := seed, math.MaxInt
+	for range patchTries {
+		if n := used[patch(seed, f.cfg)]; n < least {
+			best, least = seed, n
+		}
+		if least == 0 {
+			break
+		}
+		seed = t.dice.pcg.Uint64()
+	}
+	used[patch(best, f.cfg)]++
+	return best
+}
+
+// patchTries bounds the search of a seed: enough to meet each of 10 subsets with a probability of 1 − 10⁻⁶.
+const patchTries = 150
+
+func patch(seed uint64, cfg forestConfig) string {
+	return fmt.Sprint(tree.Patch(seed, cfg.columns, cfg.width))
 }
 
 // plant makes a tree with a seed of its own.

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/models"
 )
@@ -164,17 +163,11 @@ func (t *classTree) subspace() (numeric, slots []int32) {
 
 // draw picks m columns: of the draws-th PCG stream of the seed.
 func (t *classTree) draw(m int, draws uint64) (numeric, slots []int32) {
-	rng := rand.New(rand.NewPCG(t.cfg.Seed, draws))
-	left := m
-	for column := range t.width { // selection sampling: Knuth, TAOCP 3.4.2, algorithm S
-		if rng.IntN(t.width-column) >= left {
-			continue
-		}
-		left--
+	for _, column := range subset(t.cfg.Seed, draws, m, t.width) {
 		if s := t.slot[column]; s >= 0 {
 			slots = append(slots, s)
 		} else {
-			numeric = append(numeric, int32(column))
+			numeric = append(numeric, column)
 		}
 	}
 	return numeric, slots
