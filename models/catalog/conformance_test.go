@@ -10,7 +10,14 @@ import (
 
 // grows lists the models whose state grows with the data; the others must not allocate per event.
 var grows = map[string]bool{
-	"hoeffding_tree":           true,
+	"hoeffding_tree": true,
+
+	"hoeffding_adaptive_tree":           true,
+	"extremely_fast_decision_tree":      true,
+	"hoeffding_tree_regressor":          true,
+	"hoeffding_adaptive_tree_regressor": true,
+	"stochastic_gradient_tree":          true,
+
 	"auto":                     true,
 	"gradient_boosted_trees":   true,
 	"mondrian_forest":          true,

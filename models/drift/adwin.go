@@ -65,11 +65,31 @@ func NewADWIN(delta float64) *ADWIN { return NewADWINWarning(delta, 0) }
 // NewADWINWarning returns a detector that also warns, when parts of the window differ at the confidence warning, which should be greater
 // than delta; 0: it never warns. It panics for values outside [0, 1).
 func NewADWINWarning(delta, warning float64) *ADWIN {
+	return &ADWIN{delta: confidence(delta, warning), warn: warning, rows: make([]adwinRow, 1, adwinRows)}
+}
+
+// confidence checks the parameters and fills in the default.
+func confidence(delta, warning float64) float64 {
 	delta = zeroTo(delta, 0.002)
 	if !(delta > 0 && delta < 1) || !(warning >= 0 && warning < 1) {
 		panic("drift: delta of adwin outside (0, 1)")
 	}
-	return &ADWIN{delta: delta, warn: warning, rows: make([]adwinRow, 1, adwinRows)}
+	return delta
+}
+
+// NewADWINs is NewADWIN for n detectors in two allocations.
+func NewADWINs(n int, delta float64) []ADWIN {
+	out, rows := make([]ADWIN, n), make([]adwinRow, n*adwinRows)
+	for i := range out {
+		out[i] = ADWIN{delta: confidence(delta, 0), rows: rows[i*adwinRows : i*adwinRows+1 : (i+1)*adwinRows]}
+	}
+	return out
+}
+
+// Reset empties the window. It does not allocate.
+func (a *ADWIN) Reset() {
+	*a = ADWIN{delta: a.delta, warn: a.warn, rows: a.rows[:1]}
+	a.rows[0] = adwinRow{}
 }
 
 // Update takes in the next value and reports whether the mean has changed. Values that are not finite are

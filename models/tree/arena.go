@@ -119,6 +119,16 @@ func (a *arena[C]) leaf(lay *layout, at int32, row []float64) int32 {
 	}
 }
 
+// path appends the nodes from one to the leaf of a row.
+func (a *arena[C]) path(lay *layout, dst []int32, at int32, row []float64) []int32 {
+	dst = append(dst, at)
+	for n := &a.nodes[at]; n.column >= 0; n = &a.nodes[at] {
+		at = n.first + n.step(lay, row[n.column])
+		dst = append(dst, at)
+	}
+	return dst
+}
+
 // walk visits the nodes below and including one in preorder.
 func (a *arena[C]) walk(at int32, visit func(at int32)) {
 	visit(at)

@@ -48,8 +48,8 @@ type Dropped struct {
 type classTree struct {
 	layout
 	arena[cell]
-	cfg     Config
-	logs    float64 // ln(1/δ)
+	cfg Config
+
 	root    int32
 	leaves  int
 	active  int    // nodes that keep statistics
@@ -57,14 +57,17 @@ type classTree struct {
 	shared  []int32
 	sharedS []int32
 	dropped Dropped
+	keep    bool // splits keep their statistics
+	watchers
 
-	scratch []float64
-	row     []float64
-	places  []int32
-	spare   [][]float64
-	frozen  *snapshot
-	newKeys bool // the dictionaries changed since the last snapshot
-	last    lastVote
+	scratch  []float64
+	row      []float64
+	places   []int32
+	spare    []classStats
+	expected []float64
+	frozen   *snapshot
+	newKeys  bool // the dictionaries changed since the last snapshot
+	last     lastVote
 }
 
 // lastVote keeps what Predict computed for Learn, which mostly follows with the same row. It is no state: without it the
@@ -118,16 +121,43 @@ func (t *classTree) newLeaf(at int32, counts []float64, depth int32) {
 // enliven gives a leaf empty statistics.
 func (t *classTree) enliven(c *cell) {
 	n := blockLen(t.classes, len(c.numeric))
-	var block []float64
-	if k := len(t.spare) - 1; k >= 0 && len(t.spare[k]) == n {
-		block, t.spare = t.spare[k], t.spare[:k]
-	} else {
+	if len(t.spare) == 0 && t.leaves >= slab {
+		t.stock(n)
+	}
+	var old classStats
+	if k := len(t.spare) - 1; k >= 0 {
+		old, t.spare = t.spare[k], t.spare[:k]
+	}
+	block := old.block
+	if len(block) != n {
 		block = make([]float64, n)
 	}
 	copy(block, c.block[:t.classes])
+	c.tables = nil
+	if len(old.tables) == len(c.slots) {
+		c.tables = old.tables
+	}
 	c.activate(block)
 	t.active++
 }
+
+// slab is the number of leaves whose memory a larger tree takes at once, so that it allocates seldom.
+const slab = 8
+
+// stock makes memory for the next leaves.
+func (t *classTree) stock(n int) {
+	numbers, tables := make([]float64, slab*n), make([][]float64, slab*len(t.slots))
+	for i := range slab {
+		s := classStats{block: numbers[i*n : (i+1)*n : (i+1)*n]}
+		if k := len(t.slots); k > 0 && t.cfg.Subspace <= 0 {
+			s.tables = tables[i*k : (i+1)*k : (i+1)*k]
+		}
+		t.spare = append(t.spare, s)
+	}
+}
+
+// spareMost is how many leaves' memory a tree keeps for new ones.
+const spareMost = 16
 
 // recycle keeps the memory of statistics for the next leaf.
 func (t *classTree) recycle(c *cell) {
@@ -135,8 +165,8 @@ func (t *classTree) recycle(c *cell) {
 		return
 	}
 	t.active--
-	if len(t.spare) < 4 {
-		t.spare = append(t.spare, c.block)
+	if len(t.spare) < spareMost {
+		t.spare = append(t.spare, classStats{block: c.block, tables: c.tables})
 	}
 }
 
@@ -255,6 +285,19 @@ func (t *classTree) bayesVotes(c *cell, row []float64) {
 	}
 }
 
+// classOf is the class that a leaf answers for a row.
+func (t *classTree) classOf(at int32, row []float64) int {
+	if !t.last.valid || t.last.leaf != at {
+		t.remember(row, at)
+	}
+	c := &t.cells[at]
+	if !t.byBayes(c) {
+		return argmax(c.counts())
+	}
+	t.bayesVotes(c, row)
+	return argmax(t.last.votes)
+}
+
 // settle finds the leaf of a row, from memory if Predict has just seen it.
 func (t *classTree) settle(row []float64) int32 {
 	if t.last.valid && sameRow(t.last.row, row) {
@@ -338,28 +381,32 @@ func (t *classTree) trySplit(at int32) {
 
 // split makes a leaf a split, whose leaves start with the class weights that it expects.
 func (t *classTree) split(at int32, s candidate) bool {
-	counts, branch := t.cells[at].expect(s)
-	if t.leaves+len(counts)-1 > t.cfg.MaxLeaves {
+	var branch []int32
+	t.expected, branch = t.cells[at].expect(s, t.expected[:0], nil)
+	k := len(t.expected) / t.classes
+	if t.leaves+k-1 > t.cfg.MaxLeaves {
 		t.dropped.Splits++
 		return false
 	}
-	first, depth := t.take(len(counts)), t.cells[at].depth
+	first, depth := t.take(k), t.cells[at].depth
 	n := node{threshold: s.threshold, first: first, column: s.column, slot: s.slot}
 	if s.slot >= 0 {
 		n.branch = &branch
 	}
-	t.recycle(&t.cells[at])
-	old := t.cells[at]
-	t.cells[at] = cell{depth: depth, dirty: old.dirty, watch: old.watch}
-	for i, w := range counts {
-		t.newLeaf(first+int32(i), w, depth+1)
-		if t.cells[first+int32(i)].weight > t.cells[first+n.usual].weight {
-			n.usual = int32(i)
+	if !t.keep {
+		t.recycle(&t.cells[at])
+		old := t.cells[at]
+		t.cells[at] = cell{depth: depth, dirty: old.dirty, watch: old.watch}
+	}
+	for i := range int32(k) {
+		t.newLeaf(first+i, t.expected[int(i)*t.classes:int(i+1)*t.classes], depth+1)
+		if t.cells[first+i].weight > t.cells[first+n.usual].weight {
+			n.usual = i
 		}
 	}
 	t.nodes[at] = n
 	t.touch(at)
-	t.leaves += len(counts) - 1
+	t.leaves += k - 1
 	t.bound()
 	return true
 }
@@ -400,28 +447,34 @@ func (t *classTree) walkAll(at int32, visit func(int32)) {
 	})
 }
 
-// fell gives back all below a node, the node itself left; it counts leaves and active nodes down.
+// fell gives back a subtree but for its root's place.
 func (t *classTree) fell(at int32) {
-	n := t.nodes[at]
-	c := &t.cells[at]
-	if w := c.watch; w != nil && w.alternate >= 0 {
+	t.clip(at)
+	if w := t.cells[at].watch; w != nil && w.alternate >= 0 {
 		t.fell(w.alternate)
 		t.give(w.alternate, 1)
 		w.alternate = -1
 	}
+	t.leaves--
+	t.watchers.end(&t.cells[at].watch)
+	t.recycle(&t.cells[at])
+	t.cells[at].active = false
+}
+
+// clip makes a node a leaf and gives back all below.
+func (t *classTree) clip(at int32) {
+	n := t.nodes[at]
 	k := n.branches()
+	if k == 0 {
+		return
+	}
 	for i := range int32(k) {
 		t.fell(n.first + i)
 	}
-	if k == 0 {
-		t.leaves--
-	} else {
-		t.give(n.first, k)
-	}
-	t.recycle(&t.cells[at])
-	t.cells[at].active = false
+	t.give(n.first, k)
 	t.nodes[at] = emptyNode
 	t.touch(at)
+	t.leaves++
 }
 
 // Leaves returns the number of leaves, those of alternates included.

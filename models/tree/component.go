@@ -16,7 +16,7 @@ import (
 )
 
 // Components lists the models of this package for the catalogue.
-var Components = []models.Component{HoeffdingTree}
+var Components = []models.Component{HoeffdingTree, HoeffdingAdaptiveTree, ExtremelyFastDecisionTree, HoeffdingTreeRegressor, HoeffdingAdaptiveTreeRegressor}
 
 // Leaf predictions.
 const (
@@ -27,18 +27,10 @@ const (
 
 // HoeffdingTree is the catalogue entry of the Hoeffding tree classifier.
 var HoeffdingTree = models.Component{
-	Name:  "hoeffding_tree",
-	Kind:  models.ModelKind,
-	Tasks: []models.Task{models.Binary, models.Multiclass},
-	Params: []models.Param{
-		{Name: "grace_period", Default: 200.0, Range: models.AtLeast(1), Unit: "weight of examples", Doc: "what a leaf sees between two attempts to split"},
-		{Name: "delta", Default: 1e-7, Range: models.Inside(0, 1), Doc: "one minus the confidence that the best split is the best"},
-		{Name: "tau", Default: 0.05, Range: models.Between(0, 1), Doc: "Hoeffding bound below which two splits count as tied and the better one is taken"},
-		{Name: "leaf_prediction", Default: leafNBA, Choices: []string{leafNBA, leafNB, leafMC}, Doc: "what a leaf answers: naive Bayes or the class frequencies, whichever was right more often so far (nba), always naive Bayes (nb), always frequencies (mc)"},
-		{Name: "max_leaves", Default: 16384, Range: models.Between(1, 1<<20), Doc: "the tree stops growing at this number of leaves"},
-		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves; the leaves with the fewest errors to gain lose theirs"},
-		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
-	},
+	Name:   "hoeffding_tree",
+	Kind:   models.ModelKind,
+	Tasks:  []models.Task{models.Binary, models.Multiclass},
+	Params: classParams(200.0),
 	Doc: "Hoeffding tree (very fast decision tree): splits a leaf when the Hoeffding bound says that the best split is the best. " +
 		"Numeric columns are split in two at a threshold, categorical ones into one branch per value. " +
 		"A missing or unknown value follows the branch that most examples took when the node was split, and is left out of the statistics of a leaf.",
@@ -47,9 +39,26 @@ var HoeffdingTree = models.Component{
 	Source: "Domingos & Hulten 2000; adaptive naive Bayes leaves: Holmes et al. 2005; Gaussian observers: Pfahringer et al. 2008",
 	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
-		return New(env, Config{
-			GracePeriod: a.Float("grace_period"), Delta: a.Float("delta"), Tau: a.Float("tau"), Leaf: a.Text("leaf_prediction"),
-			MaxLeaves: a.Int("max_leaves"), MaxBytes: a.Int("max_bytes"), MaxCategories: a.Int("max_categories"),
-		}), nil
+		return New(env, classConfig(a)), nil
 	},
+}
+
+// classParams are the parameters of all classification trees.
+func classParams(grace float64) []models.Param {
+	return []models.Param{
+		{Name: "grace_period", Default: grace, Range: models.AtLeast(1), Unit: "weight of examples", Doc: "what a leaf sees between two attempts to split"},
+		{Name: "delta", Default: 1e-7, Range: models.Inside(0, 1), Doc: "one minus the confidence that the best split is the best"},
+		{Name: "tau", Default: 0.05, Range: models.Between(0, 1), Doc: "Hoeffding bound below which two splits count as tied and the better one is taken"},
+		{Name: "leaf_prediction", Default: leafNBA, Choices: []string{leafNBA, leafNB, leafMC}, Doc: "what a leaf answers: naive Bayes or the class frequencies, whichever was right more often so far (nba), always naive Bayes (nb), always frequencies (mc)"},
+		{Name: "max_leaves", Default: 16384, Range: models.Between(1, 1<<20), Doc: "the tree stops growing at this number of leaves"},
+		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves; the leaves with the fewest errors to gain lose theirs"},
+		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
+	}
+}
+
+func classConfig(a models.Args) Config {
+	return Config{
+		GracePeriod: a.Float("grace_period"), Delta: a.Float("delta"), Tau: a.Float("tau"), Leaf: a.Text("leaf_prediction"),
+		MaxLeaves: a.Int("max_leaves"), MaxBytes: a.Int("max_bytes"), MaxCategories: a.Int("max_categories"),
+	}
 }

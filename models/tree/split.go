@@ -176,22 +176,26 @@ func entropy(x []float64) float64 {
 	return max(0, plogp(x, n)/(n*math.Ln2))
 }
 
-// expect returns the class weights that a split expects in each branch, and for a category the branch of each place.
-func (s *classStats) expect(c candidate) (counts [][]float64, branch []int32) {
+// expect appends to dst the class weights that a split expects in each branch, and for a category to branch the branch of each
+// place.
+func (s *classStats) expect(c candidate, dst []float64, branch []int32) ([]float64, []int32) {
 	classes := int(s.classes)
 	if c.slot < 0 {
-		left, right := make([]float64, classes), make([]float64, classes)
-		s.sides(c.at, c.threshold, left, right)
-		return [][]float64{left, right}, nil
+		for range 2 * classes {
+			dst = append(dst, 0)
+		}
+		s.sides(c.at, c.threshold, dst[:classes], dst[classes:])
+		return dst, branch
 	}
-	t := s.tables[c.at]
+	t, next := s.tables[c.at], int32(0)
 	for i := classes; i < len(t); i += classes {
 		if total(t[i:i+classes]) > 0 {
-			branch = append(branch, int32(len(counts)))
-			counts = append(counts, append([]float64(nil), t[i:i+classes]...))
+			branch = append(branch, next)
+			dst = append(dst, t[i:i+classes]...)
+			next++
 		} else {
 			branch = append(branch, -1)
 		}
 	}
-	return counts, branch
+	return dst, branch
 }

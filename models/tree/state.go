@@ -13,6 +13,8 @@ const (
 	numberKind  byte = 1
 	nominalKind byte = 2
 	activeFlag  byte = 4 // statistics follow
+	watchFlag   byte = 8 // a window over errors follows
+	kindBits    byte = 3
 )
 
 // visit visits a whole classification tree.
@@ -34,7 +36,7 @@ func (t *classTree) visit(c *codec.State) {
 	for _, d := range t.dicts {
 		d.visit(c)
 	}
-	t.visitNode(c, t.root, 0)
+	t.visitNode(c, t.root, 0, false)
 	if c.Loading() && (c.Err() != nil || t.leaves > t.cfg.MaxLeaves) {
 		c.Fail("%d leaves", t.leaves)
 		t.plant()
@@ -53,14 +55,14 @@ func (t *classTree) restart() {
 }
 
 // visitNode visits one subtree; loading makes it at that place.
-func (t *classTree) visitNode(c *codec.State, at int32, depth int32) {
+func (t *classTree) visitNode(c *codec.State, at int32, depth int32, alternate bool) {
 	if c.Err() != nil || depth > maxDepth {
 		c.Fail("tree deeper than %d", maxDepth)
 		return
 	}
 	kind := t.kind(at)
 	c.Byte(&kind)
-	if kind&^activeFlag > nominalKind || c.Err() != nil {
+	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || c.Err() != nil {
 		c.Fail("node kind %d", kind)
 		return
 	}
@@ -68,13 +70,16 @@ func (t *classTree) visitNode(c *codec.State, at int32, depth int32) {
 		t.cells[at].depth, t.cells[at].classes = depth, int32(t.classes)
 	}
 	t.visitCell(c, at, kind)
-	if kind&^activeFlag == leafKind {
+	if kind&watchFlag != 0 && c.Err() == nil {
+		t.visitWatch(c, at, depth, alternate)
+	}
+	if kind&kindBits == leafKind {
 		if c.Loading() {
 			t.leaves++
 		}
 		return
 	}
-	k := t.nodes[at].visit(c, &t.layout, kind&^activeFlag == nominalKind)
+	k := t.nodes[at].visit(c, &t.layout, kind&kindBits == nominalKind)
 	if c.Err() != nil || t.leaves > t.cfg.MaxLeaves {
 		c.Fail("%d leaves", t.leaves)
 		return
@@ -84,7 +89,7 @@ func (t *classTree) visitNode(c *codec.State, at int32, depth int32) {
 		t.nodes[at].first = first
 	}
 	for i := range int32(k) {
-		t.visitNode(c, t.nodes[at].first+i, depth+1)
+		t.visitNode(c, t.nodes[at].first+i, depth+1, alternate)
 	}
 }
 
@@ -98,7 +103,31 @@ func (t *classTree) kind(at int32) byte {
 	if t.cells[at].active {
 		kind |= activeFlag
 	}
+	if t.cells[at].watch != nil {
+		kind |= watchFlag
+	}
 	return kind
+}
+
+// visitWatch visits the window over the errors of a node, and its alternate. Alternates have none.
+func (t *classTree) visitWatch(c *codec.State, at, depth int32, within bool) {
+	w := t.cells[at].watch
+	if c.Loading() {
+		w = newWatch(t.delta)
+		t.cells[at].watch = w
+	}
+	if !w.visit(c) {
+		return
+	}
+	if within {
+		c.Fail("alternate within an alternate")
+	}
+	if c.Loading() && c.Err() == nil {
+		w.alternate = t.take(1)
+	}
+	if c.Err() == nil {
+		t.visitNode(c, w.alternate, depth, true)
+	}
 }
 
 // visit visits what a split reads and returns the number of its branches.
@@ -148,9 +177,10 @@ func (n *node) visit(c *codec.State, lay *layout, nominal bool) int {
 // visitCell visits what learning keeps at a node.
 func (t *classTree) visitCell(c *codec.State, at int32, kind byte) {
 	l := &t.cells[at]
-	if kind == numberKind || kind == nominalKind {
+	if kind&kindBits != leafKind && kind&activeFlag == 0 && !t.keep {
 		return
 	}
+	kind &^= watchFlag
 	if c.Loading() {
 		l.block = make([]float64, t.classes)
 		if kind&activeFlag != 0 {

@@ -64,9 +64,11 @@ func (s *classStats) activate(block []float64) {
 			n[a], squares[a], least[a], most[a] = 0, 0, math.Inf(1), math.Inf(-1)
 		}
 	}
-	s.tables = nil
-	if len(s.slots) > 0 {
+	if len(s.tables) != len(s.slots) {
 		s.tables = make([][]float64, len(s.slots))
+	}
+	for k := range s.tables {
+		s.tables[k] = s.tables[k][:0]
 	}
 }
 
@@ -162,11 +164,20 @@ func (s *classStats) renew() {
 
 // count adds to a table: totals of the classes, then the weights by place and class as long as the places seen.
 func count(t []float64, place, classes, y int, w float64) []float64 {
-	if need := (place + 2) * classes; need > len(t) {
-		t = append(t, make([]float64, need-len(t))...)
-	}
+	t = lengthen(t, (place+2)*classes)
 	t[y] += w
 	t[(place+1)*classes+y] += w
+	return t
+}
+
+// lengthen adds zeros up to length n; a table that has to move gets room to grow.
+func lengthen(t []float64, n int) []float64 {
+	if n > cap(t) {
+		t = append(make([]float64, 0, max(n, 2*cap(t), 16)), t...)
+	}
+	for len(t) < n {
+		t = append(t, 0)
+	}
 	return t
 }
 

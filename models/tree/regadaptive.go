@@ -1,0 +1,160 @@
+package tree
+
+import (
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+)
+
+// HoeffdingAdaptiveTreeRegressor is the catalogue entry of the adaptive regression tree.
+var HoeffdingAdaptiveTreeRegressor = models.Component{
+	Name:  "hoeffding_adaptive_tree_regressor",
+	Kind:  models.ModelKind,
+	Tasks: []models.Task{models.Regression},
+	Params: append(regressParams(),
+		models.Param{Name: "drift_delta", Default: 0.002, Range: models.Inside(0, 1), Doc: "one minus the confidence of the windows that watch the error of each subtree"}),
+	Doc: "hoeffding_tree_regressor that follows drift as hoeffding_adaptive_tree does: every node watches the absolute error of its subtree, over four standard deviations of the labels and at most 1, with ADWIN; when it has risen an alternate subtree grows, " +
+		"and takes the node's place only when its error is less by a test at 95 %. Missing values as in hoeffding_tree_regressor.",
+	Cost:   "O(depth + columns) per event, twice that under an alternate",
+	Memory: "as hoeffding_tree_regressor, and 7 KiB per node for its window; bounded by max_bytes, of which windows get one half, and max_leaves",
+	Source: "Ikonomovska, Gama & Džeroski 2011; windows and test: Bifet & Gavaldà 2009",
+	Fold:   1,
+	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
+		return NewAdaptiveRegressor(env, regressConfig(a), a.Float("drift_delta")), nil
+	},
+}
+
+// AdaptiveRegressor is a regression tree that follows drift. It implements models.Learner and models.Publisher.
+type AdaptiveRegressor struct{ regTree }
+
+// NewAdaptiveRegressor returns an empty tree whose nodes watch their errors with ADWIN of confidence delta. It panics for a
+// task that is no regression.
+func NewAdaptiveRegressor(env models.Env, cfg RegressConfig, delta float64) *AdaptiveRegressor {
+	r := &AdaptiveRegressor{newRegTree(env, cfg)}
+	r.delta = delta
+	r.cfg.MaxBytes, r.cfg.MaxLeaves = r.share(cfg.MaxBytes, cfg.MaxLeaves)
+	return r
+}
+
+// Predict appends the answer, 0 before the first label.
+func (r *AdaptiveRegressor) Predict(dst []float64, e *models.Example) []float64 {
+	return r.predict(dst, e)
+}
+
+// Observe does nothing: the tree learns from labels only.
+func (r *AdaptiveRegressor) Observe(*models.Example) {}
+
+// Learn sorts the example into its leaf, shows the error that the leaf makes now to all nodes on the path, and lets
+// alternates learn and be judged. Examples with a weight that is not positive and finite change nothing.
+func (r *AdaptiveRegressor) Learn(e *models.Example, _ []float64) {
+	y, ok := r.usable(e)
+	if !ok {
+		return
+	}
+	row := r.dense(e, &r.row)
+	places := r.find(row)
+	r.see(r.numeric, row, y, e.Weight)
+	r.way = r.path(&r.layout, r.way[:0], r.root, row)
+	wrong := r.learnLeaf(r.way, row, places, y, e.Weight)
+	for _, at := range r.way {
+		w := r.watch(at)
+		rose := w.errors.Update(wrong) && w.errors.Rose()
+		if w.alternate < 0 {
+			if rose {
+				r.grow(at)
+			}
+			continue
+		}
+		if r.judgeAlternate(at, row, places, y, e.Weight) {
+			return
+		}
+	}
+}
+
+// learnLeaf trains the leaf at the end of a path and returns the error of its answer before, in [0, 1].
+func (r *AdaptiveRegressor) learnLeaf(way []int32, row []float64, places []int32, y, weight float64) float64 {
+	leaf := way[len(way)-1]
+	wrong := 0.0
+	if s := r.now.spread; s > 0 {
+		d := (y - r.cells[leaf].answer(r.cfg.Leaf, &r.layout, r.now, row)) / (4 * s)
+		wrong = min(1, max(d, -d))
+	}
+	r.train(leaf, row, places, y, weight)
+	return wrong
+}
+
+// judgeAlternate lets the alternate of a node learn and reports whether it has taken the node's place.
+func (r *AdaptiveRegressor) judgeAlternate(at int32, row []float64, places []int32, y, weight float64) bool {
+	w := r.watch(at)
+	r.alt = r.path(&r.layout, r.alt[:0], w.alternate, row)
+	wrong := r.learnLeaf(r.alt, row, places, y, weight)
+	for _, i := range r.alt {
+		r.watch(i).errors.Update(wrong)
+	}
+	switch w.verdict(r.watch(w.alternate).errors) {
+	case 1:
+		r.replace(at)
+		return true
+	case -1:
+		r.fell(w.alternate)
+		r.give(w.alternate, 1)
+		w.alternate = -1
+	}
+	return false
+}
+
+func (r *AdaptiveRegressor) watch(at int32) *watch {
+	return r.watchers.of(&r.cells[at].watch)
+}
+
+// grow starts an alternate for a node.
+func (r *AdaptiveRegressor) grow(at int32) {
+	if r.leaves >= r.cfg.MaxLeaves {
+		r.dropped.Splits++
+		return
+	}
+	root := r.take(1)
+	r.newLeaf(root, r.cells[at].linear, r.cells[at].depth)
+	r.cells[at].watch.alternate = root
+	r.leaves++
+	r.bound()
+}
+
+// replace puts the alternate of a node in its place.
+func (r *AdaptiveRegressor) replace(at int32) {
+	root := r.cells[at].watch.alternate
+	r.cells[at].watch.alternate = -1
+	r.fell(at)
+	r.nodes[at], r.cells[at] = r.nodes[root], r.cells[root]
+	r.cells[at].dirty = false
+	r.give(root, 1)
+	r.touch(at)
+}
+
+// fell gives back a subtree but for its root's place.
+func (r *AdaptiveRegressor) fell(at int32) {
+	n := r.nodes[at]
+	k := n.branches()
+	for i := range int32(k) {
+		r.fell(n.first + i)
+	}
+	if k > 0 {
+		r.give(n.first, k)
+		r.nodes[at] = emptyNode
+		r.touch(at)
+		r.leaves++
+	}
+	if w := r.cells[at].watch; w != nil && w.alternate >= 0 {
+		r.fell(w.alternate)
+		r.give(w.alternate, 1)
+		w.alternate = -1
+	}
+	r.leaves--
+	r.watchers.end(&r.cells[at].watch)
+	r.recycle(&r.cells[at])
+}
+
+// State visits scale and dictionaries, then the nodes in preorder.
+func (r *AdaptiveRegressor) State(c *codec.State) {
+	c.Fixed("hoeffding_adaptive_tree_regressor version", 1)
+	r.visit(c)
+}

@@ -1,0 +1,454 @@
+package tree
+
+import (
+	"math"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// Leaf models of a regression tree.
+const (
+	leafMean     = "mean"
+	leafLinear   = "linear"
+	leafAdaptive = "adaptive"
+)
+
+// RegressConfig are the parameters of a regression tree, as HoeffdingTreeRegressor documents them.
+type RegressConfig struct {
+	GracePeriod   float64
+	Delta         float64
+	Tau           float64
+	Leaf          string
+	Splitter      string
+	Rate          float64 // of the linear models
+	MaxLeaves     int
+	MaxBytes      int
+	MaxCategories int
+}
+
+// DefaultRegressConfig is what the catalogue's defaults are.
+func DefaultRegressConfig() RegressConfig {
+	return RegressConfig{
+		GracePeriod: 200, Delta: 1e-7, Tau: 0.05, Leaf: leafAdaptive, Splitter: splitQuantised, Rate: 0.1,
+		MaxLeaves: 16384, MaxBytes: 32 << 20, MaxCategories: 64,
+	}
+}
+
+// errorFading is how much of the leaf's squared errors each example leaves of those before.
+const errorFading = 0.95
+
+// rateDecay slows the linear model of a leaf down: its rate is Rate/(1 + rateDecay·weight).
+const rateDecay = 0.001
+
+// regCell is what learning keeps beside a node of a regression tree.
+type regCell struct {
+	weight, mean float64
+	seen         float64 // weight learned here; weight holds what the split expected besides
+	tried        float64
+	reference    float64   // that sums of labels are relative to
+	meanError    float64   // faded squared errors
+	linearError  float64   //
+	linear       []float64 // intercept, then a weight for each numeric column
+	bins         []float64 // by numeric column; nil: inactive, or trees
+	trees        []bst     // by numeric column, with the splitter e_bst
+	tables       [][]float64
+	depth        int32
+	dirty        bool
+	active       bool
+	watch        *watch
+}
+
+// regTree is what the regression trees share.
+type regTree struct {
+	layout
+	arena[regCell]
+	scaling
+	cfg     RegressConfig
+	root    int32
+	leaves  int
+	active  int
+	dropped Dropped
+	cut     uint64 // values that a full search tree did not keep apart
+	watchers
+
+	row     []float64
+	places  []int32
+	frozen  *regSnapshot
+	newKeys bool
+	way     []int32
+	alt     []int32
+	spare   []regCell // memory of leaves that are no more
+	sums    [][2]float64
+}
+
+func newRegTree(env models.Env, cfg RegressConfig) regTree {
+	if env.Task != models.Regression {
+		panic("tree: a regression is wanted")
+	}
+	t := regTree{layout: newLayout(env, cfg.MaxCategories), cfg: cfg}
+	t.scaling = newScaling(len(t.numeric))
+	t.places = make([]int32, len(t.nominal))
+	t.plant()
+	return t
+}
+
+func (t *regTree) plant() {
+	t.arena = arena[regCell]{}
+	t.leaves, t.active, t.frozen = 1, 0, nil
+	t.root = t.take(1)
+	t.newLeaf(t.root, nil, 0)
+}
+
+// newLeaf makes the node at a place an active leaf with a copy of the linear model of the one that it came from.
+func (t *regTree) newLeaf(at int32, linear []float64, depth int32) {
+	c := &t.cells[at]
+	*c = regCell{depth: depth}
+	if len(t.spare) == 0 && t.leaves >= slab {
+		t.stock()
+	}
+	if k := len(t.spare) - 1; k >= 0 {
+		old := t.spare[k]
+		t.spare = t.spare[:k]
+		c.linear, c.bins, c.trees, c.tables = old.linear, old.bins, old.trees, old.tables
+		clear(c.linear)
+	} else {
+		c.linear = make([]float64, 1+len(t.numeric))
+	}
+	copy(c.linear, linear)
+	t.enliven(c)
+	t.touch(at)
+}
+
+// stock makes memory for the next leaves.
+func (t *regTree) stock() {
+	a, k := 1+len(t.numeric), len(t.nominal)
+	linear, tables := make([]float64, slab*a), make([][]float64, slab*k)
+	var bins []float64
+	b := binsLen * len(t.numeric)
+	if t.cfg.Splitter != splitTree {
+		bins = make([]float64, slab*b)
+	}
+	for i := range slab {
+		c := regCell{linear: linear[i*a : (i+1)*a : (i+1)*a]}
+		if k > 0 {
+			c.tables = tables[i*k : (i+1)*k : (i+1)*k]
+		}
+		if bins != nil {
+			c.bins = bins[i*b : (i+1)*b : (i+1)*b]
+		}
+		t.spare = append(t.spare, c)
+	}
+}
+
+// enliven gives a leaf empty statistics, in memory that it may hold already.
+func (t *regTree) enliven(c *regCell) {
+	c.active = true
+	t.active++
+	switch {
+	case t.cfg.Splitter != splitTree:
+		if c.bins == nil {
+			c.bins = make([]float64, binsLen*len(t.numeric))
+		}
+		for a := range t.numeric {
+			clearBins(c.bins[a*binsLen:])
+		}
+	case c.trees == nil:
+		c.trees = make([]bst, len(t.numeric))
+	}
+	for a := range c.trees {
+		c.trees[a].nodes = c.trees[a].nodes[:0]
+	}
+	if c.tables == nil && len(t.nominal) > 0 {
+		c.tables = make([][]float64, len(t.nominal))
+	}
+	for k := range c.tables {
+		c.tables[k] = c.tables[k][:0]
+	}
+}
+
+// deactivate takes the statistics from a leaf, which may go on with its mean and its linear model.
+func (t *regTree) deactivate(c *regCell) {
+	if c.active {
+		c.bins, c.trees, c.tables, c.active = nil, nil, nil, false
+		t.active--
+	}
+}
+
+// recycle keeps the memory of a leaf that is no more for the next one.
+func (t *regTree) recycle(c *regCell) {
+	if c.active && len(t.spare) < spareMost {
+		t.spare = append(t.spare, *c)
+	}
+	t.deactivate(c)
+}
+
+// answer is what a leaf says to a row.
+func (c *regCell) answer(kind string, lay *layout, sc *scaled, row []float64) float64 {
+	if kind == leafLinear || kind == leafAdaptive && c.linearError < c.meanError {
+		return sc.clip(sc.apply(c.linear, lay.numeric, row))
+	}
+	return c.mean
+}
+
+// predict appends the answer.
+func (t *regTree) predict(dst []float64, e *models.Example) []float64 {
+	row := t.dense(e, &t.row)
+	c := &t.cells[t.leaf(&t.layout, t.root, row)]
+	return append(dst, c.answer(t.cfg.Leaf, &t.layout, t.now, row))
+}
+
+// usable reports whether an example can be learned, and its label, bounded.
+func (t *regTree) usable(e *models.Example) (float64, bool) {
+	return clamp(e.Y), e.Weight > 0 && !math.IsInf(e.Weight, 1) && e.Y == e.Y
+}
+
+// find gives the places of the row's categories, adding new ones while there is room.
+func (t *regTree) find(row []float64) []int32 {
+	for k, column := range t.nominal {
+		x := row[column]
+		p := t.dicts[k].find(x)
+		if p < 0 && x-x == 0 {
+			if t.frozen != nil && !t.newKeys {
+				dicts := make([]*dict, len(t.dicts))
+				for i, d := range t.dicts {
+					dicts[i] = d.clone()
+				}
+				t.dicts, t.newKeys = dicts, true
+			}
+			p = t.dicts[k].add(x)
+		}
+		t.places[k] = p
+	}
+	return t.places
+}
+
+// train lets a leaf learn.
+func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
+	c := &t.cells[at]
+	if t.track && !c.dirty {
+		c.dirty = true
+		t.moved = append(t.moved, at)
+	}
+	t.fit(c, row, y, w)
+	if c.weight == 0 {
+		c.reference = y
+	}
+	c.weight += w
+	c.seen += w
+	c.mean += float64((y - c.mean) * (w / c.weight))
+	if !c.active {
+		return
+	}
+	s := float64(w * (y - c.reference))
+	for a, column := range t.numeric {
+		x := row[column]
+		switch {
+		case x-x != 0:
+		case c.bins != nil:
+			addBins(c.bins[a*binsLen:(a+1)*binsLen:(a+1)*binsLen], x, w, s)
+		default:
+			t.cut += c.trees[a].add(x, w, s)
+		}
+	}
+	for k, p := range places {
+		if p >= 0 {
+			c.tables[k] = countSums(c.tables[k], int(p), w, s)
+		}
+	}
+	if c.weight-c.tried >= t.cfg.GracePeriod {
+		c.tried = c.weight
+		t.trySplit(at)
+	}
+}
+
+// fit moves the leaf's linear model towards the label: a least mean squares step on scaled values, no longer than to the
+// label itself.
+func (t *regTree) fit(c *regCell, row []float64, y, w float64) {
+	if t.cfg.Leaf == leafMean {
+		return
+	}
+	if c.weight == 0 && c.linear[0] == 0 {
+		c.linear[0] = y
+	}
+	sc := t.now
+	p, norm := sc.applyNorm(c.linear, t.numeric, row)
+	if t.cfg.Leaf == leafAdaptive {
+		d, m := y-sc.clip(p), y-c.mean
+		c.linearError = float64(errorFading*c.linearError) + float64(d*d)
+		c.meanError = float64(errorFading*c.meanError) + float64(m*m)
+	}
+	rate := min(t.cfg.Rate/(1+float64(rateDecay*c.seen))*w, 1/(1+norm))
+	step := rate * clamp(y-p)
+	c.linear[0] += step
+	for a, column := range t.numeric {
+		c.linear[1+a] += float64(step * sc.value(a, row[column]))
+	}
+}
+
+// countSums adds to a table of weight and sum by place.
+func countSums(t []float64, place int, w, s float64) []float64 {
+	t = lengthen(t, 2*(place+1))
+	t[2*place] += w
+	t[2*place+1] += s
+	return t
+}
+
+// tableReduction is the variance that a split into one branch per value takes away, −∞ if fewer than two branches hold enough.
+func tableReduction(t []float64) float64 {
+	n, s, full := 0.0, 0.0, 0
+	for i := 0; i < len(t); i += 2 {
+		n, s = n+t[i], s+t[i+1]
+		if t[i] >= leastSide {
+			full++
+		}
+	}
+	if full < 2 {
+		return math.Inf(-1)
+	}
+	sum := 0.0
+	for i := 0; i < len(t); i += 2 {
+		if t[i] > 0 {
+			d := t[i+1] - float64(s/n*t[i])
+			sum += float64(d*d) / t[i]
+		}
+	}
+	return sum / n
+}
+
+// trySplit splits a leaf if its best split reduces the variance so much more than the second best that their ratio is below
+// 1 by the Hoeffding bound (R = 1), or if the bound is below τ (Ikonomovska et al. 2011, §4.2).
+func (t *regTree) trySplit(at int32) {
+	c := &t.cells[at]
+	if c.depth >= maxDepth {
+		return
+	}
+	r := newRanking()
+	for a, column := range t.numeric {
+		s := candidate{column: column, slot: -1, at: a}
+		if c.bins != nil {
+			s.merit, s.threshold = cutBins(c.bins[a*binsLen : (a+1)*binsLen])
+		} else {
+			s.merit, s.threshold = c.trees[a].cut()
+		}
+		r.consider(s)
+	}
+	for k, column := range t.nominal {
+		r.consider(candidate{merit: tableReduction(c.tables[k]), column: column, slot: int32(k), at: k})
+	}
+	bound := hoeffding(1, t.cfg.Delta, c.weight)
+	if r.best.column >= 0 && (max(r.second.merit, 0)/r.best.merit < 1-bound || bound < t.cfg.Tau) {
+		t.split(at, r.best)
+	}
+}
+
+// expect returns weight and sum of labels of each branch, and for a category the branch of each place.
+func (t *regTree) expect(c *regCell, s candidate, branch *[]int32) [][2]float64 {
+	sums := t.sums[:0]
+	if s.slot < 0 {
+		var left, right [2]float64
+		if c.bins != nil {
+			left, right = sidesOf(c.bins[s.at*binsLen:(s.at+1)*binsLen], s.threshold)
+		} else {
+			left, right = c.trees[s.at].sides(s.threshold)
+		}
+		t.sums = append(sums, left, right)
+		return t.sums
+	}
+	table := c.tables[s.at]
+	for i := 0; i < len(table); i += 2 {
+		if table[i] > 0 {
+			*branch = append(*branch, int32(len(sums)))
+			sums = append(sums, [2]float64{table[i], table[i+1]})
+		} else {
+			*branch = append(*branch, -1)
+		}
+	}
+	t.sums = sums
+	return sums
+}
+
+// split makes a leaf a split. Its leaves start with the means that it expects and its linear model.
+func (t *regTree) split(at int32, s candidate) {
+	var branch []int32
+	sums := t.expect(&t.cells[at], s, &branch)
+	if t.leaves+len(sums)-1 > t.cfg.MaxLeaves {
+		t.dropped.Splits++
+		return
+	}
+	first := t.take(len(sums))
+	old := t.cells[at]
+	n := node{threshold: s.threshold, first: first, column: s.column, slot: s.slot}
+	if s.slot >= 0 {
+		n.branch = &branch
+	}
+	t.cells[at] = regCell{depth: old.depth, dirty: old.dirty, watch: old.watch}
+	for i, sum := range sums {
+		t.newLeaf(first+int32(i), old.linear, old.depth+1)
+		c := &t.cells[first+int32(i)]
+		c.weight, c.mean = sum[0], old.mean
+		if sum[0] > 0 {
+			c.mean = old.reference + sum[1]/sum[0]
+		}
+		c.tried, c.reference = c.weight, c.mean
+		c.meanError, c.linearError = old.meanError, old.linearError
+		if c.weight > t.cells[first+n.usual].weight {
+			n.usual = int32(i)
+		}
+	}
+	t.recycle(&old)
+	t.nodes[at] = n
+	t.touch(at)
+	t.leaves += len(sums) - 1
+	t.bound()
+}
+
+// leafBytes is the greatest size of the statistics of one leaf.
+func (t *regTree) leafBytes() int {
+	n := 8 * binsLen * len(t.numeric)
+	if t.cfg.Splitter == splitTree {
+		n = bstBytes * len(t.numeric)
+	}
+	return n + 8*(1+len(t.numeric)) + (24+16*t.cfg.MaxCategories)*len(t.nominal) + 128
+}
+
+// bound deactivates the leaves that saw least while there are more active ones than memory allows: the first in preorder on
+// a tie. Cost: O(nodes); it runs after a split of a full tree.
+func (t *regTree) bound() {
+	for limit := max(1, t.cfg.MaxBytes/t.leafBytes()); t.active > limit; {
+		least, at := math.Inf(1), int32(-1)
+		t.walkAll(t.root, func(i int32) {
+			if c := &t.cells[i]; c.active && (at < 0 || c.promise() < least) {
+				least, at = c.promise(), i
+			}
+		})
+		t.deactivate(&t.cells[at])
+		t.dropped.Leaves++
+	}
+}
+
+// promise is what a leaf could gain: its weight times the error it makes now.
+func (c *regCell) promise() float64 {
+	if c.meanError > 0 {
+		return c.weight * min(c.meanError, max(c.linearError, c.meanError/1e6))
+	}
+	return c.weight
+}
+
+// walkAll visits the nodes below one, and those of their alternates, in preorder.
+func (t *regTree) walkAll(at int32, visit func(int32)) {
+	t.walk(at, func(i int32) {
+		visit(i)
+		if w := t.cells[i].watch; w != nil && w.alternate >= 0 {
+			t.walkAll(w.alternate, visit)
+		}
+	})
+}
+
+// Leaves returns the number of leaves, those of alternates included.
+func (t *regTree) Leaves() int { return t.leaves }
+
+// ActiveLeaves returns the number of leaves that keep statistics.
+func (t *regTree) ActiveLeaves() int { return t.active }
+
+// Dropped returns what the bounds have cost so far.
+func (t *regTree) Dropped() Dropped { return t.dropped }

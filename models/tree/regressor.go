@@ -1,0 +1,308 @@
+package tree
+
+import (
+	"sync"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+)
+
+// HoeffdingTreeRegressor is the catalogue entry of the Hoeffding tree for regression.
+var HoeffdingTreeRegressor = models.Component{
+	Name:   "hoeffding_tree_regressor",
+	Kind:   models.ModelKind,
+	Tasks:  []models.Task{models.Regression},
+	Params: regressParams(),
+	Doc: "Regression tree that splits a leaf when the Hoeffding bound says that no other split reduces the variance of the labels as much (FIMT-DD without its change detection; hoeffding_adaptive_tree_regressor has one). " +
+		"Leaves answer with their mean, with a linear model of the numeric columns (on values scaled by mean and deviation, inherited at a split), or with whichever had the smaller recent error; linear answers stay between the least and the greatest label seen. " +
+		"A missing or unknown value follows the branch that most examples took when the node was split, is left out of the statistics of a leaf, and counts as the column's mean in its linear model. Labels beyond ±1e140 count as that.",
+	Cost:   "O(depth + columns) per event",
+	Memory: "1 KiB per leaf and numeric column (e_bst: up to 48 KiB); 16 bytes per value of a categorical column; bounded by max_bytes and max_leaves",
+	Source: "Ikonomovska, Gama & Džeroski 2011 (FIMT-DD); quantised observers: Mastelini & de Carvalho 2021",
+	Fold:   1,
+	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
+		return NewRegressor(env, regressConfig(a)), nil
+	},
+}
+
+// regressParams are the parameters of all regression trees.
+func regressParams() []models.Param {
+	return []models.Param{
+		{Name: "grace_period", Default: 200.0, Range: models.AtLeast(1), Unit: "weight of examples", Doc: "what a leaf sees between two attempts to split"},
+		{Name: "delta", Default: 1e-7, Range: models.Inside(0, 1), Doc: "one minus the confidence that the best split is the best"},
+		{Name: "tau", Default: 0.05, Range: models.Between(0, 1), Doc: "Hoeffding bound below which two splits count as tied and the better one is taken"},
+		{Name: "leaf_prediction", Default: leafAdaptive, Choices: []string{leafAdaptive, leafLinear, leafMean}, Doc: "what a leaf answers: its mean, its linear model, or the one with the smaller recent error (adaptive)"},
+		{Name: "splitter", Default: splitQuantised, Choices: []string{splitQuantised, splitTree}, Doc: "how a leaf keeps a numeric column: 64 bins that find their scale, or a search tree of up to 1,024 values"},
+		{Name: "learning_rate", Default: 0.1, Range: models.AboveTo(0, 1), Doc: "first step length of the linear models; it falls with 1/(1 + weight/1000)"},
+		{Name: "max_leaves", Default: 16384, Range: models.Between(1, 1<<20), Doc: "the tree stops growing at this number of leaves"},
+		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves; the leaves with the least error to gain lose theirs"},
+		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
+	}
+}
+
+func regressConfig(a models.Args) RegressConfig {
+	return RegressConfig{
+		GracePeriod: a.Float("grace_period"), Delta: a.Float("delta"), Tau: a.Float("tau"), Leaf: a.Text("leaf_prediction"),
+		Splitter: a.Text("splitter"), Rate: a.Float("learning_rate"),
+		MaxLeaves: a.Int("max_leaves"), MaxBytes: a.Int("max_bytes"), MaxCategories: a.Int("max_categories"),
+	}
+}
+
+// Regressor is a Hoeffding tree for regression. It implements models.Learner and models.Publisher.
+type Regressor struct{ regTree }
+
+// NewRegressor returns an empty tree. It panics for a task that is no regression.
+func NewRegressor(env models.Env, cfg RegressConfig) *Regressor {
+	return &Regressor{newRegTree(env, cfg)}
+}
+
+// Predict appends the answer, 0 before the first label.
+func (r *Regressor) Predict(dst []float64, e *models.Example) []float64 { return r.predict(dst, e) }
+
+// Observe does nothing: the tree learns from labels only.
+func (r *Regressor) Observe(*models.Example) {}
+
+// Learn sorts the example into its leaf and splits the leaf when that is due. Examples with a weight that is not positive and
+// finite change nothing.
+func (r *Regressor) Learn(e *models.Example, _ []float64) {
+	y, ok := r.usable(e)
+	if !ok {
+		return
+	}
+	row := r.dense(e, &r.row)
+	places := r.find(row)
+	r.see(r.numeric, row, y, e.Weight)
+	r.train(r.leaf(&r.layout, r.root, row), row, places, y, e.Weight)
+}
+
+// State visits scale and dictionaries, then the nodes in preorder.
+func (r *Regressor) State(c *codec.State) {
+	c.Fixed("hoeffding_tree_regressor version", 1)
+	r.visit(c)
+}
+
+// visit visits a whole regression tree.
+func (t *regTree) visit(c *codec.State) {
+	c.Fixed("columns", t.width)
+	c.Fixed("categorical columns", len(t.nominal))
+	c.Uint64(&t.dropped.Leaves)
+	c.Uint64(&t.dropped.Splits)
+	c.Uint64(&t.cut)
+	t.scaling.visit(c)
+	if c.Loading() {
+		t.dicts = make([]*dict, len(t.nominal))
+		for k := range t.dicts {
+			t.dicts[k] = newDict(t.cfg.MaxCategories)
+		}
+		t.arena = arena[regCell]{}
+		t.leaves, t.active, t.frozen, t.spare = 0, 0, nil, nil
+		t.root = t.take(1)
+	}
+	for _, d := range t.dicts {
+		d.visit(c)
+	}
+	t.visitNode(c, t.root, 0, false)
+	if c.Loading() && (c.Err() != nil || t.leaves > t.cfg.MaxLeaves) {
+		c.Fail("%d leaves", t.leaves)
+		t.plant()
+	}
+}
+
+// visitNode visits one subtree; loading makes it at that place.
+func (t *regTree) visitNode(c *codec.State, at, depth int32, alternate bool) {
+	if c.Err() != nil || depth > maxDepth {
+		c.Fail("tree deeper than %d", maxDepth)
+		return
+	}
+	kind := t.kind(at)
+	c.Byte(&kind)
+	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || c.Err() != nil {
+		c.Fail("node kind %d", kind)
+		return
+	}
+	if c.Loading() {
+		t.cells[at].depth = depth
+	}
+	if kind&kindBits == leafKind {
+		t.visitLeaf(c, &t.cells[at], kind&activeFlag != 0)
+	}
+	if kind&watchFlag != 0 && c.Err() == nil {
+		t.visitWatch(c, at, depth, alternate)
+	}
+	if kind&kindBits == leafKind {
+		if c.Loading() {
+			t.leaves++
+		}
+		return
+	}
+	k := t.nodes[at].visit(c, &t.layout, kind&kindBits == nominalKind)
+	if c.Err() != nil || t.leaves > t.cfg.MaxLeaves {
+		c.Fail("%d leaves", t.leaves)
+		return
+	}
+	if c.Loading() {
+		first := t.take(k)
+		t.nodes[at].first = first
+	}
+	for i := range int32(k) {
+		t.visitNode(c, t.nodes[at].first+i, depth+1, alternate)
+	}
+}
+
+func (t *regTree) kind(at int32) byte {
+	kind := leafKind
+	if n := &t.nodes[at]; n.column >= 0 {
+		if kind = numberKind; n.slot >= 0 {
+			kind = nominalKind
+		}
+	}
+	if t.cells[at].active {
+		kind |= activeFlag
+	}
+	if t.cells[at].watch != nil {
+		kind |= watchFlag
+	}
+	return kind
+}
+
+// visitWatch visits the window over the errors of a node, and its alternate. Alternates have none.
+func (t *regTree) visitWatch(c *codec.State, at, depth int32, within bool) {
+	w := t.cells[at].watch
+	if c.Loading() {
+		w = newWatch(t.delta)
+		t.cells[at].watch = w
+	}
+	if !w.visit(c) {
+		return
+	}
+	if within {
+		c.Fail("alternate within an alternate")
+	}
+	if c.Loading() && c.Err() == nil {
+		w.alternate = t.take(1)
+	}
+	if c.Err() == nil {
+		t.visitNode(c, w.alternate, depth, true)
+	}
+}
+
+func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
+	if c.Loading() {
+		l.linear = make([]float64, 1+len(t.numeric))
+		if active {
+			t.enliven(l)
+		}
+	}
+	for _, v := range []*float64{&l.weight, &l.mean, &l.seen, &l.tried, &l.reference, &l.meanError, &l.linearError} {
+		c.Float64(v)
+		if c.Loading() && *v-*v != 0 {
+			c.Fail("a leaf holds %g", *v)
+		}
+	}
+	for i := range l.linear {
+		c.Float64(&l.linear[i])
+		if c.Loading() && l.linear[i]-l.linear[i] != 0 {
+			c.Fail("a linear model holds %g", l.linear[i])
+		}
+	}
+	if !active || c.Err() != nil {
+		return
+	}
+	for i := range l.trees {
+		l.trees[i].visit(c)
+	}
+	for i := range l.bins {
+		c.Float64(&l.bins[i])
+	}
+	if c.Loading() {
+		checkBins(c, l.bins)
+	}
+	for k := range l.tables {
+		c.Float64s(&l.tables[k])
+		if n := len(l.tables[k]); c.Loading() && (n%2 != 0 || n > 2*t.cfg.MaxCategories) {
+			c.Fail("table of %d numbers", n)
+			l.tables[k] = nil
+		}
+	}
+}
+
+// checkBins refuses a scale that would not end when it is widened.
+func checkBins(c *codec.State, bins []float64) {
+	for ; len(bins) > 0; bins = bins[binsLen:] {
+		low, width := bins[0], bins[1]
+		if low != low && width == 0 || low-low == 0 && (width == 0 || width >= 1e-300 && width < 1e200 && width > 1e-14*max(low, -low)) {
+			continue
+		}
+		c.Fail("bins from %g with width %g", low, width)
+		return
+	}
+}
+
+// regSnapshot is an immutable regression tree.
+type regSnapshot struct {
+	layout
+	leaf   string
+	root   int32
+	scale  *scaled
+	nodes  shelf[node]
+	leaves shelf[*regCell]
+	pool   *sync.Pool
+}
+
+// Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/2 byte for each
+// node; O(1) if nothing was learned.
+func (t *regTree) Publish() models.Predictor {
+	if t.frozen != nil && len(t.moved) == 0 && !t.newKeys && t.lent {
+		return t.frozen
+	}
+	s := &regSnapshot{layout: t.layout, leaf: t.cfg.Leaf, root: t.root, scale: t.now}
+	if t.frozen == nil {
+		s.pool = &sync.Pool{New: func() any { return new([]float64) }}
+		t.track, t.moved, t.grown = true, t.moved[:0], t.grown[:0]
+		for i := range t.nodes {
+			t.moved, t.grown = append(t.moved, int32(i)), append(t.grown, int32(i))
+		}
+	} else {
+		s.pool, s.nodes, s.leaves = t.frozen.pool, t.frozen.nodes, t.frozen.leaves
+	}
+	if len(t.grown) > 0 {
+		s.nodes = s.nodes.with(len(t.nodes), t.grown, func(i int32) node { return t.nodes[i] })
+	}
+	s.leaves = s.leaves.with(len(t.nodes), t.moved, t.freeze)
+	t.moved, t.grown, t.newKeys, t.frozen, t.lent = t.moved[:0], t.grown[:0], false, s, true
+	return s
+}
+
+func (t *regTree) freeze(i int32) *regCell {
+	c := &t.cells[i]
+	c.dirty = false
+	if t.nodes[i].column >= 0 || c.linear == nil {
+		return nil
+	}
+	f := &regCell{mean: c.mean, meanError: c.meanError, linearError: c.linearError}
+	if t.cfg.Leaf != leafMean {
+		f.linear = append([]float64(nil), c.linear...)
+	}
+	return f
+}
+
+// Predict answers as the tree did when it was published.
+func (s *regSnapshot) Predict(dst []float64, e *models.Example) []float64 {
+	if e.Index == nil && len(e.Value) >= s.width {
+		return append(dst, s.predict(e.Value))
+	}
+	scratch := s.pool.Get().(*[]float64)
+	dst = append(dst, s.predict(s.dense(e, scratch)))
+	s.pool.Put(scratch)
+	return dst
+}
+
+func (s *regSnapshot) predict(row []float64) float64 {
+	at := s.root
+	n := s.nodes.at(at)
+	for n.column >= 0 {
+		at = n.first + n.step(&s.layout, row[n.column])
+		n = s.nodes.at(at)
+	}
+	return (*s.leaves.at(at)).answer(s.leaf, &s.layout, s.scale, row)
+}
