@@ -15,6 +15,7 @@ import (
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
 	"github.com/freshet-ml/freshet/models/mondrian"
+	"github.com/freshet-ml/freshet/models/neighbors"
 	"github.com/freshet-ml/freshet/models/optim"
 	"github.com/freshet-ml/freshet/models/preprocess"
 	"github.com/freshet-ml/freshet/models/tree"
@@ -25,6 +26,7 @@ var All = models.Registry(slices.Concat(
 	preprocess.Components,
 	baseline.Components,
 	bayes.Components,
+	neighbors.Components,
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	tree.Components,

@@ -96,8 +96,16 @@ func TestOthersReference(t *testing.T) {
 		{"gaussian_nb", "bananas", .6053},
 		{"gaussian_nb", "sea_stream", .8702},
 		{"gaussian_nb", "segment", .7688},
+		{"k_nearest_neighbors", "elec2", .8087},
+		{"k_nearest_neighbors", "electricity_tiny", .801},
+		{"k_nearest_neighbors", "phishing", .8796},
+		{"k_nearest_neighbors", "bananas", .8789},
+		{"k_nearest_neighbors", "sea_stream", .8498},
+		{"k_nearest_neighbors", "segment", .898},
+		{"k_nearest_neighbors", "fried", 2.75},
+		{"k_nearest_neighbors", "bike_sharing_hour", 127},
 	} {
-		t.Run(c.model+"/"+c.data, func(t *testing.T) {
+		t.Run(c.model+" "+c.data, func(t *testing.T) {
 			s, env := othersStream(t, c.data)
 			now, bytes := delayed(t, s, env, c.model, 0)
 			late, _ := delayed(t, s, env, c.model, 48)
@@ -115,7 +123,7 @@ func TestOthersReference(t *testing.T) {
 
 // BenchmarkOthers measures predict, observe and learn of one event of elec2, all eight columns as numbers.
 func BenchmarkOthers(b *testing.B) {
-	for _, spec := range []string{"gaussian_nb", "bernoulli_nb", "multinomial_nb", "complement_nb"} {
+	for _, spec := range []string{"gaussian_nb", "bernoulli_nb", "multinomial_nb", "complement_nb", "k_nearest_neighbors"} {
 		b.Run(fmt.Sprint(spec), func(b *testing.B) {
 			s, env := othersStream(b, "elec2num")
 			c := catalog.All.Find(spec)
