@@ -103,6 +103,11 @@ func (r *runner) label(score float64) float64 {
 		return 0
 	case models.Multiclass:
 		return float64(min(r.c.Env.Classes-1, max(0, int(score+1))))
+	case models.Anomaly:
+		if score > 5 {
+			return 1
+		}
+		return 0
 	}
 	return 10 + 5*score
 }
