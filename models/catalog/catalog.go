@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/anomaly"
 	"github.com/freshet-ml/freshet/models/baseline"
 	"github.com/freshet-ml/freshet/models/bayes"
 	"github.com/freshet-ml/freshet/models/boost"
@@ -27,6 +28,7 @@ var All = models.Registry(slices.Concat(
 	baseline.Components,
 	bayes.Components,
 	neighbors.Components,
+	anomaly.Components,
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	tree.Components,
