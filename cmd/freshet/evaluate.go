@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/freshet-ml/freshet/datasets/generator"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/trainer/evaluate"
@@ -17,65 +19,78 @@ import (
 // evaluateFlags are the flags of freshet evaluate.
 type evaluateFlags struct {
 	options evaluate.Options
+	models  []string
 	task    string
 	delay   string
+	recent  string
+	plot    string
 	require []string
 }
 
 func (c *cli) evaluate() *cobra.Command {
 	f := &evaluateFlags{}
 	cmd := &cobra.Command{
-		Use:   "evaluate --data FILE --target COLUMN [--model SPEC]",
-		Short: "Evaluate a model on a file, test-then-train, without any service",
-		Long: "Runs a model over the rows of a CSV file (plain, gz or zst): each row is predicted, scored when its\n" +
-			"label comes, and then learned. SPEC is what a project file says under pipeline: a name, a list of\n" +
-			"transformers and a model, or @FILE. freshet models --catalog lists the names.",
+		Use:   "evaluate --data FILE --target COLUMN [--model SPEC]...",
+		Short: "Evaluate models on a file, test-then-train, without any service",
+		Long: "Runs a model over the rows of a file: each row is predicted, scored when its label comes, and then learned.\n" +
+			"SPEC is what a project file says under pipeline: a name, a list of transformers and a model, or @FILE.\n" +
+			"freshet models --catalog lists the names. Several --model run side by side on the same rows; the report gives\n" +
+			"the differences of each to the first, with their bands.\n\n" +
+			"The file may be CSV (separated by one of , ; tab |), JSON lines, Parquet, ARFF, libsvm or Vowpal Wabbit text, plain,\n" +
+			"gz or zst; - is standard input. generator:NAME?PARAMETER=VALUE&... makes rows instead: streams with drift at known\n" +
+			"places, such as generator:sea?concept=2&n=20000 (freshet evaluate --data generator: lists them).",
 		Example: "  freshet evaluate --data credit.csv --target default\n" +
 			"  freshet evaluate --data bikes.csv.gz --target count --label-delay 24h --time at \\\n" +
-			"    --model '[standard_scaler, {linear_regression: {optimizer: {sgd: {learning_rate: 0.01}}}}]'",
+			"    --model '[standard_scaler, {linear_regression: {optimizer: {sgd: {learning_rate: 0.01}}}}]'\n" +
+			"  freshet evaluate --data 'generator:led?n=20000' --model hoeffding_tree --model majority_class \\\n" +
+			"    --every 2000 --plot curve.svg",
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.runEvaluate(cmd, f) },
 	}
 	o := &f.options
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Model, "model", "m", "auto", "the model: a SPEC as in pipeline: of a project file, or @FILE")
-	flags.StringVarP(&o.Path, "data", "d", "", "the CSV file")
-	flags.StringVarP(&o.Target, "target", "t", "", "the column to predict")
+	flags.StringArrayVarP(&f.models, "model", "m", nil, "a model: a SPEC as in pipeline: of a project file, or @FILE; may be given several times (default auto, or the model of --load)")
+	flags.StringVarP(&o.Path, "data", "d", "", "the file, - for standard input, or generator:NAME?PARAMETER=VALUE&...")
+	flags.StringVar(&o.Format, "format", "", "csv, jsonl, parquet, arff, libsvm or vw (default: what name and beginning of the file say)")
+	flags.StringVarP(&o.Target, "target", "t", "", "the column to predict; libsvm, vw, arff and generators have one of their own")
+	flags.StringSliceVar(&o.Classes, "classes", nil, "all labels that there may be (default: those of the file)")
 	flags.StringVar(&f.task, "task", "", "binary, multiclass, regression or anomaly (default: what the target looks like)")
 	flags.StringSliceVar(&o.Drop, "drop", nil, "columns that the model does not see")
 	flags.StringSliceVar(&o.Categorical, "categorical", nil, "columns of numbers that are names")
+	flags.StringSliceVar(&o.Numeric, "numeric", nil, "columns that hold numbers: a text there is an error")
+	flags.IntVar(&o.MaxCategories, "max-categories", evaluate.DefaultCategories, "distinct values that a column of names may have")
 	flags.StringVar(&o.Time, "time", "", "the column of event times")
 	flags.StringVar(&o.Key, "key", "", "the column of entity keys")
 	flags.StringVar(&f.delay, "label-delay", "0", "how long labels take: a number of events, or a duration such as 36h or 7d")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of models that draw random numbers")
 	flags.Int64Var(&o.Limit, "limit", 0, "rows to read (0: all)")
 	flags.StringVar(&o.Predictions, "predictions", "", "write every scored answer to this CSV file")
+	flags.Int64Var(&o.Every, "every", 0, "show the metrics after each so many labels (0: at the end only)")
+	flags.StringVar(&f.recent, "recent", "", "what those metrics are over: a number of events, a duration, or fading:0.999 (default: the labels since the last time)")
+	flags.StringVar(&f.plot, "plot", "", "draw them to this file, .svg, .png or .html")
+	flags.StringVar(&o.Save, "save", "", "write the model's state to this file at the end")
+	flags.StringVar(&o.Load, "load", "", "begin with the state of this file, which --save wrote")
 	flags.StringArrayVar(&f.require, "require", nil, "a metric that must hold, such as 'roc_auc>=0.7' or 'mae<=12'; else the exit code is 4")
 	return cmd
 }
 
 func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 	o := f.options
-	if o.Path == "" || o.Target == "" {
+	if o.Path == "generator:" {
+		return c.listGenerators()
+	}
+	if o.Path == "" {
 		return usagef("%s needs --data FILE and --target COLUMN; see %s --help", cmd.CommandPath(), cmd.CommandPath())
+	}
+	if o.Path == "-" {
+		o.Path, o.Reader = "", cmd.InOrStdin()
 	}
 	bounds, err := parseBounds(f.require)
 	if err != nil {
 		return err
 	}
-	if o.Task, err = parseTask(f.task); err != nil {
+	if err := f.parse(&o); err != nil {
 		return err
-	}
-	if o.Delay, err = evaluate.ParseDelay(f.delay); err != nil {
-		return &codeError{exitUsage, fmt.Errorf("--label-delay: %w", err)}
-	}
-	if o.Spec, err = evaluate.ParseModel(o.Model); err != nil {
-		return &codeError{exitUsage, fmt.Errorf("--model: %w", err)}
-	}
-	if o.Task != 0 {
-		if _, err := catalog.Resolve(o.Spec, o.Task); err != nil {
-			return &codeError{exitUsage, fmt.Errorf("--model: %w", err)}
-		}
 	}
 	p := c.progress()
 	var soFar func() evaluate.Metrics
@@ -90,12 +105,118 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.plot != "" {
+		if err := report.Plot(f.plot); err != nil {
+			return err
+		}
+	}
 	if c.json() {
 		err = c.writeJSON(report)
 	} else {
 		err = report.Table(c.stdout)
 	}
 	return errors.Join(err, holds(bounds, report.Metrics))
+}
+
+// parse reads the flags that are texts.
+func (f *evaluateFlags) parse(o *evaluate.Options) error {
+	usage := func(flag string, err error) error {
+		if err == nil {
+			return nil
+		}
+		return &codeError{exitUsage, fmt.Errorf("%s: %w", flag, err)}
+	}
+	var err error
+	if o.Task, err = parseTask(f.task); err != nil {
+		return err
+	}
+	if o.Delay, err = evaluate.ParseDelay(f.delay); err != nil {
+		return usage("--label-delay", err)
+	}
+	if f.recent != "" {
+		if o.Recent, err = evaluate.ParseRecent(f.recent); err != nil {
+			return usage("--recent", err)
+		}
+	}
+	if f.plot != "" {
+		if o.Every == 0 {
+			return usagef("--plot draws the metrics of --every N: give both")
+		}
+		if err := evaluate.CheckPlot(f.plot); err != nil {
+			return usage("--plot", err)
+		}
+	}
+	list := f.models
+	if len(list) == 0 {
+		list = []string{"auto"}
+		if o.Load != "" {
+			if list[0], err = evaluate.SavedModel(o.Load); err != nil {
+				return err
+			}
+		}
+	}
+	for i, text := range list {
+		spec, err := evaluate.ParseModel(text)
+		if err != nil {
+			return usage("--model", err)
+		}
+		if o.Task != 0 {
+			if _, err := catalog.Resolve(spec, o.Task); err != nil {
+				return usage("--model", err)
+			}
+		}
+		if i == 0 {
+			o.Model, o.Spec = text, spec
+		} else {
+			o.Others = append(o.Others, evaluate.Candidate{Model: text, Spec: spec})
+		}
+	}
+	return nil
+}
+
+// listGenerators shows the generated streams with their parameters.
+func (c *cli) listGenerators() error {
+	list := generator.Catalog()
+	if c.json() {
+		type parameter struct {
+			Name    string `json:"name"`
+			Default any    `json:"default"`
+			Doc     string `json:"doc"`
+		}
+		type stream struct {
+			Name       string      `json:"name"`
+			Doc        string      `json:"doc"`
+			Source     string      `json:"source"`
+			Parameters []parameter `json:"parameters"`
+		}
+		out := []stream{}
+		for _, s := range list {
+			one := stream{Name: s.Name, Doc: s.Doc, Source: s.Source}
+			for _, p := range s.Params {
+				var def any = p.Default
+				if p.Stream != "" {
+					def = p.Stream
+				}
+				one.Parameters = append(one.Parameters, parameter{p.Name, def, p.Doc})
+			}
+			out = append(out, one)
+		}
+		return c.writeJSON(out)
+	}
+	var b strings.Builder
+	for _, s := range list {
+		fmt.Fprintf(&b, "%s: %s\n  %s\n", s.Name, s.Doc, s.Source)
+		for _, p := range s.Params {
+			def := strconv.FormatFloat(p.Default, 'g', -1, 64)
+			if p.Stream != "" {
+				def = p.Stream
+			}
+			fmt.Fprintf(&b, "    %s=%s  %s\n", p.Name, def, p.Doc)
+		}
+	}
+	fmt.Fprintf(&b, "All take n=%d, the number of rows.\n", generator.DefaultRows)
+	_, err := io.WriteString(c.stdout, b.String())
+	return err
 }
 
 // topMetrics writes the first two metrics of the headline.

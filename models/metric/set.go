@@ -75,6 +75,8 @@ var catalogue = []entry{
 	{"f1", classification, f1},
 	{"precision", classification, precision},
 	{"recall", classification, recall},
+	{"mcc", classification, mcc},
+	{"g_mean", classification, gMean},
 	{"log_loss", classification, logLoss},
 	{"brier", classification, brier},
 	{"ece", classification, ece},

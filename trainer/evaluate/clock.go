@@ -30,39 +30,21 @@ func parseTime(s string) (int64, error) {
 	return 0, fmt.Errorf("%q is no time: write RFC 3339 (2013-01-31T05:00:00Z), 2013-01-31 05:00:00 or an epoch", s)
 }
 
-// sampleEvery is the stride of rows whose calls are timed one by one. Prime, so that it does not beat with what a model does every
-// hundredth example.
-const sampleEvery = 7
-
-// stopwatch measures the mean time of calls on a sample of rows, less the cost of reading the clock.
+// stopwatch sums the processor time of stretches of calls.
 type stopwatch struct {
-	cost    time.Duration // of one reading
-	total   time.Duration
-	samples int64
+	total time.Duration
+	calls int64
 }
 
-// calibrate returns what reading the clock costs: the least of several means.
-func calibrate() time.Duration {
-	best := time.Duration(math.MaxInt64)
-	for range 5 {
-		start := time.Now()
-		for range 200 {
-			_ = time.Now()
-		}
-		best = min(best, time.Since(start)/200)
-	}
-	return best
+func (w *stopwatch) add(since time.Duration, calls int) {
+	w.total += processorTime() - since
+	w.calls += int64(calls)
 }
 
-func (w *stopwatch) add(d time.Duration) {
-	w.total += d - w.cost
-	w.samples++
-}
-
-// mean is the mean time of a call in ns, at least 0.
+// mean is the mean time of a call in ns, 0 without calls.
 func (w *stopwatch) mean() float64 {
-	if w.samples == 0 {
+	if w.calls == 0 {
 		return 0
 	}
-	return max(float64(w.total)/float64(w.samples), 0)
+	return float64(w.total) / float64(w.calls)
 }

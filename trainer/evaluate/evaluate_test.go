@@ -388,7 +388,7 @@ func TestContextEndsTheRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := 0
 	_, err := Run(ctx, Options{Model: "prior", Spec: models.Named("prior"), Reader: strings.NewReader(market(20000)), Target: "y"}, func(rows, all int64) {
-		if calls++; rows != 4096 || all != 20000 {
+		if calls++; rows != 1024 || all != 20000 {
 			t.Errorf("progress %d of %d", rows, all)
 		}
 		cancel()

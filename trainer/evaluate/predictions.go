@@ -10,8 +10,9 @@ import (
 	"github.com/freshet-ml/freshet/models"
 )
 
-// predictions writes every scored answer: line of the row, label, answer. nil writes nothing.
+// predictions writes every scored answer: line of the row, label, answer of each model. nil writes nothing.
 type predictions struct {
+	models int
 	path   string
 	file   *os.File
 	buffer *bufio.Writer
@@ -20,7 +21,7 @@ type predictions struct {
 	table  *table
 }
 
-func newPredictions(path string, t *table) (*predictions, error) {
+func newPredictions(path string, t *table, count int) (*predictions, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -28,35 +29,50 @@ func newPredictions(path string, t *table) (*predictions, error) {
 	if err != nil {
 		return nil, fmt.Errorf("predictions file: %w", err)
 	}
-	p := &predictions{path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<16), table: t}
+	p := &predictions{models: count, path: path, file: f, buffer: bufio.NewWriterSize(f, 1<<16), table: t}
 	p.csv = csv.NewWriter(p.buffer)
 	head := []string{"line", "label"}
-	switch t.task {
-	case models.Multiclass:
-		for _, l := range t.labels {
-			head = append(head, "p_"+l)
+	for m := range count {
+		for _, name := range answerNames(t) {
+			if m > 0 {
+				name += "_" + strconv.Itoa(m+1)
+			}
+			head = append(head, name)
 		}
-	case models.Binary:
-		head = append(head, "p_"+t.labels[1])
-	case models.Anomaly:
-		head = append(head, "score")
-	default:
-		head = append(head, "answer")
 	}
 	return p, p.csv.Write(head)
+}
+
+// answerNames names the numbers of an answer.
+func answerNames(t *table) []string {
+	switch t.task {
+	case models.Multiclass:
+		var out []string
+		for _, l := range t.labels {
+			out = append(out, "p_"+l)
+		}
+		return out
+	case models.Binary:
+		return []string{"p_" + t.labels[1]}
+	case models.Anomaly:
+		return []string{"score"}
+	}
+	return []string{"answer"}
 }
 
 func (p *predictions) write(row *pending, width int) error {
 	if p == nil {
 		return nil
 	}
-	label := strconv.FormatFloat(row.example.Y, 'g', -1, 64)
+	label := strconv.FormatFloat(row.y, 'g', -1, 64)
 	if p.table.labels != nil {
-		label = p.table.labels[int(row.example.Y)]
+		label = p.table.labels[int(row.y)]
 	}
 	p.record = append(p.record[:0], strconv.Itoa(row.line), label)
-	for _, a := range row.answers[0][:width] {
-		p.record = append(p.record, strconv.FormatFloat(a, 'g', -1, 64))
+	for _, answer := range row.answers[:p.models] {
+		for _, a := range answer[:width] {
+			p.record = append(p.record, strconv.FormatFloat(a, 'g', -1, 64))
+		}
 	}
 	return p.failure(p.csv.Write(p.record))
 }

@@ -14,22 +14,45 @@ import (
 
 // Report is what an evaluation found.
 type Report struct {
-	Model   string  `json:"model"`
-	Task    string  `json:"task"`
-	Events  int64   `json:"events"` // rows predicted
-	Metrics Metrics `json:"metrics"`
-	// EventsPerSecond counts everything, reading the file and the baselines included.
-	EventsPerSecond float64 `json:"events_per_second"`
-	// LearnNS and PredictNS are the mean time of one call of the model, measured on every seventh row; reading and scoring are not in them.
-	LearnNS     float64    `json:"learn_ns_per_event"`
-	PredictNS   float64    `json:"predict_ns_per_event"`
-	StateBytes  int        `json:"state_bytes"`  // of the model's saved state
-	StateSHA256 string     `json:"state_sha256"` // of those bytes
-	Baselines   []Baseline `json:"baselines,omitempty"`
+	Result        // of the first model
+	Task   string `json:"task"`
+	Events int64  `json:"events"` // rows predicted
+	// EventsPerSecond counts everything in wall time, reading the file, the baselines and other models included.
+	EventsPerSecond float64      `json:"events_per_second"`
+	Others          []Other      `json:"others,omitempty"`
+	Baselines       []Baseline   `json:"baselines,omitempty"`
+	Curve           []CurvePoint `json:"curve,omitempty"`
 
 	Labeled int64    `json:"-"` // rows with a label: those that were scored and learned
 	Classes []string `json:"-"` // labels by class index; the last of two is the positive one
-	Invalid float64  `json:"-"` // answers that could not be scored, because they were not finite
+}
+
+// Result is what was found of one model.
+type Result struct {
+	Model   string  `json:"model"`
+	Metrics Metrics `json:"metrics"`
+	// LearnNS and PredictNS are the mean processor time for a row, in all threads: of Observe and Learn, and of Predict. Reading and scoring
+	// are not in them.
+	LearnNS     float64 `json:"learn_ns_per_event"`
+	PredictNS   float64 `json:"predict_ns_per_event"`
+	StateBytes  int     `json:"state_bytes"`  // of the model's saved state
+	StateSHA256 string  `json:"state_sha256"` // of those bytes
+	Invalid     float64 `json:"-"`            // answers that could not be scored, because they were not finite
+}
+
+// Other is a model that ran beside the first on the same rows.
+type Other struct {
+	Result
+	Differences []Difference `json:"differences"`
+}
+
+// Difference is this model's metric less the first model's on the same rows, with the band between whose ends 95 % of
+// bootstrap replicas lie. A band that leaves out 0 is a difference.
+type Difference struct {
+	Metric string  `json:"metric"`
+	Mean   float64 `json:"mean"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
 }
 
 // Baseline is a model that ran beside on the same rows.
@@ -74,33 +97,87 @@ func (m Metrics) Value(name string) float64 {
 	return math.NaN()
 }
 
-// Table writes the report for people: one line a metric, the baselines beside the model.
+// Table writes the report for people: one line a metric, other models and the baselines beside the first.
 func (r *Report) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	results := []Result{r.Result}
 	fmt.Fprintf(t, "model\t%s\n", r.Model)
+	for i, o := range r.Others {
+		results = append(results, o.Result)
+		fmt.Fprintf(t, "model %d\t%s\n", i+2, o.Model)
+	}
 	fmt.Fprintf(t, "task\t%s%s\n", r.Task, r.positive())
 	fmt.Fprintf(t, "events\t%d%s\n", r.Events, r.unlabeled())
-	if r.Invalid > 0 {
-		fmt.Fprintf(t, "not scored\t%g answers that are not finite\n", r.Invalid)
+	for _, m := range results {
+		if m.Invalid > 0 {
+			fmt.Fprintf(t, "not scored\t%g answers of %s that are not finite\n", m.Invalid, m.Model)
+		}
 	}
+	r.metrics(t, results)
+	r.curve(t)
+	fmt.Fprintf(t, "\t\nevents per second\t%.0f\n", r.EventsPerSecond)
+	line := func(name string, value func(*Result) string) {
+		fmt.Fprint(t, name)
+		for i := range results {
+			fmt.Fprintf(t, "\t%s", value(&results[i]))
+		}
+		fmt.Fprintln(t)
+	}
+	line("predict", func(m *Result) string { return fmt.Sprintf("%.0f ns per event", m.PredictNS) })
+	line("learn", func(m *Result) string { return fmt.Sprintf("%.0f ns per event", m.LearnNS) })
+	line("state", func(m *Result) string { return fmt.Sprintf("%d bytes", m.StateBytes) })
+	line("state sha256", func(m *Result) string { return m.StateSHA256 })
+	return t.Flush()
+}
+
+// metrics writes the table of metrics, and the differences to the first model.
+func (r *Report) metrics(t io.Writer, results []Result) {
 	fmt.Fprint(t, "\t\n\tmodel")
+	for i := range r.Others {
+		fmt.Fprintf(t, "\tmodel %d", i+2)
+	}
 	for _, b := range r.Baselines {
 		fmt.Fprintf(t, "\t%s", b.Model)
 	}
 	fmt.Fprintln(t)
 	for _, m := range r.Metrics {
-		fmt.Fprintf(t, "%s\t%s", m.Name, short(m.Value))
+		fmt.Fprint(t, m.Name)
+		for i := range results {
+			fmt.Fprintf(t, "\t%s", short(results[i].Metrics.Value(m.Name)))
+		}
 		for _, b := range r.Baselines {
 			fmt.Fprintf(t, "\t%s", short(b.Metrics.Value(m.Name)))
 		}
 		fmt.Fprintln(t)
 	}
-	fmt.Fprintf(t, "\t\nevents per second\t%.0f\n", r.EventsPerSecond)
-	fmt.Fprintf(t, "predict\t%.0f ns per event\n", r.PredictNS)
-	fmt.Fprintf(t, "learn\t%.0f ns per event\n", r.LearnNS)
-	fmt.Fprintf(t, "state\t%d bytes\t\n", r.StateBytes)
-	fmt.Fprintf(t, "state sha256\t%s\n", r.StateSHA256)
-	return t.Flush()
+	for i, o := range r.Others {
+		for _, d := range o.Differences {
+			fmt.Fprintf(t, "%s, model %d less model\t%s (95 %%: %s to %s)\n", d.Metric, i+2, short(d.Mean), short(d.Low), short(d.High))
+		}
+	}
+}
+
+// curve writes one line a point: the metrics of a plot, recent ones.
+func (r *Report) curve(t io.Writer) {
+	if len(r.Curve) == 0 {
+		return
+	}
+	fmt.Fprint(t, "\t\nlabels, recent values")
+	for _, m := range r.Curve[0].Models {
+		for _, name := range plotted[r.Task] {
+			fmt.Fprintf(t, "\t%s of %s", name, m.Model)
+		}
+	}
+	fmt.Fprintln(t)
+	for _, p := range r.Curve {
+		fmt.Fprintf(t, "%d", p.Labels)
+		for _, m := range p.Models {
+			for _, name := range plotted[r.Task] {
+				fmt.Fprintf(t, "\t%s", short(m.Recent.Value(name)))
+			}
+		}
+		fmt.Fprintln(t)
+	}
 }
 
 func (r *Report) positive() string {

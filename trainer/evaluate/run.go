@@ -22,64 +22,91 @@ type runner struct {
 	name    string
 	learner models.Learner
 	scores  *metric.Set
+	calls   stopwatch // predict, observe and learn, by row
+	predict stopwatch // predict alone, on some batches
+	curve   *curve
 }
 
-// pending is a row that was predicted and whose label has not come.
+// pending is a row whose label has not come or was not used up.
 type pending struct {
 	line    int
 	due     int64 // index of the row, or event time, from which the label is known
+	y       float64
 	example models.Example
 	answers [][]float64 // by runner
 }
 
-// run is the state of one evaluation.
+// step is one call of every model: predict a row, or learn it.
+type step struct {
+	row   *pending
+	learn bool
+}
+
+// run is the state of one evaluation. Rows are read in batches, so that reading is not in the times of the models: the steps of a batch are made
+// first, then each model takes all of them, then the answers are scored.
 type run struct {
 	o        *Options
 	table    *table
 	rows     *rows
-	runners  []*runner // the model, then the baselines
-	queue    []*pending
+	record   row
+	runners  []*runner // the models, then the baselines
+	models   int
+	queue    []*pending // predicted, label to come; from head on
+	head     int
 	free     []*pending
-	head     int // of the queue
+	used     []*pending // to be free after the batch
+	steps    []step
+	size     int // rows of a batch
+	batch    int
 	index    int64
 	now      int64 // event time of the row
 	width    int
-	predict  stopwatch
-	learn    stopwatch
 	learned  int64
+	paired   []*paired // by model after the first
 	out      *predictions
 	progress Progress
 }
 
-// Run evaluates a model on a file. It reads the file twice: first to find types, labels and the number of rows.
+// Run evaluates models on a file. It reads the data twice: first to find types, labels and the number of rows.
 //
 // For each row it asks for the answer, lets the model observe the row, and keeps both until the label comes: at once, after Delay.Events more rows
 // were predicted, or before the first row whose event time is Delay.Duration or more later. Then that answer is scored, and the row is learned. Labels
 // that are open at the end come then. Rows without a label are predicted and observed only. Baselines (no_change, and prior or mean)
-// see the same rows and labels; they are not timed.
+// see the same rows and labels.
 //
-// progress may be nil. Errors say what is wrong, where, and how to mend it; ctx ends the run between rows.
+// progress may be nil. Errors say what is wrong, where, and how to mend it; ctx ends the run between batches.
 func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	var state *saved
+	var head *header
+	if o.Load != "" {
+		var err error
+		if state, err = readState(o.Load); err != nil {
+			return nil, err
+		}
+		head = &state.header
+	}
 	src, err := newSource(&o)
 	if err != nil {
 		return nil, err
 	}
-	if o.Delay.Duration > 0 && o.Time == "" {
-		return nil, errors.New("label delay: a duration needs event times: name their column with --time, or give a number of events")
-	}
-	t, err := look(src, &o)
+	defer src.close()
+	t, err := look(src, &o, head)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{o: &o, table: t, width: models.AnswerLen(t.task, max(2, len(t.labels))), progress: progress, now: math.MinInt64}
-	if err := r.build(); err != nil {
+	env := models.Env{Schema: t.schema, Task: t.task, Classes: max(2, len(t.labels)), Seed: o.Seed}
+	if err := r.build(env, state); err != nil {
 		return nil, err
 	}
 	if r.rows, err = src.rows(); err != nil {
 		return nil, err
 	}
 	defer r.rows.close()
-	if r.out, err = newPredictions(o.Predictions, t); err != nil {
+	if r.out, err = newPredictions(o.Predictions, t, r.models); err != nil {
 		return nil, err
 	}
 	if o.Watch != nil {
@@ -93,31 +120,72 @@ func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.report(time.Since(began)), nil
+	took := time.Since(began)
+	if o.Save != "" {
+		total := r.learned
+		if head != nil {
+			total += head.Learned
+		}
+		if err := r.save(env, total); err != nil {
+			return nil, err
+		}
+	}
+	return r.report(took), nil
 }
 
-// build makes the model and the baselines.
-func (r *run) build() error {
-	classes := max(2, len(r.table.labels))
-	env := models.Env{Schema: r.table.schema, Task: r.table.task, Classes: classes, Seed: r.o.Seed}
+// check finds options that do not go together.
+func (o *Options) check() error {
+	switch {
+	case o.Delay.Duration > 0 && o.Time == "":
+		return errors.New("label delay: a duration needs event times: name their column with --time, or give a number of events")
+	case o.Recent.Duration > 0 && o.Time == "":
+		return errors.New("recent: a duration needs event times: name their column with --time, or give a number of events")
+	case o.Recent != (Recent{}) && o.Every == 0:
+		return errors.New("recent: say how often with --every")
+	case len(o.Others) > 0 && (o.Save != "" || o.Load != ""):
+		return errors.New("save and load are for one model: run the models one by one")
+	case o.Every < 0 || o.MaxCategories < 0 || o.Limit < 0:
+		return errors.New("every, limit and max-categories are 0 or more")
+	}
+	return nil
+}
+
+// build makes the models and the baselines, the first model from a state if there is one.
+func (r *run) build(env models.Env, state *saved) error {
 	add := func(name string, spec models.Spec) error {
 		l, err := catalog.Build(spec, env)
 		if err != nil {
 			return fmt.Errorf("model %s: %w", name, err)
 		}
-		r.runners = append(r.runners, &runner{name: name, learner: l, scores: metric.New(env.Task, classes)})
+		m := &runner{name: name, learner: l, scores: metric.New(env.Task, env.Classes)}
+		if r.o.Every > 0 {
+			if m.curve, err = newCurve(r.o, env, r.table.rows); err != nil {
+				return err
+			}
+		}
+		r.runners = append(r.runners, m)
 		return nil
 	}
 	if err := add(r.modelName(), r.o.Spec); err != nil {
 		return err
 	}
+	for _, c := range r.o.Others {
+		if err := add(c.Model, c.Spec); err != nil {
+			return err
+		}
+		r.paired = append(r.paired, newPaired(env.Task))
+	}
+	r.models = len(r.runners)
 	for _, b := range baselines(env.Task) {
 		if err := add(b, models.Named(b)); err != nil {
 			return err
 		}
 	}
-	cost := calibrate()
-	r.predict.cost, r.learn.cost = cost, cost
+	// About 2^16 values a batch: enough calls for a clock of microseconds, and small beside what models hold.
+	r.size = min(max(1<<16/max(len(env.Schema.Columns), 1), 16), 1024)
+	if state != nil {
+		return r.load(state, env)
+	}
 	return nil
 }
 
@@ -143,83 +211,87 @@ func (r *run) modelName() string {
 
 // all goes through the rows.
 func (r *run) all(ctx context.Context) error {
-	for r.o.Limit == 0 || r.index < r.o.Limit {
-		record, err := r.rows.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := r.row(record); err != nil {
-			return err
-		}
-		if r.index++; r.index%4096 == 0 {
-			if err := ctx.Err(); err != nil {
+	for more := true; more; {
+		r.steps, r.used = r.steps[:0], r.used[:0]
+		var err error
+		for range r.size {
+			if more, err = r.row(); err != nil {
 				return err
 			}
-			if r.progress != nil {
-				r.progress(r.index, r.table.rows)
+			if !more {
+				r.settle(math.MaxInt64)
+				break
 			}
 		}
-	}
-	for r.head < len(r.queue) {
-		if err := r.settle(); err != nil {
+		for i, m := range r.runners {
+			m.take(r.steps, i, i < r.models && r.batch%16 == 0)
+		}
+		if err := r.score(); err != nil {
 			return err
 		}
-	}
-	if r.progress != nil {
-		r.progress(r.index, r.table.rows)
+		r.free = append(r.free, r.used...)
+		r.batch++
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.progress != nil {
+			r.progress(r.index, r.table.rows)
+		}
 	}
 	return nil
 }
 
-// row predicts one row, and settles the labels that are due before and after it.
-func (r *run) row(record []string) error {
-	p := r.take()
-	p.line = r.rows.line()
-	r.table.fill(p.example.Value, record)
-	p.example.Y, p.example.Weight = r.table.label(record), 1
-	if err := r.stamp(p, record); err != nil {
-		return err
+// row reads one row and appends its steps, and those of labels that are due before and after it; false after the last row.
+func (r *run) row() (bool, error) {
+	if r.o.Limit > 0 && r.index >= r.o.Limit {
+		return false, nil
+	}
+	err := r.rows.next(&r.record)
+	if err == io.EOF {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p := r.place()
+	p.line = r.record.line
+	r.table.fill(&p.example.Row, &r.record)
+	p.y, p.example.Weight = r.table.label(&r.record), r.record.weight
+	if err := r.stamp(p); err != nil {
+		return false, err
 	}
 	if r.o.Delay.Duration > 0 {
-		if err := r.settleDue(r.now); err != nil {
-			return err
-		}
+		r.settle(r.now)
 	}
-	r.answer(p)
-	if math.IsNaN(p.example.Y) {
-		r.free = append(r.free, p)
-		return r.settleEvents()
+	r.steps = append(r.steps, step{row: p})
+	if math.IsNaN(p.y) {
+		r.used = append(r.used, p)
+	} else {
+		r.queue = append(r.queue, p)
 	}
-	r.queue = append(r.queue, p)
-	return r.settleEvents()
-}
-
-// settleEvents settles what a delay by events has made due after the row.
-func (r *run) settleEvents() error {
-	if r.o.Delay.Duration > 0 {
-		return nil
+	if r.o.Delay.Duration == 0 {
+		r.settle(r.index)
 	}
-	return r.settleDue(r.index)
+	r.index++
+	return true, nil
 }
 
 // stamp sets time, key and due place of a row.
-func (r *run) stamp(p *pending, record []string) error {
+func (r *run) stamp(p *pending) error {
 	p.due = r.index + r.o.Delay.Events
 	if r.table.key >= 0 {
-		p.example.Key = features.Hash(record[r.table.key])
+		p.example.Key = features.Hash(r.record.fields[r.table.key])
 	}
 	if r.table.time < 0 {
 		return nil
 	}
-	t, err := parseTime(record[r.table.time])
+	text := r.record.fields[r.table.time]
+	t, err := parseTime(text)
 	if err != nil {
 		return fmt.Errorf("%s:%d: column %s: %w", r.rows.name, p.line, r.o.Time, err)
 	}
 	if t < r.now {
-		return fmt.Errorf("%s:%d: column %s: %s is before the row above: sort the file by time", r.rows.name, p.line, r.o.Time, record[r.table.time])
+		return fmt.Errorf("%s:%d: column %s: %s is before the row above: sort the file by time", r.rows.name, p.line, r.o.Time, text)
 	}
 	r.now, p.example.Time = t, t
 	if r.o.Delay.Duration > 0 {
@@ -228,86 +300,112 @@ func (r *run) stamp(p *pending, record []string) error {
 	return nil
 }
 
-// take returns an empty row to fill.
-func (r *run) take() *pending {
+// place returns an empty row to fill.
+func (r *run) place() *pending {
 	if n := len(r.free); n > 0 {
 		p := r.free[n-1]
 		r.free = r.free[:n-1]
 		return p
 	}
 	p := &pending{answers: make([][]float64, len(r.runners))}
-	p.example.Value = make([]float64, len(r.table.from))
+	if n := len(r.table.schema.Columns); !r.table.sparse || n <= denseColumns {
+		p.example.Value = make([]float64, n)
+	} else {
+		p.example.Index = []uint32{} // sparse also when it is empty
+	}
 	return p
 }
 
-// answer asks all runners, and shows them the row. The label is hidden from them.
-func (r *run) answer(p *pending) {
-	y := p.example.Y
-	p.example.Y = math.NaN()
-	model := r.runners[0]
-	if r.index%sampleEvery == 0 {
-		start := time.Now()
-		p.answers[0] = model.learner.Predict(p.answers[0][:0], &p.example)
-		r.predict.add(time.Since(start))
-	} else {
-		p.answers[0] = model.learner.Predict(p.answers[0][:0], &p.example)
-	}
-	model.learner.Observe(&p.example)
-	for i, b := range r.runners[1:] {
-		p.answers[i+1] = b.learner.Predict(p.answers[i+1][:0], &p.example)
-		b.learner.Observe(&p.example)
-	}
-	p.example.Y = y
-}
-
-// settleDue settles the rows at the head of the queue whose labels are known at now.
-func (r *run) settleDue(now int64) error {
+// settle appends the steps that learn the rows at the head of the queue whose labels are known at now.
+func (r *run) settle(now int64) {
 	for r.head < len(r.queue) && r.queue[r.head].due <= now {
-		if err := r.settle(); err != nil {
-			return err
-		}
+		r.steps = append(r.steps, step{row: r.queue[r.head], learn: true})
+		r.used = append(r.used, r.queue[r.head])
+		r.head++
 	}
 	if r.head > 4096 && r.head > len(r.queue)/2 || r.head == len(r.queue) {
 		n := copy(r.queue, r.queue[r.head:])
 		r.queue, r.head = r.queue[:n], 0
 	}
+}
+
+// take makes the steps of a batch; the label is hidden while a row is predicted. Prediction alone is timed by asking again at the end of a
+// batch, which changes nothing in the model.
+func (m *runner) take(steps []step, at int, ask bool) {
+	asked := 0
+	begin := processorTime()
+	for _, s := range steps {
+		p := s.row
+		if s.learn {
+			p.example.Y = p.y
+			m.learner.Learn(&p.example, p.answers[at])
+			continue
+		}
+		p.example.Y = math.NaN()
+		p.answers[at] = m.learner.Predict(p.answers[at][:0], &p.example)
+		m.learner.Observe(&p.example)
+		asked++
+	}
+	m.calls.add(begin, asked)
+	if !ask {
+		return
+	}
+	var again []float64
+	begin = processorTime()
+	for _, s := range steps {
+		if !s.learn {
+			again = m.learner.Predict(again[:0], &s.row.example)
+		}
+	}
+	m.predict.add(begin, asked)
+}
+
+// score scores the answers of a batch whose labels have come, in the order of the labels.
+func (r *run) score() error {
+	for _, s := range r.steps {
+		if !s.learn {
+			continue
+		}
+		p := s.row
+		r.learned++
+		for i, m := range r.runners {
+			answer := p.answers[i][:r.width]
+			m.scores.Add(p.y, answer, p.example.Weight)
+			if m.curve != nil {
+				m.curve.add(p, answer, m.scores, r.learned)
+			}
+			if i > 0 && i < r.models {
+				r.paired[i-1].add(p.y, answer, p.answers[0][:r.width])
+			}
+		}
+		if err := r.out.write(p, r.width); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// settle scores and learns the row at the head of the queue.
-func (r *run) settle() error {
-	p := r.queue[r.head]
-	r.head++
-	for i, m := range r.runners {
-		answer := p.answers[i]
-		m.scores.Add(p.example.Y, answer[:r.width], p.example.Weight)
-		if i == 0 && r.learned%sampleEvery == 0 {
-			start := time.Now()
-			m.learner.Learn(&p.example, answer)
-			r.learn.add(time.Since(start))
-		} else {
-			m.learner.Learn(&p.example, answer)
-		}
-	}
-	r.learned++
-	err := r.out.write(p, r.width)
-	r.free = append(r.free, p)
-	return err
-}
-
 func (r *run) report(took time.Duration) *Report {
-	model := r.runners[0]
-	state := codec.Save(model.learner)
-	sum := sha256.Sum256(state)
-	rep := &Report{
-		Model: model.name, Task: r.table.task.String(), Events: r.index, Metrics: model.scores.Values(),
-		EventsPerSecond: float64(r.index) / max(took.Seconds(), 1e-9),
-		LearnNS:         r.learn.mean(), PredictNS: r.predict.mean(),
-		StateBytes: len(state), StateSHA256: hex.EncodeToString(sum[:]),
-		Labeled: r.learned, Classes: r.table.labels, Invalid: model.scores.Invalid(),
+	first := r.runners[0]
+	rep := &Report{Task: r.table.task.String(), Events: r.index, EventsPerSecond: float64(r.index) / max(took.Seconds(), 1e-9),
+		Labeled: r.learned, Classes: r.table.labels}
+	rep.Result = first.result()
+	for i, m := range r.runners[1:r.models] {
+		rep.Others = append(rep.Others, Other{Result: m.result(), Differences: r.paired[i].bands(r.o)})
 	}
-	for _, b := range r.runners[1:] {
+	for _, b := range r.runners[r.models:] {
 		rep.Baselines = append(rep.Baselines, Baseline{Model: b.name, Metrics: b.scores.Values()})
 	}
+	if first.curve != nil {
+		rep.Curve = joinCurves(r.runners)
+	}
 	return rep
+}
+
+func (m *runner) result() Result {
+	state := codec.Save(m.learner)
+	sum := sha256.Sum256(state)
+	predict := min(m.predict.mean(), m.calls.mean())
+	return Result{Model: m.name, Metrics: m.scores.Values(), LearnNS: m.calls.mean() - predict, PredictNS: predict,
+		StateBytes: len(state), StateSHA256: hex.EncodeToString(sum[:]), Invalid: m.scores.Invalid()}
 }
