@@ -281,7 +281,7 @@ func (o *Order[H]) Stalled(now, after int64) (lane int, ok bool) {
 	if l.count > 0 {
 		return i, false
 	}
-	if l.since == 0 {
+	if l.since == 0 || now < l.since { // not yet known, or the clock was set back
 		l.since = now
 	}
 	return i, now-l.since >= after

@@ -318,7 +318,7 @@ func (s *Sequencer) Tick(now int64) (*Decision, bool) {
 		s.idle = 0
 		return nil, false
 	}
-	if s.idle == 0 {
+	if s.idle == 0 || now < s.idle { // or the clock was set back
 		s.idle = now
 	}
 	if now-s.idle < tickEvery || now-s.clock.Head < tickEvery {

@@ -461,6 +461,52 @@ func TestIdleAndTicks(t *testing.T) {
 	}
 }
 
+// A clock that is set back holds nothing up for as long; one that is set forward moves time, but loses nothing.
+func TestClockThatIsSet(t *testing.T) {
+	cfg := Config{Sources: []SourceSpec{eventSpec("a"), eventSpec("b")}, Partitions: []int32{1, 1}, Clock: ClockWall}
+	s := mustSequencer(t, cfg)
+	const sec, hour = 1_000_000, 3600 * 1_000_000
+	s.Lag(0, 0, 5, 2*hour)
+	s.Offer(event(1, 0, 0, 90, ""))
+	all(s)
+	if _, ok := s.Idle(2*hour + sec/2); ok {
+		t.Fatal("idle too early")
+	}
+	for _, back := range []int64{hour, hour - sec/2} { // set back twice
+		if _, ok := s.Idle(back); ok {
+			t.Fatal("idle at once when the clock was set back")
+		}
+	}
+	if _, ok := s.Idle(hour + sec/2); !ok {
+		t.Fatal("not idle a second after the clock was set back")
+	}
+	if got := all(s); len(got) != 1 {
+		t.Fatalf("got %v", got)
+	}
+	s.Lag(0, 0, 5, hour+sec)
+	s.Lag(1, 0, 1, hour+sec)
+	s.Tick(3 * hour) // all are idle from here on
+	s.Tick(hour)
+	if _, ok := s.Tick(hour + sec/2); ok {
+		t.Fatal("a tick too early")
+	}
+	if d, ok := s.Tick(hour + sec); !ok || d.Item.Time != hour+sec {
+		t.Fatal("no tick a second after the clock was set back")
+	}
+	if d, ok := s.Tick(9 * hour); !ok || d.Item.Time != 9*hour {
+		t.Fatal("no tick when the clock was set forward")
+	}
+	if d, ok := s.Tick(2 * hour); ok {
+		t.Fatalf("tick %d goes back", d.Item.Time)
+	}
+	s.Offer(event(1, 0, 1, 2*3600, "true time"))
+	s.Lag(1, 0, 2, 2*hour)
+	d, ok := s.Next()
+	if !ok || d.Item.Kind != features.EventItem || d.Item.Flags&features.NotLearned == 0 {
+		t.Fatalf("got %+v; an event that is older than a clock that was set forward is taken, and not learned from", d)
+	}
+}
+
 func TestPlainSourcesNeitherBlockNorAreLate(t *testing.T) {
 	served := eventSpec("$served")
 	served.Plain = true

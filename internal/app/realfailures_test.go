@@ -133,3 +133,17 @@ func TestPartitionsAddedToASourceOfARealBroker(t *testing.T) {
 		t.Errorf("the sequencer ends with %v", err)
 	}
 }
+
+// A batch that inflates beyond all measure is not inflated: the stage ends with an error that names its partition, and is run again.
+func TestBatchThatInflates(t *testing.T) {
+	t.Parallel()
+	err := sequencing(t, func(ctx context.Context, r *rig, _ *kadm.Client) {
+		cl := r.client(kgo.ProducerBatchMaxBytes(90<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
+		if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: make([]byte, 70<<20)}).FirstErr(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err == nil || stage.Final(err) || !strings.Contains(err.Error(), "orders/0") {
+		t.Errorf("the sequencer ends with %v", err)
+	}
+}

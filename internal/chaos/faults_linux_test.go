@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,15 +130,33 @@ func (f *fleet) storm() {
 	}
 }
 
-// rolling restarts one after the other by asking.
+// rolling restarts one after the other by asking, and waits as docs/how-to/roles-apart.md says.
 func (f *fleet) rolling() {
 	longest := time.Duration(0)
 	for _, slot := range slots {
 		longest = max(longest, f.stop(slot))
 		f.start(slot)
-		f.rest(1, 1.5)
+		if slot == servers[0] || slot == servers[1] {
+			f.ready(slot)
+			f.rest(2, 3)
+		}
 	}
 	f.note("the longest clean end took %v", longest.Round(time.Millisecond))
+}
+
+// ready waits until a server says that it is.
+func (f *fleet) ready(slot string) {
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if r, err := http.Get("http://" + f.ports[slot][1] + "/readyz"); err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Since(began) > recovery {
+			f.t.Fatalf("%s is not ready", slot)
+		}
+	}
 }
 
 func (f *fleet) killBroker() {

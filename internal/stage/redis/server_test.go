@@ -128,3 +128,32 @@ func TestEvictionIsRefused(t *testing.T) {
 		t.Errorf("server that does not: %v", err)
 	}
 }
+
+// A script that fails in its middle has written nothing, since it writes once and last: the claim is over, and claiming again shows
+// the commit before.
+func TestScriptThatFails(t *testing.T) {
+	srv := realtest.StartRedis(t)
+	s := open(t, srv.Addr)
+	c := claim(t, s)
+	v := redis.State{Moving: []byte("1"), Sealed: []byte("s")}
+	if err := commit(t, c, 1, map[string]redis.State{"a": v, "b": v, "c": v}); err != nil {
+		t.Fatal(err)
+	}
+	srv.Do("CONFIG", "SET", "maxmemory", "1mb")
+	if err := commit(t, c, 2, map[string]redis.State{"a": v}); !errors.Is(err, redis.ErrUnknown) || c.Err() == nil {
+		t.Errorf("commit without memory: %v", err)
+	}
+	srv.Do("CONFIG", "SET", "maxmemory", "0")
+	c = claim(t, s)
+	if c.Position() != at(1) {
+		t.Fatalf("the state stands at %+v", c.Position())
+	}
+	checkWhole(t, c, 1)
+	srv.Do("RENAME", hash.Key(), "aside")
+	srv.Do("SET", hash.Key(), "no hash")
+	if err := commit(t, c, 2, map[string]redis.State{"a": v}); !errors.Is(err, redis.ErrUnknown) {
+		t.Errorf("commit to what is no hash: %v", err)
+	}
+	srv.Do("RENAME", "aside", hash.Key())
+	checkWhole(t, claim(t, s), 1)
+}
