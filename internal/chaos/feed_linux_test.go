@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-ml/freshet/datasets/flights"
 	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
 )
 
@@ -27,6 +28,12 @@ func newFeed(f *fleet, blind bool) *feed {
 	f.ok(err)
 	s.core, err = trainer.NewReplay(f.prog.Program)
 	f.ok(err)
+	s.answers = map[uint64]float64{}
+	s.core.Fold(f.prog.Triggers[0].Name).OnAnswer(func(m *fold.Member, e *fold.Entry, answer []float64) {
+		if m.Name == "late" {
+			s.answers[e.Seq] = answer[0]
+		}
+	})
 	return s
 }
 

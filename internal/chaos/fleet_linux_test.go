@@ -266,7 +266,8 @@ type feed struct {
 	seq     *ingest.Sequencer
 	events  atomic.Int64 // sent, rows of the planes not among them
 	entries atomic.Uint64
-	poison  []ingest.Record // where they lie
+	poison  []ingest.Record    // where they lie
+	answers map[uint64]float64 // of the model, by entry
 	err     error
 	done    chan struct{}
 	stop    chan struct{}

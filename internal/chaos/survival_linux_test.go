@@ -53,6 +53,9 @@ func TestSurvival(t *testing.T) {
 	table(t, all)
 }
 
+// nothing is the name of no fault in the table.
+const nothing = "nothing"
+
 // bag returns the faults in drawn order, each once.
 func (f *fleet) bag() []fault {
 	var list []fault
@@ -74,6 +77,11 @@ func (f *fleet) suffer(until time.Time, most int, all map[string][]outcome) {
 	f.feed.run()
 	f.begin(2000)
 	f.calls.since()
+	if *minutes > 0 { // for comparison
+		f.rest(5, 5)
+		took, _ := f.fresh(recovery)
+		all[nothing] = append(all[nothing], outcome{f.calls.since(), took})
+	}
 	var list []fault
 	for n := 0; n < most && (most == shortFaults || time.Now().Before(until)); n++ {
 		select {
@@ -135,7 +143,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 // table writes what each fault did, as rows of the table in the docs.
 func table(t *testing.T, all map[string][]outcome) {
 	var b strings.Builder
-	for _, x := range faults() {
+	for _, x := range append([]fault{{name: nothing}}, faults()...) {
 		list := all[x.name]
 		if len(list) == 0 {
 			continue

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,6 +56,7 @@ func (f *fleet) verify(vectors int) *findings {
 	want := f.feed.core.Golden()
 	f.states(w, want.States)
 	f.weights(w, want)
+	f.predictions(w) // all are durable now that the trainers have ended
 	return w
 }
 
@@ -178,40 +180,70 @@ func (f *fleet) refusals(w *findings) {
 		want[fmt.Sprintf("%s/0/%d", f.prog.Project.Inputs()[r.Source].Topic, r.Offset)] = true
 	}
 	seen := map[string]bool{}
-	cl, err := f.tr.Client()
-	f.ok(err)
-	ends, err := kadm.NewClient(cl).ListEndOffsets(f.t.Context(), f.app.Topics.DeadLetters)
-	f.ok(err)
-	cl.Close()
-	at, left := map[string]map[int32]kgo.Offset{f.app.Topics.DeadLetters: {}}, int64(0)
-	ends.Each(func(e kadm.ListedOffset) {
-		at[e.Topic][e.Partition] = kgo.NewOffset().AtStart()
-		left += e.Offset
+	f.each(f.app.Topics.DeadLetters, func(r *kgo.Record) {
+		h := map[string]string{}
+		for _, x := range r.Headers {
+			h[strings.TrimPrefix(x.Key, ingest.ErrorHeader)] = string(x.Value)
+		}
+		id := h["topic"] + "/" + h["partition"] + "/" + h["offset"]
+		if !want[id] {
+			w.add("dead letters of good records", "%s", id)
+		}
+		seen[id] = true
 	})
-	cl, err = f.tr.Client(kgo.ConsumePartitions(at))
-	f.ok(err)
-	defer cl.Close()
-	for left > 0 {
-		fetched := cl.PollFetches(f.t.Context())
-		f.ok(fetched.Err())
-		fetched.EachRecord(func(r *kgo.Record) {
-			left--
-			h := map[string]string{}
-			for _, x := range r.Headers {
-				h[strings.TrimPrefix(x.Key, ingest.ErrorHeader)] = string(x.Value)
-			}
-			id := h["topic"] + "/" + h["partition"] + "/" + h["offset"]
-			if !want[id] {
-				w.add("dead letters of good records", "%s", id)
-			}
-			seen[id] = true
-		})
-	}
 	for id := range maps.Keys(want) {
 		if !seen[id] {
 			w.add("dead letters lost", "%s", id)
 		}
 	}
+}
+
+// each visits all records of a topic.
+func (f *fleet) each(topic string, visit func(r *kgo.Record)) {
+	f.t.Helper()
+	cl, err := f.tr.Client()
+	f.ok(err)
+	ends, err := kadm.NewClient(cl).ListEndOffsets(f.t.Context(), topic)
+	cl.Close()
+	f.ok(err)
+	at, left := map[string]map[int32]kgo.Offset{topic: {}}, int64(0)
+	ends.Each(func(e kadm.ListedOffset) {
+		at[topic][e.Partition] = kgo.NewOffset().AtStart()
+		left += e.Offset
+	})
+	if cl, err = f.tr.Client(kgo.ConsumePartitions(at)); err != nil {
+		f.t.Fatal(err)
+	}
+	defer cl.Close()
+	for left > 0 {
+		fetched := cl.PollFetches(f.t.Context())
+		f.ok(fetched.Err())
+		fetched.EachRecord(func(r *kgo.Record) { left--; visit(r) })
+	}
+}
+
+// predictions wants every answer of the core in the topic of predictions, at least once, with the same bits each time.
+func (f *fleet) predictions(w *findings) {
+	missing, again := maps.Clone(f.feed.answers), 0
+	f.each(f.app.Topics.Predictions["late"], func(r *kgo.Record) {
+		var p app.Prediction
+		if err := json.Unmarshal(r.Value, &p); err != nil {
+			w.add("predictions", "offset %d: %v", r.Offset, err)
+			return
+		}
+		want, ok := f.feed.answers[p.Seq]
+		if !ok || len(p.Answer) != 1 || p.Answer[0] != want {
+			w.add("wrong predictions", "entry %d: %v, the core says %v (%t)", p.Seq, p.Answer, want, ok)
+		}
+		if _, first := missing[p.Seq]; !first {
+			again++
+		}
+		delete(missing, p.Seq)
+	})
+	if len(missing) > 0 {
+		w.add("predictions lost", "%d of %d", len(missing), len(f.feed.answers))
+	}
+	w.looked += fmt.Sprintf(", %d predictions and %d of them again", len(f.feed.answers), again)
 }
 
 // states compares what the store holds of all entities with the core's.
@@ -270,7 +302,7 @@ func (f *fleet) summed(slot string) (string, error) {
 			return m.GetStateSha256(), nil
 		}
 		if time.Since(began) > 30*time.Second {
-			return "", fmt.Errorf("its state is summed at %d: %w", m.GetHashedAt().GetSeq(), err)
+			return "", fmt.Errorf("its state is summed at %d (%v)", m.GetHashedAt().GetSeq(), err)
 		}
 	}
 }
