@@ -160,5 +160,5 @@ func table(t *testing.T, all map[string][]outcome) {
 		n := len(list)
 		fmt.Fprintf(&b, "| %s | %d | %d of %d | %.1f ms | %.2f s | %.1f, %.1f s |\n", x.name, n, failed, calls, ms(p99[n/2]), gap[n-1].Seconds(), took[n/2].Seconds(), took[n-1].Seconds())
 	}
-	t.Logf("| fault | times | calls failed | p99, median | longest without an answer | fresh again after, median and most |\n%s", b.String())
+	t.Logf("| fault | times | calls failed | p99, middle | longest without an answer | fresh again after, middle and most |\n%s", b.String())
 }
