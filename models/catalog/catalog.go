@@ -13,6 +13,7 @@ import (
 	"github.com/freshet-ml/freshet/models/boost"
 	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/ensemble"
+	"github.com/freshet-ml/freshet/models/label"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
 	"github.com/freshet-ml/freshet/models/mondrian"
@@ -31,6 +32,7 @@ var All = models.Registry(slices.Concat(
 	anomaly.Components,
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
+	label.Components,
 	tree.Components,
 	boost.Components,
 	mondrian.Components,

@@ -36,7 +36,7 @@ func parts(a models.Args, env models.Env) (loss.Loss, optim.Optimizer, error) {
 const guardDoc = " A missing value counts as 0. No step moves the answer on its own example past the label, so unscaled inputs do not diverge."
 
 // Components lists the models for the catalogue.
-var Components = []models.Component{
+var Components = append([]models.Component{
 	{Name: "linear_regression", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 2, NumbersOnly: true,
 		Params: params("squared"), Cost: "O(entries of the row)", Memory: "8 bytes per column and the optimizer's",
 		Doc: "Linear regression by gradient steps, any loss with any optimizer." + guardDoc,
@@ -69,4 +69,4 @@ var Components = []models.Component{
 			o.Loss = l.(loss.Multi)
 			return NewSoftmax(len(env.Schema.Columns), env.Classes, func() (optim.Optimizer, error) { return optim.Build(a, "optimizer", env) }, o)
 		}},
-}
+}, PassiveAggressiveComponent, PerceptronComponent, QuantileComponent, BayesianComponent)
