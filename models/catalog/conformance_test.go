@@ -10,7 +10,6 @@ import (
 
 // grows lists the models whose state grows with the data; the others must not allocate per event.
 var grows = map[string]bool{
-<<<<<<< HEAD
 	"hoeffding_tree": true,
 
 	"hoeffding_adaptive_tree":           true,
@@ -19,12 +18,7 @@ var grows = map[string]bool{
 	"hoeffding_adaptive_tree_regressor": true,
 	"stochastic_gradient_tree":          true,
 
-||||||| parent of d90730d (linear, label: passive-aggressive, perceptron, quantiles, a Bayesian posterior; labels transformed and weighted)
-	"hoeffding_tree":           true,
-=======
-	"hoeffding_tree":           true,
 	"class_weights":            true,
->>>>>>> d90730d (linear, label: passive-aggressive, perceptron, quantiles, a Bayesian posterior; labels transformed and weighted)
 	"auto":                     true,
 	"gradient_boosted_trees":   true,
 	"mondrian_forest":          true,
