@@ -30,6 +30,10 @@ var grows = map[string]bool{
 	"bole":                     true,
 	"adaptive_random_forest":   true,
 	"streaming_random_patches": true,
+	"under_sampler":            true, // their default model is a tree
+	"over_sampler":             true,
+	"hard_sampler":             true,
+	"calibrated":               true,
 }
 
 // seasonal models need a time series and are checked in their own package.

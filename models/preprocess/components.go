@@ -2,7 +2,7 @@ package preprocess
 
 import "github.com/freshet-ml/freshet/models"
 
-// Components lists the transformers for the catalogue.
+// Components lists the transformers, and the models that wrap others, for the catalogue.
 var Components = []models.Component{
 	StandardScalerComponent,
 	EWScalerComponent,
@@ -24,4 +24,8 @@ var Components = []models.Component{
 	SelectKBestComponent,
 	UnionComponent,
 	ChainComponent,
+	UnderSamplerComponent,
+	OverSamplerComponent,
+	HardSamplerComponent,
+	CalibratedComponent,
 }
