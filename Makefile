@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build page test-page test race lint bench bench-serving fuzz soak chaos generate check-generated clean
+.PHONY: help demo build page test-page test race lint bench bench-serving bench-loop fuzz soak chaos generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -39,6 +39,9 @@ bench: ## run the benchmarks of the hot paths
 
 bench-serving: ## measure predictions and lookups beside an empty gRPC echo, with a real redis-server
 	@$(GO) test -count=1 -timeout 10m -run 'TestAgainstEcho|TestLookupLatency' -v ./serving -args -echo
+
+bench-loop: ## measure the CPU of application, real broker and real store for a million events
+	@$(GO) test -count=1 -timeout 20m -run TestWholeLoop -v ./cmd/freshet -args -loop $${EVENTS:-2000000}
 
 fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
 	@bash .ci/fuzz $${FUZZTIME:-20s}

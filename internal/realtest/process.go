@@ -231,3 +231,6 @@ func startAll(list []*Process) error {
 	}
 	return err
 }
+
+// Pid is the process id while the process runs.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
