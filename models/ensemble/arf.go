@@ -26,14 +26,20 @@ const forestMissing = "A missing or unknown value follows the branch that most e
 
 // AdaptiveRandomForest is the catalogue entry of the adaptive random forest.
 var AdaptiveRandomForest = models.Component{
-	Name: "adaptive_random_forest", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Name: "adaptive_random_forest", Kind: models.ModelKind, Fold: 1,
+	Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
 	Params: forestParams(10, "share of the columns that a leaf watches, at least two, drawn for each leaf", 0.01, 0.001),
 	Doc: "Adaptive random forest: Hoeffding trees whose leaves watch random columns learn each example with random weights. Two drift detectors watch the errors of every tree: the first has a tree planted behind it, the second has that one take its place. " +
 		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. " + forestMissing,
-	Cost:     "O(trees × (depth + watched columns × classes)); on several processors from 48 trees on, with the same bits",
-	Memory:   "O(leaves × watched columns × classes), bounded by max_bytes; 10 KiB per tree for the detectors",
-	Source:   "Gomes et al. 2017, Adaptive random forests for evolving data stream classification, algorithms 1 and 2",
-	NewModel: func(a models.Args, env models.Env) (models.Learner, error) { return newTreeForest(a, env, false), nil },
+	Cost:   "O(trees × (depth + watched columns × classes)); on several processors from 48 trees on, with the same bits",
+	Memory: "O(leaves × watched columns × classes), bounded by max_bytes; 10 KiB per tree for the detectors",
+	Source: "Gomes et al. 2017, Adaptive random forests for evolving data stream classification, algorithms 1 and 2; regression: Gomes et al. 2018, Adaptive random forests for data stream regression",
+	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
+		if env.Task == models.Regression {
+			return newRegressionForest(a, env), nil
+		}
+		return newTreeForest(a, env, false), nil
+	},
 }
 
 // StreamingRandomPatches is the catalogue entry of streaming random patches.
@@ -46,6 +52,23 @@ var StreamingRandomPatches = models.Component{
 	Memory:   "O(leaves × seen columns × classes), bounded by max_bytes; 10 KiB per tree for the detectors",
 	Source:   "Gomes, Read & Bifet 2019, Streaming random patches for evolving data stream classification, algorithm 1",
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) { return newTreeForest(a, env, true), nil },
+}
+
+// newRegressionForest makes a forest of regression trees.
+func newRegressionForest(a models.Args, env models.Env) *forest {
+	cfg := tree.DefaultRegressConfig()
+	trees := a.Int("trees")
+	cfg.GracePeriod, cfg.Delta, cfg.Tau = a.Float("grace_period"), a.Float("delta"), a.Float("tau")
+	cfg.MaxBytes = max(1, a.Int("max_bytes")/(2*trees))
+	cfg.Subspace = max(2, int(math.Round(a.Float("subspace")*float64(len(env.Schema.Columns)))))
+	return newForest(env, forestConfig{
+		trees: trees, mean: a.Float("weight"), warning: a.Float("warning"), drift: a.Float("drift"),
+		fresh: func(seed uint64) models.Learner {
+			c := cfg
+			c.Seed = seed
+			return tree.NewRegressor(env, c)
+		},
+	})
 }
 
 // newTreeForest makes a forest of classification trees.

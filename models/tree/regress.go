@@ -24,6 +24,10 @@ type RegressConfig struct {
 	MaxLeaves     int
 	MaxBytes      int
 	MaxCategories int
+	// Subspace is the number of columns that a leaf may split on, 0 for all; they are drawn for each leaf anew, with Seed.
+	// Its linear model has all.
+	Subspace int
+	Seed     uint64
 }
 
 // DefaultRegressConfig is what the catalogue's defaults are.
@@ -52,6 +56,8 @@ type regCell struct {
 	bins         []float64 // by numeric column; nil: inactive, or trees
 	trees        []bst     // by numeric column, with the splitter e_bst
 	tables       [][]float64
+	draw         uint64 // number of the draw of the watched columns
+	watched      []bool // by column; nil: all
 	depth        int32
 	dirty        bool
 	active       bool
@@ -69,6 +75,7 @@ type regTree struct {
 	active  int
 	dropped Dropped
 	cut     uint64 // values that a full search tree did not keep apart
+	draws   uint64 // subspaces drawn
 	watchers
 
 	row     []float64
@@ -115,9 +122,28 @@ func (t *regTree) newLeaf(at int32, linear []float64, depth int32) {
 		c.linear = make([]float64, 1+len(t.numeric))
 	}
 	copy(c.linear, linear)
+	if t.random() {
+		c.draw = t.draws
+		t.draws++
+		t.watchColumns(c)
+	}
 	t.enliven(c)
 	t.touch(at)
 }
+
+// random reports whether leaves watch some columns only.
+func (t *regTree) random() bool { return t.cfg.Subspace > 0 && t.cfg.Subspace < t.width }
+
+// watchColumns marks the columns of a leaf's draw.
+func (t *regTree) watchColumns(c *regCell) {
+	c.watched = make([]bool, t.width)
+	for _, column := range subset(t.cfg.Seed, c.draw, t.cfg.Subspace, t.width) {
+		c.watched[column] = true
+	}
+}
+
+// watches reports whether a leaf may split on a column.
+func (c *regCell) watches(column int32) bool { return c.watched == nil || c.watched[column] }
 
 // stock makes memory for the next leaves.
 func (t *regTree) stock() {
@@ -243,7 +269,7 @@ func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
 	for a, column := range t.numeric {
 		x := row[column]
 		switch {
-		case x-x != 0:
+		case x-x != 0 || !c.watches(column):
 		case c.bins != nil:
 			addBins(c.bins[a*binsLen:(a+1)*binsLen:(a+1)*binsLen], x, w, s)
 		default:
@@ -251,7 +277,7 @@ func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
 		}
 	}
 	for k, p := range places {
-		if p >= 0 {
+		if p >= 0 && c.watches(t.nominal[k]) {
 			c.tables[k] = countSums(c.tables[k], int(p), w, s)
 		}
 	}
@@ -324,6 +350,9 @@ func (t *regTree) trySplit(at int32) {
 	}
 	r := newRanking()
 	for a, column := range t.numeric {
+		if !c.watches(column) {
+			continue
+		}
 		s := candidate{column: column, slot: -1, at: a}
 		if c.bins != nil {
 			s.merit, s.threshold = cutBins(c.bins[a*binsLen : (a+1)*binsLen])
@@ -333,6 +362,9 @@ func (t *regTree) trySplit(at int32) {
 		r.consider(s)
 	}
 	for k, column := range t.nominal {
+		if !c.watches(column) {
+			continue
+		}
 		r.consider(candidate{merit: tableReduction(c.tables[k]), column: column, slot: int32(k), at: k})
 	}
 	bound := hoeffding(1, t.cfg.Delta, c.weight)

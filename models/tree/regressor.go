@@ -88,6 +88,10 @@ func (t *regTree) visit(c *codec.State) {
 	c.Uint64(&t.dropped.Leaves)
 	c.Uint64(&t.dropped.Splits)
 	c.Uint64(&t.cut)
+	if t.random() {
+		c.Uint64(&t.cfg.Seed)
+		c.Uint64(&t.draws)
+	}
 	t.scaling.visit(c)
 	if c.Loading() {
 		t.dicts = make([]*dict, len(t.nominal))
@@ -187,8 +191,14 @@ func (t *regTree) visitWatch(c *codec.State, at, depth int32, within bool) {
 }
 
 func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
+	if t.random() {
+		c.Uint64(&l.draw)
+	}
 	if c.Loading() {
 		l.linear = make([]float64, 1+len(t.numeric))
+		if t.random() {
+			t.watchColumns(l)
+		}
 		if active {
 			t.enliven(l)
 		}
@@ -211,8 +221,13 @@ func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
 	for i := range l.trees {
 		l.trees[i].visit(c)
 	}
-	for i := range l.bins {
-		c.Float64(&l.bins[i])
+	for a, column := range t.numeric {
+		if l.bins == nil || !l.watches(column) {
+			continue
+		}
+		for i := range binsLen {
+			c.Float64(&l.bins[a*binsLen+i])
+		}
 	}
 	if c.Loading() {
 		checkBins(c, l.bins)
