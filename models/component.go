@@ -52,6 +52,7 @@ type Param struct {
 	Choices []string // for string and the elements of []string; empty: any text
 	Part    Kind     // the kind of the nested component, "" for plain values
 	Many    bool     // with Part: a list of nested components, at least one
+	Task    Task     // with Part: what the nested components serve, if not the task of the component itself
 	Unit    string   // such as "events"; "" if none
 	Doc     string
 }

@@ -145,6 +145,9 @@ func (r Registry) resolveStage(path string, c *Component, params map[string]any,
 }
 
 func (r Registry) resolvePart(path string, p *Param, v any, task Task, errs *SpecErrors) *Plan {
+	if p.Task != 0 {
+		task = p.Task
+	}
 	s := parseSpec(path, v, errs)
 	if p.Part == ModelKind {
 		return r.resolvePipeline(path, s, task, errs)
