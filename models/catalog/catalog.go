@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-ml/freshet/models/label"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
+	"github.com/freshet-ml/freshet/models/mixture"
 	"github.com/freshet-ml/freshet/models/mondrian"
 	"github.com/freshet-ml/freshet/models/neighbors"
 	"github.com/freshet-ml/freshet/models/optim"
@@ -36,6 +37,7 @@ var All = models.Registry(slices.Concat(
 	tree.Components,
 	boost.Components,
 	mondrian.Components,
+	mixture.Components,
 	ensemble.Components,
 	optim.Components,
 	loss.Components,
