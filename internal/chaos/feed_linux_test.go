@@ -40,7 +40,7 @@ func newFeed(f *fleet, blind bool) *feed {
 // run feeds until the year is over, or end is called, and then ends all sources.
 func (s *feed) run() {
 	f := s.f
-	out, err := f.tr.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(4*piece))
+	out, err := f.tr.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(4*piece), kgo.AlwaysRetryEOF()) // brokers die here
 	f.ok(err)
 	f.t.Cleanup(out.Close)
 	days, err := flights.Days(0)
