@@ -16,7 +16,7 @@ import (
 )
 
 // Components lists the models of this package for the catalogue.
-var Components = []models.Component{HoeffdingTree, HoeffdingAdaptiveTree, ExtremelyFastDecisionTree, HoeffdingTreeRegressor, HoeffdingAdaptiveTreeRegressor}
+var Components = []models.Component{HoeffdingTree, HoeffdingAdaptiveTree, ExtremelyFastDecisionTree, HoeffdingTreeRegressor, HoeffdingAdaptiveTreeRegressor, StochasticGradientTree}
 
 // Leaf predictions.
 const (

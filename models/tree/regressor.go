@@ -120,7 +120,7 @@ func (t *regTree) visitNode(c *codec.State, at, depth int32, alternate bool) {
 	}
 	kind := t.kind(at)
 	c.Byte(&kind)
-	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || c.Err() != nil {
+	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || kind&activeFlag != 0 && kind&kindBits != leafKind || c.Err() != nil {
 		c.Fail("node kind %d", kind)
 		return
 	}
@@ -245,7 +245,7 @@ func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
 func checkBins(c *codec.State, bins []float64) {
 	for ; len(bins) > 0; bins = bins[binsLen:] {
 		low, width := bins[0], bins[1]
-		if low != low && width == 0 || low-low == 0 && (width == 0 || width >= 1e-300 && width < 1e200 && width > 1e-14*max(low, -low)) {
+		if low != low && width == 0 || low >= -1e200 && low <= 1e200 && (width == 0 || width >= 1e-300 && width < 1e200 && width > 1e-14*max(low, -low)) {
 			continue
 		}
 		c.Fail("bins from %g with width %g", low, width)

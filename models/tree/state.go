@@ -62,7 +62,7 @@ func (t *classTree) visitNode(c *codec.State, at int32, depth int32, alternate b
 	}
 	kind := t.kind(at)
 	c.Byte(&kind)
-	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || c.Err() != nil {
+	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || kind&activeFlag != 0 && kind&kindBits != leafKind && !t.keep || c.Err() != nil {
 		c.Fail("node kind %d", kind)
 		return
 	}
