@@ -2,6 +2,7 @@ package tree
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -55,8 +56,77 @@ func BenchmarkElec2(b *testing.B) {
 	for _, nominal := range []bool{false, true} {
 		s, examples := elec2(b, nominal)
 		name := map[bool]string{false: "numeric", true: "day_nominal"}[nominal]
-		b.Run("hoeffding_tree/"+name, func(b *testing.B) {
-			benchStream(b, func() models.Learner { return binary(s) }, examples)
+		for _, c := range Components {
+			env := models.Env{Schema: s, Task: models.Binary, Seed: 1}
+			if c.Tasks[0] == models.Binary {
+				b.Run(c.Name+"/"+name, func(b *testing.B) {
+					benchStream(b, func() models.Learner { return build(b, c.Name, env) }, examples)
+				})
+			}
+		}
+	}
+}
+
+func BenchmarkFried(b *testing.B) {
+	s := readNamed(b, "fried")
+	for _, c := range Components {
+		if slices.Contains(c.Tasks, models.Regression) {
+			b.Run(c.Name, func(b *testing.B) {
+				benchStream(b, func() models.Learner { return build(b, c.Name, s.env) }, s.examples)
+			})
+		}
+	}
+}
+
+// BenchmarkWide has 100 columns and 10 classes (regressions: 100 columns).
+func BenchmarkWide(b *testing.B) {
+	examples := gaussians(5000, 100)
+	for i := range examples {
+		x := examples[i].Value
+		examples[i].Y = float64(min(9, max(0, int(5+2*x[98]+2*x[99]))))
+	}
+	for _, c := range Components {
+		task := models.Multiclass
+		if !slices.Contains(c.Tasks, task) {
+			if task = models.Regression; !slices.Contains(c.Tasks, task) {
+				continue
+			}
+		}
+		env := models.Env{Schema: schema(100), Task: task, Classes: 10, Seed: 1}
+		b.Run(c.Name, func(b *testing.B) {
+			benchStream(b, func() models.Learner { return build(b, c.Name, env) }, examples)
 		})
 	}
+}
+
+// BenchmarkPublish publishes a tree of many leaves after ten examples each time, as a server does that publishes every millisecond at
+// 10,000 events a second; ns/op holds the ten examples. BenchmarkPublish/learn is the ten examples alone.
+func BenchmarkPublish(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.GracePeriod, cfg.Tau = 20, 1
+	h := New(models.Env{Schema: schema(8), Task: models.Binary}, cfg)
+	examples := gaussians(200000, 8)
+	accuracy(h, examples)
+	h.cfg.GracePeriod = 1e9 // it has grown
+	i := 0
+	ten := func() {
+		for range 10 {
+			h.Learn(&examples[i%len(examples)], nil)
+			i++
+		}
+	}
+	b.Run("learn", func(b *testing.B) {
+		for b.Loop() {
+			ten()
+		}
+		b.ReportMetric(float64(h.Leaves()), "leaves")
+	})
+	h.Publish()
+	b.Run("learn_and_publish", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ten()
+			h.Publish()
+		}
+	})
 }

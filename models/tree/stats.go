@@ -202,10 +202,9 @@ func (s *classStats) votes(lay *layout, votes, row []float64) {
 			votes[k] = s.oddVote(k, row)
 		}
 	}
-	for i, slot := range s.slots {
-		if p := lay.dicts[slot].find(row[lay.nominal[slot]]); p >= 0 {
-			tableVotes(votes, s.tables[i], int(p))
-		}
+	for i := 0; i < len(s.slots); i += tableBatch {
+		end := min(i+tableBatch, len(s.slots))
+		tableVotes(lay, votes, row, s.slots[i:end], s.tables[i:end])
 	}
 }
 
@@ -232,19 +231,38 @@ func (s *classStats) oddVote(k int, row []float64) float64 {
 	return *s.norm(k) + logs - math.Log(missing)/2 - sum/2
 }
 
-// tableVotes adds the log-share of a place in each class to its vote.
-func tableVotes(votes, t []float64, place int) {
-	classes := len(votes)
-	if len(t) == 0 {
-		return
-	}
-	places := float64(len(t)/classes - 1)
-	for c := range votes {
-		here := 0.0
-		if i := (place+1)*classes + c; i < len(t) {
-			here = t[i]
+// tableBatch is how many tables vote together: their places fit on the stack.
+const tableBatch = 32
+
+// tableVotes adds the log-shares of a row's categories in each class to its vote. Shares are multiplied, and one logarithm is
+// taken for all, unless the product leaves the range of a double.
+func tableVotes(lay *layout, votes, row []float64, slots []int32, tables [][]float64) {
+	var places [tableBatch]int32
+	for i, slot := range slots {
+		places[i] = -1
+		if len(tables[i]) > 0 {
+			places[i] = lay.dicts[slot].find(row[lay.nominal[slot]])
 		}
-		votes[c] += math.Log((here + 1) / (t[c] + places))
+	}
+	classes := len(votes)
+	for c := range votes {
+		above, below, logs := 1.0, 1.0, 0.0
+		for i, t := range tables {
+			p := int(places[i])
+			if p < 0 {
+				continue
+			}
+			here := 0.0
+			if at := (p+1)*classes + c; at < len(t) {
+				here = t[at]
+			}
+			above *= here + 1
+			below *= t[c] + float64(len(t)/classes-1)
+			if above > 1e100 || below > 1e100 {
+				logs, above, below = logs+math.Log(above)-math.Log(below), 1, 1
+			}
+		}
+		votes[c] += logs + math.Log(above/below)
 	}
 }
 
