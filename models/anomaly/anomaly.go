@@ -177,6 +177,12 @@ type alarm struct {
 	warm  bool
 }
 
+// Answer is score/(score + θ) with the threshold as it is now: above ½ is an alarm. It is at most ½ while Warm is false.
+func (t *Threshold) Answer(score float64) float64 { return t.alarm().answer(score) }
+
+// Fixed returns Answer with the threshold as it is now, for snapshots.
+func (t *Threshold) Fixed() func(score float64) float64 { return t.alarm().answer }
+
 func (t *Threshold) alarm() alarm { return alarm{t.theta, t.Warm()} }
 
 // answer is score/(score + θ), at most ½ while there are too few scores for an alarm.

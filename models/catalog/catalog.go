@@ -8,9 +8,11 @@ import (
 
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/anomaly"
+	"github.com/freshet-ml/freshet/models/bandit"
 	"github.com/freshet-ml/freshet/models/baseline"
 	"github.com/freshet-ml/freshet/models/bayes"
 	"github.com/freshet-ml/freshet/models/boost"
+	"github.com/freshet-ml/freshet/models/cluster"
 	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/label"
@@ -31,6 +33,8 @@ var All = models.Registry(slices.Concat(
 	bayes.Components,
 	neighbors.Components,
 	anomaly.Components,
+	cluster.Components,
+	bandit.Components,
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	label.Components,
