@@ -15,6 +15,7 @@ import (
 	"github.com/freshet-ml/freshet/models/cluster"
 	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/ensemble"
+	"github.com/freshet-ml/freshet/models/factor"
 	"github.com/freshet-ml/freshet/models/label"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
@@ -38,6 +39,7 @@ var All = models.Registry(slices.Concat(
 	[]models.Component{ensemble.Auto(treeExpert)},
 	linear.Components,
 	label.Components,
+	factor.Components,
 	tree.Components,
 	boost.Components,
 	mondrian.Components,
