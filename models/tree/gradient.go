@@ -55,7 +55,6 @@ type gradCell struct {
 	columns []scale // numeric
 	tables  [][]sums
 	depth   int32
-	dirty   bool
 }
 
 // sums of weights, first and second derivatives and their products.
