@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build page test-page test race lint bench bench-serving bench-loop fuzz soak chaos generate check-generated clean
+.PHONY: help demo build page test-page test race lint bench bench-models bench-serving bench-loop fuzz soak chaos generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -36,6 +36,9 @@ lint: ## gofmt, vet, staticcheck and the directions of imports
 
 bench: ## run the benchmarks of the hot paths
 	@$(GO) test -run '^$$' -bench . -benchmem ./features/... ./models/... ./trainer/... ./serving/... ./internal/frame/...
+
+bench-models: ## measure the models: accuracy, processor time, memory; QUICK=1 takes a minute or two; docs/benchmarks-models.md says how to have other libraries beside
+	@$(GO) run ./internal/benchmodels $(if $(QUICK),-quick) $(if $(ONLY),-only '$(ONLY)')
 
 bench-serving: ## measure predictions and lookups beside an empty gRPC echo, with a real redis-server
 	@$(GO) test -count=1 -timeout 10m -run 'TestAgainstEcho|TestLookupLatency' -v ./serving -args -echo

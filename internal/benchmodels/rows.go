@@ -1,0 +1,131 @@
+package main
+
+import "github.com/freshet-ml/freshet/models"
+
+// tasksOf lists the tasks that a spec may be for.
+func tasksOf(t models.Task) []models.Task {
+	if t != 0 {
+		return []models.Task{t}
+	}
+	return []models.Task{models.Binary, models.Multiclass, models.Regression, models.Anomaly}
+}
+
+// accuracyRow is a model on a stream, with what another library reaches.
+type accuracyRow struct {
+	data, target, drop, categorical string
+	models                          []string // the first that this build knows
+	metric, reference               string
+	heavy                           bool
+}
+
+const (
+	riverLogistic = "[standard_scaler, {logistic_regression: {optimizer: {sgd: {learning_rate: 0.005}}}}]"
+	knn           = "k_nearest_neighbors"
+)
+
+func elec(reference string, models ...string) accuracyRow {
+	return accuracyRow{data: "elec2", target: "class", categorical: "day", models: models, metric: "accuracy", reference: reference}
+}
+
+func heavy(r accuracyRow) accuracyRow { r.heavy = true; return r }
+
+func on(data, target, metric, reference string, models ...string) accuracyRow {
+	return accuracyRow{data: data, target: target, models: models, metric: metric, reference: reference}
+}
+
+func bikes(reference string, models ...string) accuracyRow {
+	return accuracyRow{data: "bike_sharing_hour", target: "cnt", drop: "instant,dteday,casual,registered", models: models, metric: "mae", reference: reference}
+}
+
+const ledDrift = "generator:gradual?first=led(drift_attributes=1)&second=led(drift_attributes=3)&at=50000&width=50&n=100000"
+
+// sized are the specs of an ensemble of a size, by the names that its parameter may have.
+func sized(name, n string, params ...string) []string {
+	var out []string
+	for _, p := range params {
+		out = append(out, "{"+name+": {"+p+": "+n+"}}")
+	}
+	return out
+}
+
+var accuracyRows = []accuracyRow{
+	on("elec2", "class", "accuracy", "0.8221442 (River)", riverLogistic),
+	on("phishing", "is_phishing", "accuracy", "0.8872 (River)", riverLogistic),
+	on("bananas", "label", "accuracy", "0.5432075 (River)", riverLogistic),
+	on("elec2", "class", "accuracy", "–", "auto"),
+	elec("0.7336 (MOA)", "gaussian_nb"),
+	elec("0.7920 (MOA)", "hoeffding_tree"),
+	elec("0.8339 (MOA)", "hoeffding_adaptive_tree"),
+	elec("0.8064 (MOA)", "extremely_fast_decision_tree"),
+	elec("0.8980 (MOA)", sized("leveraging_bagging", "10", "members", "trees")...),
+	elec("0.8933 (MOA)", sized("adaptive_random_forest", "10", "trees", "members")...),
+	heavy(elec("0.9005 (MOA)", sized("adaptive_random_forest", "100", "trees", "members")...)),
+	elec("0.8882 (MOA)", sized("streaming_random_patches", "10", "trees", "members")...),
+	heavy(elec("0.8852 (MOA)", sized("gradient_boosted_trees", "100", "trees", "steps", "members")...)),
+	elec("0.9083 (MOA)", sized("bole", "10", "members", "trees")...),
+	on("elec2", "class", "accuracy", "0.9227 (River)", "[standard_scaler, passive_aggressive]"),
+	on("sea_stream", "class", "accuracy", "0.8752 (MOA)", "hoeffding_tree"),
+	on("sea_stream", "class", "accuracy", "0.8904 (MOA)", "adaptive_random_forest"),
+	on("sea_stream", "class", "accuracy", "0.8886 (MOA)", "leveraging_bagging"),
+	on("segment", "category", "accuracy", "0.942 (River)", "mondrian_forest"),
+	on("segment", "category", "accuracy", "0.794 (River)", "adaptive_random_forest"),
+	on("segment", "category", "accuracy", "0.908 (MOA)", knn),
+	on("segment", "category", "accuracy", "0.797 (MOA)", "extremely_fast_decision_tree"),
+	on("bananas", "label", "accuracy", "0.884 (MOA)", "adaptive_random_forest"),
+	on("bananas", "label", "accuracy", "0.887 (River)", "mondrian_forest"),
+	on("fried", "target", "rmse", "2.15 (River)", "hoeffding_tree_regressor"),
+	on("fried", "target", "rmse", "1.98 (River)", "adaptive_random_forest"),
+	heavy(on("fried", "target", "rmse", "1.70 (MOA)", "gradient_boosted_trees")),
+	bikes("diverges (River, MOA)", "[standard_scaler, linear_regression]", "linear_regression"),
+	bikes("61 (MOA)", "adaptive_random_forest"),
+	bikes("30.1 (MOA)", "gradient_boosted_trees"),
+	on("trump_approval", "five_thirty_eight", "mae", "0.8004 (River)", "adaptive_random_forest"),
+	on("trump_approval", "five_thirty_eight", "mae", "0.2685 (River)", "mondrian_forest"),
+	on("generator:random_tree", "", "accuracy", "0.73386 (MOA)", "gaussian_nb"),
+	on("generator:random_tree", "", "accuracy", "0.88991 (MOA)", "hoeffding_tree"),
+	on("generator:random_tree", "", "accuracy", "0.89500 (MOA)", "hoeffding_adaptive_tree"),
+	on("generator:random_tree", "", "accuracy", "0.90005 (MOA)", "extremely_fast_decision_tree"),
+	on("generator:random_tree", "", "accuracy", "0.92776 (MOA)", "leveraging_bagging"),
+	on("generator:random_tree", "", "accuracy", "0.90023 (MOA)", "adaptive_random_forest"),
+	on(ledDrift, "", "accuracy", "0.64184 (MOA)", "gaussian_nb"),
+	on(ledDrift, "", "accuracy", "0.70340 (MOA)", "hoeffding_tree"),
+	on(ledDrift, "", "accuracy", "0.72828 (MOA)", "hoeffding_adaptive_tree"),
+	on(ledDrift, "", "accuracy", "0.73245 (MOA)", "adaptive_random_forest"),
+	on(ledDrift, "", "accuracy", "0.73602 (MOA)", "leveraging_bagging"),
+	on(ledDrift, "", "accuracy", "0.72545 (MOA)", "streaming_random_patches"),
+	tiny("0.8400", "gaussian_nb"), tiny("0.8265", "{hoeffding_tree: {delta: 0.001}}", "hoeffding_tree"), tiny("0.8415", "hoeffding_adaptive_tree"),
+	tiny("0.8269", "extremely_fast_decision_tree"), tiny("0.8160", "{k_nearest_neighbors: {k: 3, window: 1000}}", "{k_nearest_neighbors: {neighbors: 3}}", knn), tiny("0.8265", "sam_knn"),
+	tiny("0.8460", sized("oza_bagging", "5", "members", "trees")...), tiny("0.8995", "oza_boost"), tiny("0.8670", "leveraging_bagging"), tiny("0.8525", "adwin_bagging"),
+	tiny("0.8405", "dynamic_weighted_majority"), heavy(tiny("0.8900", sized("adaptive_random_forest", "100", "trees", "members")...)),
+	heavy(tiny("0.9020", sized("streaming_random_patches", "100", "trees", "members")...)), heavy(tiny("0.8875", sized("gradient_boosted_trees", "100", "trees", "steps", "members")...)),
+	tiny("0.8595", "no_change"), tiny("0.6020", "majority_class"), tiny("0.8575", "[standard_scaler, logistic_regression]"), tiny("0.8470", "passive_aggressive"),
+}
+
+func tiny(reference string, models ...string) accuracyRow {
+	return on("electricity_tiny", "class", "accuracy", reference+" (CapyMOA)", models...)
+}
+
+// speedRow is a model whose processor time is measured; the figures of peers are in µs, 0 where there is none.
+type speedRow struct {
+	name   string // by which the peers know it
+	models []string
+	moa    float64
+	river  float64
+	heavy  bool
+}
+
+var speedRows = []speedRow{
+	{"logistic", []string{riverLogistic}, 0.19, 8.9, false},
+	{"gaussian_nb", []string{"gaussian_nb"}, 0.43, 57, false},
+	{"hoeffding_tree", []string{"hoeffding_tree"}, 0.99, 27.5, false},
+	{"hoeffding_adaptive_tree", []string{"hoeffding_adaptive_tree"}, 2.5, 77, false},
+	{"knn", []string{knn}, 47, 293, false},
+	{"leveraging_bagging", sized("leveraging_bagging", "10", "members", "trees"), 34, 1404, false},
+	{"adaptive_random_forest", sized("adaptive_random_forest", "10", "trees", "members"), 83, 705, false},
+	{"adaptive_random_forest_100", sized("adaptive_random_forest", "100", "trees", "members"), 901, 0, true},
+	{"streaming_random_patches", sized("streaming_random_patches", "10", "trees", "members"), 135, 2512, false},
+	{"gradient_boosted_trees", sized("gradient_boosted_trees", "100", "trees", "steps", "members"), 643, 0, true},
+	{"passive_aggressive", []string{"[standard_scaler, passive_aggressive]"}, 0, 10.9, false},
+	{"mondrian_forest", []string{"mondrian_forest"}, 0, 399, false},
+	{"auto", []string{"auto"}, 0, 0, false},
+}
