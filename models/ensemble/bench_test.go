@@ -60,3 +60,24 @@ func BenchmarkForest100(b *testing.B) {
 func BenchmarkForest100Publishing(b *testing.B) {
 	benchElec2(b, one("adaptive_random_forest", map[string]any{"trees": 100}), 10)
 }
+
+// BenchmarkRegressionForest10 runs on the 10 columns of fried.
+func BenchmarkRegressionForest10(b *testing.B) {
+	s := read(b, "fried")
+	s.env.Seed = 1
+	m := build(b, "adaptive_random_forest", s.env)
+	e := models.Example{Weight: 1}
+	var out []float64
+	b.ReportAllocs()
+	begin, i := time.Duration(0), 0
+	for b.Loop() {
+		if i == 0 {
+			begin = cpu(b)
+		}
+		e.Value, e.Y = s.rows[i%len(s.rows)], s.labels[i%len(s.rows)]
+		out = m.Predict(out[:0], &e)
+		m.Learn(&e, out)
+		i++
+	}
+	b.ReportMetric(float64(cpu(b)-begin)/float64(i), "cpu-ns/op")
+}

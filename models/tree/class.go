@@ -54,6 +54,7 @@ type classTree struct {
 	leaves  int
 	active  int    // nodes that keep statistics
 	draws   uint64 // subspaces drawn
+	choice  chooser
 	shared  []int32
 	sharedS []int32
 	dropped Dropped
@@ -193,7 +194,15 @@ func (t *classTree) subspace() (numeric, slots []int32) {
 
 // draw picks m columns: of the draws-th PCG stream of the seed.
 func (t *classTree) draw(m int, draws uint64) (numeric, slots []int32) {
-	for _, column := range subset(t.cfg.Seed, draws, m, t.width) {
+	columns := t.choice.subset(t.cfg.Seed, draws, m, t.width)
+	nominal := 0
+	for _, column := range columns {
+		if t.slot[column] >= 0 {
+			nominal++
+		}
+	}
+	numeric, slots = t.choice.room(m-nominal), t.choice.room(nominal)
+	for _, column := range columns {
 		if s := t.slot[column]; s >= 0 {
 			slots = append(slots, s)
 		} else {
@@ -391,7 +400,8 @@ func (t *classTree) split(at int32, s candidate) bool {
 	first, depth := t.take(k), t.cells[at].depth
 	n := node{threshold: s.threshold, first: first, column: s.column, slot: s.slot}
 	if s.slot >= 0 {
-		n.branch = &branch
+		b := branch // branch itself would be allocated for a split of numbers too
+		n.branch = &b
 	}
 	if !t.keep {
 		t.recycle(&t.cells[at])

@@ -76,6 +76,7 @@ type regTree struct {
 	dropped Dropped
 	cut     uint64 // values that a full search tree did not keep apart
 	draws   uint64 // subspaces drawn
+	choice  chooser
 	watchers
 
 	row     []float64
@@ -136,8 +137,8 @@ func (t *regTree) random() bool { return t.cfg.Subspace > 0 && t.cfg.Subspace < 
 
 // watchColumns marks the columns of a leaf's draw.
 func (t *regTree) watchColumns(c *regCell) {
-	c.watched = make([]bool, t.width)
-	for _, column := range subset(t.cfg.Seed, c.draw, t.cfg.Subspace, t.width) {
+	c.watched = t.choice.marks(t.width)
+	for _, column := range t.choice.subset(t.cfg.Seed, c.draw, t.cfg.Subspace, t.width) {
 		c.watched[column] = true
 	}
 }

@@ -4,16 +4,57 @@ import "math/rand/v2"
 
 // Patch returns the columns, in increasing order, that a tree with Config.PerTree and that seed watches, when it watches m of
 // width: so an ensemble can see that its members differ.
-func Patch(seed uint64, m, width int) []int32 { return subset(seed, 0, m, width) }
+func Patch(seed uint64, m, width int) []int32 {
+	var c chooser
+	return c.subset(seed, 0, m, width)
+}
+
+// chooser draws subsets of columns, and keeps memory for them.
+type chooser struct {
+	pcg    *rand.PCG
+	rng    *rand.Rand
+	chosen []int32
+	ints   []int32
+	bools  []bool
+}
 
 // subset picks m of width columns by the draws-th PCG stream of a seed (selection sampling: Knuth, TAOCP 3.4.2, algorithm S).
-func subset(seed, draws uint64, m, width int) []int32 {
-	rng := rand.New(rand.NewPCG(seed, draws))
-	chosen := make([]int32, 0, m)
+// They are valid until the next call.
+func (c *chooser) subset(seed, draws uint64, m, width int) []int32 {
+	if c.pcg == nil {
+		c.pcg = &rand.PCG{}
+		c.rng = rand.New(c.pcg)
+		c.chosen = make([]int32, 0, m)
+	}
+	c.pcg.Seed(seed, draws)
+	c.chosen = c.chosen[:0]
 	for column := range width {
-		if rng.IntN(width-column) < m-len(chosen) {
-			chosen = append(chosen, int32(column))
+		if c.rng.IntN(width-column) < m-len(c.chosen) {
+			c.chosen = append(c.chosen, int32(column))
 		}
 	}
-	return chosen
+	return c.chosen
+}
+
+// chooserSlab is the number of leaves that memory is taken for at a time.
+const chooserSlab = 64
+
+// room returns space for n columns, of which none is there yet.
+func (c *chooser) room(n int) []int32 {
+	if len(c.ints) < n {
+		c.ints = make([]int32, n*chooserSlab)
+	}
+	r := c.ints[:0:n]
+	c.ints = c.ints[n:]
+	return r
+}
+
+// marks returns n marks, none of them set.
+func (c *chooser) marks(n int) []bool {
+	if len(c.bools) < n {
+		c.bools = make([]bool, n*chooserSlab)
+	}
+	r := c.bools[:n:n]
+	c.bools = c.bools[n:]
+	return r
 }
