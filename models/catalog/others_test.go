@@ -14,7 +14,7 @@ import (
 	"github.com/freshet-ml/freshet/models/catalog"
 )
 
-// othersStreams are the streams that naive Bayes and neighbours are measured on, and how their labels are read.
+// segmentNames are the classes of segment in their order.
 var segmentNames = []string{"brickface", "sky", "foliage", "cement", "window", "path", "grass"}
 
 func othersStream(t testing.TB, name string) (stream, models.Env) {
