@@ -10,6 +10,8 @@ const (
 	Numeric ColumnKind = iota
 	// Categorical columns hold Category values; NaN is missing.
 	Categorical
+	// Text columns hold parts of a text, as AppendText makes them; NaN is missing.
+	Text
 )
 
 // Column is one slot of a feature vector.

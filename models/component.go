@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/freshet-ml/freshet/features"
 )
 
 // Kind says what a component is and where a spec may name it.
@@ -261,7 +263,7 @@ func SelectColumns(env Env, names []string, numeric bool) ([]bool, error) {
 	}
 	if len(names) == 0 {
 		for i, c := range env.Schema.Columns {
-			marks[i] = (c.Kind == 0) == numeric
+			marks[i] = c.Kind == features.Numeric && numeric || c.Kind == features.Categorical && !numeric
 		}
 	}
 	if len(errs) > 0 {

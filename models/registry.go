@@ -350,6 +350,10 @@ func (c *Component) fits(schema *features.Schema) error {
 		return nil
 	}
 	for _, col := range schema.Columns {
+		if col.Kind == features.Text {
+			return SpecErrors{{Path: c.Name, Reason: "column " + strconv.Quote(col.Name) + " is a text and " + c.Name + " reads numbers",
+				Mend: "put word_ngrams, char_ngrams or tf_idf before it"}}
+		}
 		if col.Kind == features.Categorical {
 			return SpecErrors{{Path: c.Name, Reason: "column " + strconv.Quote(col.Name) + " is a category and " + c.Name + " reads numbers",
 				Mend: "put one_hot, hashing or target_encoder before it"}}

@@ -58,6 +58,7 @@ func (c *cli) evaluate() *cobra.Command {
 	flags.StringSliceVar(&o.Drop, "drop", nil, "columns that the model does not see")
 	flags.StringSliceVar(&o.Categorical, "categorical", nil, "columns of numbers that are names")
 	flags.StringSliceVar(&o.Numeric, "numeric", nil, "columns that hold numbers: a text there is an error")
+	flags.StringSliceVar(&o.Text, "text", nil, "columns of texts, for word_ngrams, char_ngrams and tf_idf; the first 384 bytes of each count")
 	flags.IntVar(&o.MaxCategories, "max-categories", evaluate.DefaultCategories, "distinct values that a column of names may have")
 	flags.StringVar(&o.Time, "time", "", "the column of event times")
 	flags.StringVar(&o.Key, "key", "", "the column of entity keys")

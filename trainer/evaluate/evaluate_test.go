@@ -289,6 +289,22 @@ func TestMissingValues(t *testing.T) {
 	}
 }
 
+// Texts reach the model in whole: without --text the same column is a category that never comes twice.
+func TestTexts(t *testing.T) {
+	rows := "note,y\n"
+	for i := range 400 {
+		rows += fmt.Sprintf("\"%s number %d, again\",%d\n", []string{"arrived on time", "very LATE indeed"}[i%7%2], i, i%7%2)
+	}
+	m, err := models.ParseSpec([]any{"word_ngrams", "logistic_regression"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := evaluate(t, rows, Options{Text: []string{"note"}, Spec: m})
+	if got.Metrics.Value("accuracy") < 0.95 {
+		t.Errorf("accuracy %v", got.Metrics.Value("accuracy"))
+	}
+}
+
 func TestLimitAndCategorical(t *testing.T) {
 	data := market(300)
 	if r := evaluate(t, data, Options{Limit: 50, Drop: []string{"at"}}); r.Events != 50 {

@@ -19,6 +19,9 @@ import (
 	"github.com/freshet-ml/freshet/models/metric"
 )
 
+// TextSlots is how many slots of the vector a text takes, of features.TextBytes bytes each.
+const TextSlots = 64
+
 // Options say what to evaluate on what.
 type Options struct {
 	// Model is the spec as it was written, for the report; see ParseModel.
@@ -40,6 +43,7 @@ type Options struct {
 	Drop        []string // columns that the model does not see
 	Categorical []string // columns of numbers that are names
 	Numeric     []string // columns that hold numbers: a text there is an error, not a category
+	Text        []string // columns of texts, of which the first 384 bytes are given to the model, for word_ngrams and its like
 	Time        string   // the column of event times, which the model does not see; "" if there is none
 	Key         string   // the column of entity keys, which the model does not see; "" if there is none
 

@@ -42,6 +42,7 @@ type header struct {
 type savedColumn struct {
 	Name        string `json:"name"`
 	Categorical bool   `json:"categorical,omitempty"`
+	Text        bool   `json:"text,omitempty"`
 }
 
 func (h *header) schema() *features.Schema {
@@ -50,6 +51,9 @@ func (h *header) schema() *features.Schema {
 		kind := features.Numeric
 		if c.Categorical {
 			kind = features.Categorical
+		}
+		if c.Text {
+			kind = features.Text
 		}
 		s.Columns = append(s.Columns, features.Column{Name: c.Name, Kind: kind})
 	}
@@ -145,7 +149,7 @@ func (r *run) save(env models.Env, learned int64) error {
 	}
 	h := header{Model: r.specText(), Task: env.Task.String(), Classes: r.table.labels, Learned: learned}
 	for _, c := range env.Schema.Columns {
-		h.Columns = append(h.Columns, savedColumn{c.Name, c.Kind == features.Categorical})
+		h.Columns = append(h.Columns, savedColumn{c.Name, c.Kind == features.Categorical, c.Kind == features.Text})
 	}
 	head, err := json.Marshal(h)
 	if err != nil {

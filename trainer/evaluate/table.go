@@ -113,7 +113,7 @@ func (v *survey) find(format string) error {
 	if v.sparse && (v.time >= 0 || v.key >= 0) {
 		return fmt.Errorf("%s: rows of libsvm and vw have no column of times or keys", v.name)
 	}
-	for what, list := range map[string][]string{"drop": v.o.Drop, "categorical": v.o.Categorical, "numeric": v.o.Numeric} {
+	for what, list := range map[string][]string{"drop": v.o.Drop, "categorical": v.o.Categorical, "numeric": v.o.Numeric, "text": v.o.Text} {
 		for _, c := range list {
 			i, err := v.column(what, c)
 			if err != nil {
@@ -122,8 +122,11 @@ func (v *survey) find(format string) error {
 			if i == v.target && what == "drop" {
 				return fmt.Errorf("drop: %s is the target", c)
 			}
-			if v.sparse && what == "categorical" {
-				return fmt.Errorf("categorical: %s: the features of libsvm and vw are numbers", c)
+			if v.sparse && (what == "categorical" || what == "text") {
+				return fmt.Errorf("%s: %s: the features of libsvm and vw are numbers", what, c)
+			}
+			if what == "text" && (slices.Contains(v.o.Categorical, c) || slices.Contains(v.o.Numeric, c)) {
+				return fmt.Errorf("text: %s is among the categorical or numeric columns too", c)
 			}
 		}
 	}
@@ -248,7 +251,7 @@ func (v *survey) declared(line int, y string) error {
 
 // count holds a column of texts to the bound of categories.
 func (v *survey) count(i int, f string) error {
-	if i == v.target || i == v.time || i == v.key || !v.texts[i] && !slices.Contains(v.o.Categorical, v.header[i]) || slices.Contains(v.o.Drop, v.header[i]) {
+	if i == v.target || i == v.time || i == v.key || slices.Contains(v.o.Text, v.header[i]) || !v.texts[i] && !slices.Contains(v.o.Categorical, v.header[i]) || slices.Contains(v.o.Drop, v.header[i]) {
 		return nil
 	}
 	most := cmp.Or(v.o.MaxCategories, DefaultCategories)
@@ -397,6 +400,12 @@ func (v *survey) finish() (*table, error) {
 		if i == t.target || i == t.time || i == t.key || slices.Contains(v.o.Drop, c.name) {
 			continue
 		}
+		if slices.Contains(v.o.Text, c.name) {
+			for _, slot := range features.TextColumns(c.name, TextSlots) {
+				t.schema.Columns, t.from = append(t.schema.Columns, slot), append(t.from, i)
+			}
+			continue
+		}
 		k, err := v.kind(i)
 		if err != nil {
 			return nil, err
@@ -478,6 +487,12 @@ func (t *table) fill(dst *models.Row, r *row) {
 	}
 	for i, c := range t.schema.Columns {
 		f := r.fields[t.from[i]]
+		if c.Kind == features.Text && !missing(f) {
+			if i == 0 || t.from[i] != t.from[i-1] {
+				features.AppendText(dst.Value[i:i], f, TextSlots)
+			}
+			continue
+		}
 		dst.Value[i] = math.NaN()
 		switch {
 		case missing(f):
