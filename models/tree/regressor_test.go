@@ -241,3 +241,25 @@ func ExampleAdaptiveRegressor() {
 	// 1
 	// 11
 }
+
+// Bins of a state that widening could never bring to a value are refused: from 1e308 on the range overflows.
+func TestEndlessBinsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		low, width float64
+		ok         bool
+	}{{math.NaN(), 0, true}, {3, 0, true}, {-2, 0.5, true}, {1e308, 0, false}, {1e300, 1e299, false}, {1, 1e-20, false}, {0, -1, false}, {math.NaN(), 1, false}, {0, math.Inf(1), false}} {
+		bins := make([]float64, binsLen)
+		bins[0], bins[1] = c.low, c.width
+		s := codec.Loader(nil)
+		checkBins(s, bins)
+		if (s.Err() == nil) != c.ok {
+			t.Errorf("from %g with width %g: %v", c.low, c.width, s.Err())
+			continue
+		}
+		if c.ok {
+			for _, x := range []float64{1e300, -1e300, 5e-324, 7} {
+				addBins(bins, x, 1, 1)
+			}
+		}
+	}
+}
