@@ -14,10 +14,8 @@ var agrawalSpec = Spec{
 		for i := range levels {
 			levels[i] = "level" + string(rune('0'+i))
 		}
-		for _, c := range []Column{{"salary", nil}, {"commission", nil}, {"age", nil}, {"elevel", levels}, {"car", names("car", 20)}, {"zipcode", names("zipcode", 9)},
-			{"hvalue", nil}, {"hyears", nil}, {"loan", nil}} {
-			m.Columns = append(m.Columns, c)
-		}
+		m.Columns = []Column{{"salary", nil}, {"commission", nil}, {"age", nil}, {"elevel", levels}, {"car", names("car", 20)}, {"zipcode", names("zipcode", 9)},
+			{"hvalue", nil}, {"hyears", nil}, {"loan", nil}}
 		return &agrawal{meta: m, rng: a.rand("seed"), decide: agrawalConcepts[a.int("concept")-1], perturb: a.float("perturb"), balance: newBalanced(a)}, nil
 	},
 }

@@ -100,7 +100,7 @@ func (g *treeGrower) grow(depth int, free []int, low, high []float64) error {
 	t := g.tree
 	me := len(t.nodes)
 	if me >= maxTreeNodes {
-		return tooLarge
+		return errTooLarge
 	}
 	t.nodes = append(t.nodes, treeNode{column: -1})
 	if depth >= g.depth || depth >= g.firstLeaf && g.leafShare >= 1-g.rng.Float64() {
@@ -108,7 +108,7 @@ func (g *treeGrower) grow(depth int, free []int, low, high []float64) error {
 		return nil
 	}
 	if len(free)+len(low) == 0 {
-		return noFeatures
+		return errNoFeatures
 	}
 	chosen := g.rng.Int(len(free) + len(low))
 	if chosen < len(free) {

@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	tooLarge   = errors.New("the tree has more than a million nodes: lower depth or values")
-	noFeatures = errors.New("the tree has nothing to split by: raise numbers or categories, or lower depth")
+	errTooLarge   = errors.New("the tree has more than a million nodes: lower depth or values")
+	errNoFeatures = errors.New("the tree has nothing to split by: raise numbers or categories, or lower depth")
 )
 
 // names returns prefix1 to prefixN.
