@@ -186,8 +186,8 @@ func (f *Forest) pure(t *tree, at int32) bool {
 // split puts a split above what the node was, with the row alone in the other child, and returns that.
 func (f *Forest) split(t *tree, at int32, column int, time float64, x []float64, y, w float64) int32 {
 	old, leaf := f.take(t), f.take(t)
-	n, o, l := f.own(t, at), f.own(t, old), f.own(t, leaf)
-	n, o = f.own(t, at), f.own(t, old) // take and own may have moved pages
+	_, _, l := f.own(t, at), f.own(t, old), f.own(t, leaf)
+	n, o := f.own(t, at), f.own(t, old) // take and own may have moved pages
 	*o = *n
 	copy(t.counts(old, f.classes), t.counts(at, f.classes))
 	copy(f.box(t, old), f.box(t, at))
@@ -195,7 +195,7 @@ func (f *Forest) split(t *tree, at int32, column int, time float64, x []float64,
 	if o.left >= 0 {
 		f.own(t, o.left).parent = old
 		f.own(t, o.right).parent = old
-		n, o, l = f.own(t, at), f.own(t, old), f.own(t, leaf)
+		n, l = f.own(t, at), f.own(t, leaf)
 	}
 	l.time, l.parent = time, at
 	lo, hi := f.box(t, at)[2*column], f.box(t, at)[2*column+1]
