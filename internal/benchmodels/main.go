@@ -161,10 +161,10 @@ func (b *bench) accuracyRow(r accuracyRow, o evaluate.Options) error {
 				return err
 			}
 			text := strings.ReplaceAll(err.Error(), "|", "/")
-		if strings.Contains(text, "cannot be used for the task") {
-			text = "not in this build for such a target"
-		}
-		fmt.Fprintf(b.out, "%s %s | | | | | | |\n", start, text)
+			if strings.Contains(text, "cannot be used for the task") {
+				text = "not in this build for such a target"
+			}
+			fmt.Fprintf(b.out, "%s %s | | | | | | |\n", start, text)
 			return nil
 		}
 		o.Delay.Events = 48
