@@ -117,10 +117,11 @@ func (s *shard) refresh(ctx context.Context) error {
 	return nil
 }
 
-// due reports whether enough time has passed since the last commit for the next, so that commits take a fifth of the time at most.
+// due reports whether enough time has passed since the last commit for the next: while more waits to be folded, commits take a
+// fifth of the time at most. Else one slow commit does not put off the next.
 func (s *shard) due() bool {
 	since := time.Since(s.committed)
-	return since >= s.o.CommitEvery && since >= 5*s.took
+	return since >= s.o.CommitEvery && (len(s.in) == 0 || since >= 5*s.took)
 }
 
 // fold applies the touches of a batch that belong to this shard.

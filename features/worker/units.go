@@ -35,7 +35,7 @@ type UnitsOptions struct {
 	Reads  func(e int, it *features.Item) bool
 	Store  *redis.Store
 	Logger *slog.Logger
-	// CommitEvery is the least time between two commits of a shard, 5 ms when 0. When commits are dear it
+	// CommitEvery is the least time between two commits of a shard, 5 ms when 0. When commits are dear and more waits to be folded it
 	// grows, so that they take at most a fifth of the time.
 	CommitEvery time.Duration
 	// Workers is the number of goroutines that fold; each has a share of the partitions. 0: GOMAXPROCS.
