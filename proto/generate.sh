@@ -21,3 +21,5 @@ export PATH
 buf lint
 buf format -w
 buf generate
+hot=freshet/v1
+buf generate --template buf.gen.hot.yaml --path $hot/value.proto --path $hot/predict.proto --path $hot/features.proto
