@@ -38,8 +38,9 @@ type Component struct {
 	NumbersOnly bool
 	Fold        int // fold version, ≥ 1, raised when its arithmetic or its state changes
 
-	// Exactly the constructor of its Kind is set. Args hold every parameter, checked and defaulted.
+	// Exactly the constructor of its Kind is set; a model has one or both of the first two. Args hold every parameter, checked and defaulted.
 	NewModel       func(a Args, env Env) (Learner, error)
+	NewForecaster  func(a Args, env ForecastEnv) (Forecaster, error) // a model's, for the task Forecast; it may have NewModel for others
 	NewTransformer func(a Args, env Env) (Transformer, error)
 	NewPart        func(a Args, env Env) (any, error) // optimizers, losses and detectors
 }
@@ -194,6 +195,11 @@ func (a Args) Part(name string, env Env) (any, error) {
 
 // Model makes a new instance of a nested model, which may be a pipeline.
 func (a Args) Model(name string, env Env) (Learner, error) { return arg[*Plan](a, name).Build(env) }
+
+// Forecaster makes a new instance of a nested forecaster.
+func (a Args) Forecaster(name string, env ForecastEnv) (Forecaster, error) {
+	return arg[*Plan](a, name).Forecaster(env)
+}
 
 // Transformer makes a new instance of a nested transformer.
 func (a Args) Transformer(name string, env Env) (Transformer, error) {

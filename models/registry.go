@@ -375,6 +375,9 @@ func (p *Plan) Build(env Env) (Learner, error) {
 		env.Classes = 2
 	}
 	last := len(p.stages) - 1
+	if p.stages[last].comp.NewModel == nil {
+		return nil, fmt.Errorf("model %s: it forecasts series, and cannot be built for examples", p.stages[last].comp.Name)
+	}
 	ts := make([]Transformer, last)
 	for i, st := range p.stages[:last] {
 		t, err := st.comp.NewTransformer(st.args, env)
@@ -394,4 +397,26 @@ func (p *Plan) Build(env Env) (Learner, error) {
 		return m, nil
 	}
 	return NewPipeline(ts, m), nil
+}
+
+// Forecaster makes what a plan for the task Forecast stands for. A plan of more than one stage is an error: forecasters take the series as it
+// comes, and scale and transform it themselves.
+func (p *Plan) Forecaster(env ForecastEnv) (Forecaster, error) {
+	if env.Horizon < 1 || env.Regressors < 0 {
+		return nil, fmt.Errorf("build %s: horizon %d, regressors %d", p.Canonical(), env.Horizon, env.Regressors)
+	}
+	for i, m := range env.Seasons {
+		if m < 2 || i > 0 && m <= env.Seasons[i-1] {
+			return nil, fmt.Errorf("build %s: seasons %v: give rising numbers of steps, each at least 2", p.Canonical(), env.Seasons)
+		}
+	}
+	comp := p.stages[len(p.stages)-1].comp
+	if len(p.stages) > 1 || comp.NewForecaster == nil {
+		return nil, fmt.Errorf("build %s: a forecaster stands alone in its pipeline: give one name with its parameters", p.Canonical())
+	}
+	f, err := comp.NewForecaster(p.stages[0].args, env)
+	if err != nil {
+		return nil, fmt.Errorf("forecaster %s: %w", comp.Name, err)
+	}
+	return f, nil
 }

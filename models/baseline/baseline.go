@@ -29,7 +29,6 @@ var Components = []models.Component{
 		Doc: "Answers with the mean of the labels so far, 0 before the first.", Cost: "O(1)", Memory: "16 bytes",
 		Params:   []models.Param{discount},
 		NewModel: func(a models.Args, _ models.Env) (models.Learner, error) { return NewMean(a.Float("discount")), nil }},
-	SeasonalNaiveComponent,
 }
 
 var discount = models.Param{Name: "discount", Default: 1.0, Range: models.AboveTo(0, 1), Doc: "factor on what was counted before at every example; 1 never forgets"}

@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/ensemble"
 	"github.com/freshet-ml/freshet/models/factor"
+	"github.com/freshet-ml/freshet/models/forecast"
 	"github.com/freshet-ml/freshet/models/label"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
@@ -40,6 +41,7 @@ var All = models.Registry(slices.Concat(
 	linear.Components,
 	label.Components,
 	factor.Components,
+	forecast.Components,
 	tree.Components,
 	boost.Components,
 	mondrian.Components,

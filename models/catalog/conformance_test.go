@@ -41,9 +41,6 @@ var grows = map[string]bool{
 	"calibrated":                true,
 }
 
-// seasonal models need a time series and are checked in their own package.
-var otherTasks = map[models.Task]bool{models.Forecast: true}
-
 // TestConformance runs the suite on every model of the catalogue, for each of its tasks, and on every
 // transformer in front of a model.
 func TestConformance(t *testing.T) {
@@ -53,7 +50,8 @@ func TestConformance(t *testing.T) {
 			tasks = []models.Task{models.Binary, models.Multiclass, models.Regression}
 		}
 		for _, task := range tasks {
-			if otherTasks[task] {
+			if task == models.Forecast {
+				runForecaster(t, c.Name)
 				continue
 			}
 			switch c.Kind {
@@ -66,6 +64,24 @@ func TestConformance(t *testing.T) {
 				run(t, c.Name, task, models.Spec{Stages: []models.Stage{{Name: "standard_scaler"}, {Name: behind(task), Params: params}}})
 			}
 		}
+	}
+}
+
+// runForecaster runs the suite of forecasters on one of them: without season, with one, with two and regressors.
+func runForecaster(t *testing.T, name string) {
+	plan, err := catalog.Resolve(models.Named(name), models.Forecast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, env := range map[string]models.ForecastEnv{
+		"plain":      {Horizon: 4, Seed: 1},
+		"season":     {Horizon: 10, Seasons: []int{7}, Seed: 1},
+		"two":        {Horizon: 6, Seasons: []int{4, 12}, Seed: 1},
+		"regressors": {Horizon: 3, Seasons: []int{4}, Regressors: 2, Seed: 1},
+	} {
+		t.Run(name+"/forecast/"+kind, func(t *testing.T) {
+			modeltest.RunForecaster(t, modeltest.ForecasterCase{Name: name, Env: env, New: plan.Forecaster})
+		})
 	}
 }
 

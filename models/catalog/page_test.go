@@ -37,7 +37,7 @@ func TestEntries(t *testing.T) {
 		}
 		seen[c.Name] = true
 		made := 0
-		for _, has := range []bool{c.NewModel != nil, c.NewTransformer != nil, c.NewPart != nil} {
+		for _, has := range []bool{c.NewModel != nil || c.NewForecaster != nil, c.NewTransformer != nil, c.NewPart != nil} {
 			if has {
 				made++
 			}
