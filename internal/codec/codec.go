@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 )
 
 // ErrDamaged is what loading wraps when the bytes are not such a state.
@@ -241,6 +242,19 @@ func (s *State) Blob(v *[]byte) {
 		return
 	}
 	*v = append((*v)[:0], s.take(n)...)
+}
+
+// PCG visits a random generator; after a failed load it is a new one.
+func (s *State) PCG(p *rand.PCG) {
+	b, _ := p.AppendBinary(nil) // it never fails
+	s.Blob(&b)
+	if !s.loading || s.err != nil {
+		return
+	}
+	if err := p.UnmarshalBinary(b); err != nil {
+		s.Fail("random numbers: %v", err)
+		*p = rand.PCG{}
+	}
 }
 
 // Fixed visits a number that both sides must agree on, such as a fold version or a number of

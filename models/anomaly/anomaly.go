@@ -9,7 +9,6 @@ package anomaly
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
@@ -285,31 +284,6 @@ func (in *intake) state(s *codec.State) {
 		if s.Loading() && !(c.n >= 0 && c.n <= in.memory && math.Abs(c.mean) <= limit && c.variance >= 0 && c.variance <= 1e250 && c.low >= -limit && c.high <= limit && c.low <= c.high) {
 			s.Fail("column %d with mean %v, variance %v", j, c.mean, c.variance)
 			*c = spread{}
-		}
-	}
-}
-
-// source draws random numbers; its state is part of a detector's.
-type source struct{ rand.PCG }
-
-func newSource(seed, stream uint64) source { return source{*rand.NewPCG(seed, stream)} }
-
-// unit draws from [0, 1).
-func (r *source) unit() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
-
-// below draws from 0 … n−1.
-func (r *source) below(n int) int { return int(r.unit() * float64(n)) }
-
-func (r *source) state(s *codec.State) {
-	b, err := r.MarshalBinary()
-	if err != nil {
-		s.Fail("random numbers: %v", err)
-		return
-	}
-	s.Blob(&b)
-	if s.Loading() && s.Err() == nil {
-		if err := r.UnmarshalBinary(b); err != nil || len(b) != 20 {
-			s.Fail("random numbers: %d bytes", len(b))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // CutForestComponent is the catalogue entry of CutForest.
@@ -43,7 +44,7 @@ type CutForest struct {
 // cuts is what a learner and its snapshots answer from.
 type cuts struct {
 	trees []cutTree
-	rng   source
+	rng   random.Source
 	in    intake
 	alarm alarm
 }
@@ -57,7 +58,7 @@ func NewCutForest(env models.Env, trees, window int, rate float64, memory int) (
 	if n := trees * window * max(d, 1); n > 1<<26 {
 		return nil, fmt.Errorf("robust_random_cut_forest: %d trees of %d examples of %d columns are more than 67 million numbers: take fewer trees or a smaller window", trees, window, d)
 	}
-	m := &CutForest{cuts: cuts{trees: make([]cutTree, trees), rng: newSource(env.Seed, 0x72726366), in: newIntake(d, memory)},
+	m := &CutForest{cuts: cuts{trees: make([]cutTree, trees), rng: random.New(env.Seed, 0x72726366), in: newIntake(d, memory)},
 		limits: NewThreshold(rate, memory), leaves: make([]int32, trees*window), window: window, x: make([]float64, d)}
 	for i := range m.trees {
 		m.trees[i] = newCutTree(d, window+1)
@@ -117,7 +118,7 @@ func (m *CutForest) State(s *codec.State) {
 	if s.Loading() && m.n < m.window && m.head != m.n {
 		s.Fail("window of %d examples with head %d", m.n, m.head)
 	}
-	m.rng.state(s)
+	m.rng.State(s)
 	for i := range m.trees {
 		m.trees[i].state(s, 2*m.window+1)
 		if s.Err() != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models/cow"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // cutNode is an inner node (a random cut of a column) or a leaf (a point, as often as it occurs).
@@ -58,7 +59,7 @@ func (t *cutTree) take() int32 {
 
 // draw cuts the box of a node, stretched to hold x, at a place that is uniform over the sum of its sides (definition 1). It reports
 // whether the cut parts x from the box. Without any side x is the point of a leaf.
-func (t *cutTree) draw(i int32, x []float64, rng *source) (column int, cut float64, parts, same bool) {
+func (t *cutTree) draw(i int32, x []float64, rng *random.Source) (column int, cut float64, parts, same bool) {
 	box, sum := t.box(i), 0.0
 	for j, v := range x {
 		sum += max(box[t.d+j], v) - min(box[j], v)
@@ -66,7 +67,7 @@ func (t *cutTree) draw(i int32, x []float64, rng *source) (column int, cut float
 	if sum == 0 {
 		return 0, 0, false, true
 	}
-	r := rng.unit() * sum
+	r := rng.Unit() * sum
 	for j, v := range x {
 		low, high := min(box[j], v), max(box[t.d+j], v)
 		if side := high - low; side > 0 {
@@ -86,7 +87,7 @@ func (t *cutTree) draw(i int32, x []float64, rng *source) (column int, cut float
 // displacement is the collusive displacement that x has, or would have once inserted with the same random numbers (section 2.1): the
 // greatest ratio, over the parts of the tree that hold x, of the points that leave their place when the part is taken out to those
 // in the part.
-func (t *cutTree) displacement(x []float64, rng *source) float64 {
+func (t *cutTree) displacement(x []float64, rng *random.Source) float64 {
 	if t.root < 0 {
 		return 0
 	}
@@ -111,7 +112,7 @@ func (t *cutTree) displacement(x []float64, rng *source) float64 {
 }
 
 // insert adds x, and returns its leaf.
-func (t *cutTree) insert(x []float64, rng *source) int32 {
+func (t *cutTree) insert(x []float64, rng *random.Source) int32 {
 	if t.root < 0 {
 		leaf := t.leaf(x, -1)
 		t.root = leaf

@@ -1,6 +1,7 @@
 package anomaly
 
 import (
+	"github.com/freshet-ml/freshet/models/random"
 	"math/rand/v2"
 	"testing"
 )
@@ -69,7 +70,7 @@ func (t *cutTree) points(i int32) []int32 {
 // foretold is that which an insertion gives.
 func TestCutTree(t *testing.T) {
 	for seed := range uint64(5) {
-		draw, rng := rand.New(rand.NewPCG(seed, 1)), newSource(seed, 2)
+		draw, rng := rand.New(rand.NewPCG(seed, 1)), random.New(seed, 2)
 		tree := newCutTree(3, 41)
 		var leaves []int32
 		for range 600 {
@@ -100,7 +101,7 @@ func TestCutTree(t *testing.T) {
 
 // TestCutsFollowSides: the first cut of two points falls into a column with the probability of its side (Guha et al. 2016, definition 1).
 func TestCutsFollowSides(t *testing.T) {
-	rng, first := newSource(1, 1), 0
+	rng, first := random.New(1, 1), 0
 	for range 4000 {
 		tree := newCutTree(2, 2)
 		tree.insert([]float64{0, 0}, &rng)

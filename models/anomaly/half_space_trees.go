@@ -6,6 +6,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // HalfSpaceTreesComponent is the catalogue entry of HalfSpaceTrees.
@@ -88,7 +89,7 @@ func NewHalfSpaceTrees(env models.Env, c HalfSpaceTreesConfig) (*HalfSpaceTrees,
 		halves: halves{trees: c.Trees, height: c.Height, inner: inner, nodes: nodes, splits: make([]halve, c.Trees*inner), last: make([]uint32, c.Trees*nodes),
 			few: uint32(c.SizeLimit * float64(c.Window)), scale: float64(c.Trees) * float64(c.Window), in: newIntake(d, c.Memory)}}
 	if d > 0 {
-		rng := newSource(env.Seed, 0x6873)
+		rng := random.New(env.Seed, 0x6873)
 		for t := range c.Trees {
 			grow(m.splits[t*inner:(t+1)*inner], d, &rng)
 		}
@@ -97,11 +98,11 @@ func NewHalfSpaceTrees(env models.Env, c HalfSpaceTreesConfig) (*HalfSpaceTrees,
 }
 
 // grow draws a tree: a work space around the unit cube (section 3.2), halved along random columns.
-func grow(tree []halve, d int, rng *source) {
+func grow(tree []halve, d int, rng *random.Source) {
 	type box struct{ low, high []float64 }
 	root := box{make([]float64, d), make([]float64, d)}
 	for j := range d {
-		s := rng.unit()
+		s := rng.Unit()
 		r := 2 * max(s, 1-s)
 		root.low[j], root.high[j] = s-r, s+r
 	}
@@ -120,7 +121,7 @@ func grow(tree []halve, d int, rng *source) {
 			}
 		}
 		boxes[i] = b
-		j := rng.below(d)
+		j := rng.Below(d)
 		tree[i] = halve{uint32(j), float32((b.low[j] + b.high[j]) / 2)}
 	}
 }

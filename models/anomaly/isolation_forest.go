@@ -8,6 +8,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/cow"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // IsolationForestComponent is the catalogue entry of IsolationForest.
@@ -55,7 +56,7 @@ type IsolationForest struct {
 	head, n int
 	window  int
 	leaf    int
-	rng     source
+	rng     random.Source
 	limits  *Threshold
 	x       []float64
 }
@@ -86,7 +87,7 @@ func NewIsolationForest(env models.Env, c IsolationForestConfig) (*IsolationFore
 		return nil, fmt.Errorf("online_isolation_forest: %d trees of %d nodes with %d columns over %d examples need more than 67 million numbers: take fewer trees, a smaller window or a greater max_leaf", c.Trees, size, d, c.Window)
 	}
 	m := &IsolationForest{isolation: isolation{d: d, depth: depth, size: size, nodes: cow.New[isolationNode](c.Trees, size), rest: make([]float64, c.Window+1), in: newIntake(d, c.Memory)},
-		boxes: make([]float64, c.Trees*size*2*d), rows: make([]float64, c.Window*d), window: c.Window, leaf: c.MaxLeaf, rng: newSource(env.Seed, 0x6f6966), limits: NewThreshold(c.Rate, c.Memory), x: make([]float64, d)}
+		boxes: make([]float64, c.Trees*size*2*d), rows: make([]float64, c.Window*d), window: c.Window, leaf: c.MaxLeaf, rng: random.New(env.Seed, 0x6f6966), limits: NewThreshold(c.Rate, c.Memory), x: make([]float64, d)}
 	for t := range c.Trees {
 		for i := range m.nodes.Own(t) {
 			m.nodes.Own(t)[i].column = -1
@@ -213,14 +214,14 @@ func (m *IsolationForest) split(t int, tree []isolationNode, i, depth int) {
 		return
 	}
 	low, high := m.box(t, i)
-	j := m.rng.below(m.d)
-	at := low[j] + float64(m.rng.unit()*(high[j]-low[j]))
+	j := m.rng.Below(m.d)
+	at := low[j] + float64(m.rng.Unit()*(high[j]-low[j]))
 	if !(at > low[j]) { // the column does not vary in the leaf
 		return
 	}
 	left := int32(0)
 	for range n.count {
-		if low[j]+float64(m.rng.unit()*(high[j]-low[j])) < at {
+		if low[j]+float64(m.rng.Unit()*(high[j]-low[j])) < at {
 			left++
 		}
 	}
@@ -284,7 +285,7 @@ func (m *IsolationForest) State(s *codec.State) {
 			return
 		}
 	}
-	m.rng.state(s)
+	m.rng.State(s)
 	m.in.state(s)
 	m.limits.State(s)
 	if s.Loading() {

@@ -7,6 +7,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/cow"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // LODAComponent is the catalogue entry of LODA.
@@ -72,7 +73,7 @@ func NewLODA(env models.Env, projections, bins int, rate float64, memory int) (*
 	m := &LODA{grow: 1 / (1 - 1/float64(max(2, memory))), limits: NewThreshold(rate, memory), scratch: newLODAScratch(d, projections),
 		histograms: histograms{bins: bins, per: per, in: newIntake(d, memory), unit: 1,
 			counts: cow.New[float64]((projections+pageProjections-1)/pageProjections, pageProjections*bins)}}
-	rng := newSource(env.Seed, 0x6c6f6461)
+	rng := random.New(env.Seed, 0x6c6f6461)
 	order := make([]int32, d)
 	for j := range order {
 		order[j] = int32(j)
@@ -81,9 +82,9 @@ func NewLODA(env models.Env, projections, bins int, rate float64, memory int) (*
 		norm := 0.0
 		from := len(m.weight)
 		for k := range per { // the first columns of a random order, with normal weights
-			at := k + rng.below(d-k)
+			at := k + rng.Below(d-k)
 			order[k], order[at] = order[at], order[k]
-			w := math.Sqrt(-2*math.Log(1-rng.unit())) * math.Cos(2*math.Pi*rng.unit())
+			w := math.Sqrt(-2*math.Log(1-rng.Unit())) * math.Cos(2*math.Pi*rng.Unit())
 			m.column, m.weight = append(m.column, order[k]), append(m.weight, w)
 			norm += w * w
 		}

@@ -5,10 +5,10 @@ package bandit
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // Components lists the models of this package for the catalogue.
@@ -33,45 +33,19 @@ func clip(r float64) float64 {
 	return max(0, min(1, r))
 }
 
-// source draws random numbers.
-type source struct{ rand.PCG }
-
-func newSource(seed, stream uint64) source { return source{*rand.NewPCG(seed, stream)} }
-
-func (r *source) unit() float64   { return float64(r.Uint64()>>11) / (1 << 53) }
-func (r *source) below(n int) int { return int(r.unit() * float64(n)) }
-
-func (r *source) normal() float64 {
-	return math.Sqrt(-2*math.Log(1-r.unit())) * math.Cos(2*math.Pi*r.unit())
-}
-
 // gamma draws from the gamma distribution of shape a ≥ 1 (Marsaglia & Tsang 2000).
-func (r *source) gamma(a float64) float64 {
+func gamma(r *random.Source, a float64) float64 {
 	d := a - 1.0/3
 	c := 1 / math.Sqrt(9*d)
 	for {
-		x := r.normal()
+		x := r.Normal()
 		v := 1 + c*x
 		if v <= 0 {
 			continue
 		}
 		v = v * v * v
-		if u := 1 - r.unit(); math.Log(u) < x*x/2+d-d*v+d*math.Log(v) {
+		if u := 1 - r.Unit(); math.Log(u) < x*x/2+d-d*v+d*math.Log(v) {
 			return d * v
-		}
-	}
-}
-
-func (r *source) state(s *codec.State) {
-	b, err := r.MarshalBinary()
-	if err != nil {
-		s.Fail("random numbers: %v", err)
-		return
-	}
-	s.Blob(&b)
-	if s.Loading() && s.Err() == nil {
-		if err := r.UnmarshalBinary(b); err != nil || len(b) != 20 {
-			s.Fail("random numbers: %d bytes", len(b))
 		}
 	}
 }

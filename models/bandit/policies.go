@@ -4,24 +4,25 @@ import (
 	"math"
 
 	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // EpsilonGreedy takes the arm of the best mean reward, and with probability epsilon any (Sutton & Barto 2018, section 2.2).
 type EpsilonGreedy struct {
 	tallies
 	epsilon float64
-	rng     source
+	rng     random.Source
 }
 
 // NewEpsilonGreedy returns a policy; epsilon in [0, 1], discount in (0, 1] fades older rewards.
 func NewEpsilonGreedy(arms int, epsilon, discount float64, seed uint64) *EpsilonGreedy {
-	return &EpsilonGreedy{newTallies(arms, discount), epsilon, newSource(seed, 1)}
+	return &EpsilonGreedy{newTallies(arms, discount), epsilon, random.New(seed, 1)}
 }
 
 // Choose draws an arm.
 func (p *EpsilonGreedy) Choose([]float64) int {
-	if p.rng.unit() < p.epsilon {
-		return p.rng.below(len(p.n))
+	if p.rng.Unit() < p.epsilon {
+		return p.rng.Below(len(p.n))
 	}
 	return p.best()
 }
@@ -35,7 +36,7 @@ func (p *EpsilonGreedy) Best([]float64) int { return p.best() }
 // State visits means and random numbers.
 func (p *EpsilonGreedy) State(s *codec.State) {
 	p.tallies.state(s)
-	p.rng.state(s)
+	p.rng.State(s)
 }
 
 // UCB takes the arm with the greatest upper confidence bound, mean + delta·√(2·ln n / n of the arm): UCB1 with delta 1 (Auer, Cesa-Bianchi &
@@ -79,12 +80,12 @@ func (p *UCB) State(s *codec.State) { p.tallies.state(s) }
 // as that share of a success.
 type Thompson struct {
 	tallies
-	rng source
+	rng random.Source
 }
 
 // NewThompson returns a policy with uniform priors; discount in (0, 1] fades older rewards.
 func NewThompson(arms int, discount float64, seed uint64) *Thompson {
-	return &Thompson{newTallies(arms, discount), newSource(seed, 2)}
+	return &Thompson{newTallies(arms, discount), random.New(seed, 2)}
 }
 
 // Choose draws an arm.
@@ -92,7 +93,7 @@ func (p *Thompson) Choose([]float64) int {
 	best, at := -1.0, 0
 	for i, n := range p.n {
 		won := n * clip(p.mean[i])
-		a, b := p.rng.gamma(1+won), p.rng.gamma(1+max(0, n-won))
+		a, b := gamma(&p.rng, 1+won), gamma(&p.rng, 1+max(0, n-won))
 		if v := a / (a + b); v > best {
 			best, at = v, i
 		}
@@ -109,7 +110,7 @@ func (p *Thompson) Best([]float64) int { return p.best() }
 // State visits means and random numbers.
 func (p *Thompson) State(s *codec.State) {
 	p.tallies.state(s)
-	p.rng.state(s)
+	p.rng.State(s)
 }
 
 // Exp3 draws arms by exponential weights mixed with a share gamma of exploring, for rewards that an adversary chooses (Auer et al. 2002). Only
@@ -118,12 +119,12 @@ type Exp3 struct {
 	gamma float64
 	logs  []float64 // of the weights, the greatest 0
 	share []float64 // scratch: probabilities
-	rng   source
+	rng   random.Source
 }
 
 // NewExp3 returns a policy; gamma in (0, 1].
 func NewExp3(arms int, gamma float64, seed uint64) *Exp3 {
-	return &Exp3{gamma, make([]float64, arms), make([]float64, arms), newSource(seed, 3)}
+	return &Exp3{gamma, make([]float64, arms), make([]float64, arms), random.New(seed, 3)}
 }
 
 // shares computes the probability of each arm.
@@ -141,7 +142,7 @@ func (p *Exp3) shares() []float64 {
 
 // Choose draws an arm.
 func (p *Exp3) Choose([]float64) int {
-	r := p.rng.unit()
+	r := p.rng.Unit()
 	for i, q := range p.shares() {
 		if r < q {
 			return i
@@ -173,7 +174,7 @@ func (p *Exp3) State(s *codec.State) {
 			p.logs[i] = 0
 		}
 	}
-	p.rng.state(s)
+	p.rng.State(s)
 }
 
 // LinUCB takes the reward of an arm as linear in the context, by a ridge regression for each arm, and takes the arm with the greatest upper bound:

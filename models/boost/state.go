@@ -2,7 +2,6 @@ package boost
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 )
@@ -13,7 +12,7 @@ func (m *Boosted) State(s *codec.State) {
 	s.Fixed("columns", m.width)
 	s.Fixed("trees", len(m.trees))
 	s.Fixed("bins", m.cfg.Bins)
-	m.visitRandom(s)
+	s.PCG(m.pcg)
 	s.Uint64(&m.events)
 	s.Uint64(&m.dropped)
 	s.Uint64(&m.merged)
@@ -27,18 +26,6 @@ func (m *Boosted) State(s *codec.State) {
 	}
 	for i := range m.trees {
 		m.visitTree(s, &m.trees[i])
-	}
-}
-
-func (m *Boosted) visitRandom(s *codec.State) {
-	b, _ := m.pcg.AppendBinary(nil)
-	s.Blob(&b)
-	if s.Loading() {
-		if err := m.pcg.UnmarshalBinary(b); err != nil {
-			s.Fail("random source: %v", err)
-			m.pcg = rand.NewPCG(0, 0)
-		}
-		m.rng = rand.New(m.pcg)
 	}
 }
 

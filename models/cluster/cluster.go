@@ -5,7 +5,6 @@ package cluster
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
@@ -286,23 +285,4 @@ func (t *Transformer) Snapshot() models.Transformer {
 	c := *t
 	c.g, c.x = &frozen{t.g.clusters().share(), t.g.byLabel()}, nil
 	return &c
-}
-
-// source draws random numbers; its state is part of a clusterer's.
-type source struct{ rand.PCG }
-
-func (r *source) unit() float64 { return float64(r.Uint64()>>11) / (1 << 53) }
-
-func (r *source) state(s *codec.State) {
-	b, err := r.MarshalBinary()
-	if err != nil {
-		s.Fail("random numbers: %v", err)
-		return
-	}
-	s.Blob(&b)
-	if s.Loading() && s.Err() == nil {
-		if err := r.UnmarshalBinary(b); err != nil || len(b) != 20 {
-			s.Fail("random numbers: %d bytes", len(b))
-		}
-	}
 }

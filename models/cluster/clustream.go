@@ -2,10 +2,10 @@ package cluster
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
 // CluStreamComponent is the catalogue entry of CluStream.
@@ -23,7 +23,7 @@ var CluStreamComponent = models.Component{
 		return newTransformer("clustream", a, env, func(d int) grouping {
 			n, k := a.Int("micro_clusters"), a.Int("k")
 			return &cluStream{pool: newPool(d, n), k: k, boundary: a.Float("boundary"), horizon: float64(a.Int("horizon")), period: a.Int("period"),
-				rng: source{*rand.NewPCG(env.Seed, 0x636c75)}, centres: make([]float64, k*d), sums: make([]float64, k*d), weights: make([]float64, k), nearest: make([]float64, n)}
+				rng: random.New(env.Seed, 0x636c75), centres: make([]float64, k*d), sums: make([]float64, k*d), weights: make([]float64, k), nearest: make([]float64, n)}
 		})
 	},
 }
@@ -32,14 +32,14 @@ type cluStream struct {
 	pool              pool
 	k, period         int
 	boundary, horizon float64
-	rng               source
+	rng               random.Source
 	centres, sums     []float64 // scratch of k-means
 	weights, nearest  []float64
 }
 
 func (m *cluStream) clusters() *pool      { return &m.pool }
 func (m *cluStream) byLabel() bool        { return true }
-func (m *cluStream) extra(s *codec.State) { m.rng.state(s) }
+func (m *cluStream) extra(s *codec.State) { m.rng.State(s) }
 
 func (m *cluStream) insert(x []float64) {
 	p := &m.pool
@@ -170,7 +170,7 @@ func (m *cluStream) seed(c int) int {
 		m.nearest[i] = w
 		total += w
 	}
-	r := m.rng.unit() * total
+	r := m.rng.Unit() * total
 	last := 0
 	for i := range p.used {
 		if m.nearest[i] > 0 {

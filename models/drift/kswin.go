@@ -189,12 +189,8 @@ func (d *KSWIN) State(c *codec.State) {
 	for i := range d.values {
 		visit(c, &d.values[i])
 	}
-	b, _ := d.pcg.AppendBinary(nil)
-	c.Blob(&b)
+	c.PCG(d.pcg)
 	if c.Loading() {
-		if err := d.pcg.UnmarshalBinary(b); err != nil {
-			c.Fail("kswin: %v", err)
-		}
 		d.sort()
 	}
 	d.history.state(c)

@@ -105,7 +105,7 @@ func newBag(env models.Env, members int, fresh freshLearner, cfg bagConfig) (mod
 // replace puts a new learner in the i-th place.
 func (b *bag) replace(i int) error {
 	m := &b.parts[i]
-	l, err := b.fresh(m.dice.pcg.Uint64())
+	l, err := b.fresh(m.dice.Uint64())
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func newBoost(env models.Env, members int, fresh freshLearner, cfg boostConfig) 
 	b.order = make([]int, len(b.members))
 	b.weights = make([]float64, len(b.members))
 	for i := range b.parts {
-		l, err := b.fresh(b.dice.pcg.Uint64())
+		l, err := b.fresh(b.dice.Uint64())
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +216,7 @@ func (b *boost) guard(at int, e *models.Example, weight float64, ok bool) {
 }
 
 func (b *boost) another() base {
-	l, err := b.fresh(b.dice.pcg.Uint64())
+	l, err := b.fresh(b.dice.Uint64())
 	if err != nil {
 		panic("ensemble: a member that could be made cannot be made again: " + err.Error())
 	}

@@ -67,7 +67,7 @@ func newForest(env models.Env, cfg forestConfig) *forest {
 // seed draws a seed for one of the first trees. Patches are spread evenly: while there are subsets of the columns that fewer trees see,
 // a seed of one of those is looked for, as with few columns some trees could otherwise all miss the same one.
 func (f *forest) seed(t *forestTree, used map[string]int) uint64 {
-	seed := t.dice.pcg.Uint64()
+	seed := t.dice.Uint64()
 	if f.cfg.columns == 0 || f.cfg.columns >= f.cfg.width {
 		return seed
 	}
@@ -79,7 +79,7 @@ func (f *forest) seed(t *forestTree, used map[string]int) uint64 {
 		if least == 0 {
 			break
 		}
-		seed = t.dice.pcg.Uint64()
+		seed = t.dice.Uint64()
 	}
 	used[patch(best, f.cfg)]++
 	return best
@@ -93,7 +93,7 @@ func patch(seed uint64, cfg forestConfig) string {
 }
 
 // plant makes a tree with a seed of its own.
-func (f *forest) plant(t *forestTree) base { return newBase(f.cfg.fresh(t.dice.pcg.Uint64())) }
+func (f *forest) plant(t *forestTree) base { return newBase(f.cfg.fresh(t.dice.Uint64())) }
 
 // stand puts a tree in the i-th place, with nothing known of its errors.
 func (f *forest) stand(i int, b base) {

@@ -2,58 +2,28 @@ package ensemble
 
 import (
 	"math"
-	"math/rand/v2"
 
-	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models/random"
 )
 
-// dice is a seeded stream of random numbers (PCG-DXSM) that is part of a state.
-type dice struct{ pcg rand.PCG }
+// dice is the random numbers of a member.
+type dice struct{ random.Source }
 
 // newDice returns the stream of the i-th member of a model with that seed: members draw independently of each
 // other, so what a model learns does not depend on who runs first.
-func newDice(seed uint64, i int) dice {
-	var d dice
-	d.pcg.Seed(seed, 0x9e3779b97f4a7c15*uint64(i+1))
-	return d
-}
-
-// unit is uniform in [0, 1).
-func (d *dice) unit() float64 { return float64(d.pcg.Uint64()>>11) / (1 << 53) }
-
-// normal is standard normal (Box and Muller 1958).
-func (d *dice) normal() float64 {
-	u, v := 1-d.unit(), d.unit()
-	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*v)
-}
+func newDice(seed uint64, i int) dice { return dice{random.New(seed, 0x9e3779b97f4a7c15*uint64(i+1))} }
 
 // subset fills dst with distinct numbers below n, in increasing order. len(dst) ≤ n.
 func (d *dice) subset(dst []int, n int) {
 	wanted := len(dst)
 	at := 0
 	for i := range n { // selection sampling: Knuth, The Art of Computer Programming, 3.4.2, algorithm S
-		if float64(float64(n-i)*d.unit()) < float64(wanted-at) {
+		if float64(float64(n-i)*d.Unit()) < float64(wanted-at) {
 			dst[at] = i
 			if at++; at == wanted {
 				return
 			}
 		}
-	}
-}
-
-// State visits the generator.
-func (d *dice) State(s *codec.State) {
-	b, err := d.pcg.MarshalBinary()
-	if err != nil {
-		s.Fail("random numbers: %v", err)
-		return
-	}
-	s.Blob(&b)
-	if !s.Loading() || s.Err() != nil {
-		return
-	}
-	if err := d.pcg.UnmarshalBinary(b); err != nil {
-		s.Fail("random numbers: %v", err)
 	}
 }
 
@@ -85,7 +55,7 @@ func newPoisson(mean float64) *poisson {
 }
 
 func (p *poisson) draw(d *dice) int {
-	u := d.unit()
+	u := d.Unit()
 	k := int(p.guess[int(u*256)])
 	for k < len(p.below)-1 && p.below[k] <= u {
 		k++
@@ -99,9 +69,9 @@ const normalFrom = 64
 // drawPoisson draws from a Poisson distribution of any mean ≥ 0 by inversion.
 func drawPoisson(d *dice, mean float64) float64 {
 	if mean > normalFrom {
-		return max(0, math.Round(mean+float64(math.Sqrt(mean)*d.normal())))
+		return max(0, math.Round(mean+float64(math.Sqrt(mean)*d.Normal())))
 	}
-	u := d.unit()
+	u := d.Unit()
 	term := math.Exp(-mean)
 	sum, k := term, 0.0
 	for u >= sum && k < 4*normalFrom {

@@ -62,8 +62,8 @@ func TestSubsetsAreUniform(t *testing.T) {
 
 func TestDiceGoOn(t *testing.T) {
 	a, b := newDice(5, 2), newDice(6, 2)
-	a.unit()
-	if err := codec.Load(&b, codec.Save(&a)); err != nil || a.unit() != b.unit() {
+	a.Unit()
+	if err := codec.Load(&b, codec.Save(&a)); err != nil || a.Unit() != b.Unit() {
 		t.Errorf("a loaded stream goes on otherwise: %v", err)
 	}
 }

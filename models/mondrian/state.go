@@ -2,7 +2,6 @@ package mondrian
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 )
@@ -49,8 +48,7 @@ func (f *Forest) empty(t *tree) {
 // visitTree visits the random source, the free places, then the nodes by place: where they stand decides nothing, but which one is taken
 // next is part of the order of the bytes.
 func (f *Forest) visitTree(s *codec.State, t *tree) {
-	b, _ := t.pcg.AppendBinary(nil)
-	s.Blob(&b)
+	s.PCG(t.pcg)
 	s.Uint64(&t.salt)
 	s.Uint64(&t.gone)
 	used := s.Len(t.used, 32, f.cfg.MaxNodes)
@@ -61,11 +59,6 @@ func (f *Forest) visitTree(s *codec.State, t *tree) {
 	}
 	s.Uint32s(&free)
 	if s.Loading() {
-		if err := t.pcg.UnmarshalBinary(b); err != nil {
-			s.Fail("random source: %v", err)
-			t.pcg = rand.NewPCG(0, 0)
-		}
-		t.rng = rand.New(t.pcg)
 		f.empty(t)
 		if s.Err() != nil || len(free) > used {
 			s.Fail("%d free nodes of %d", len(free), used)

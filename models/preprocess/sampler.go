@@ -138,7 +138,7 @@ func (s *Sampler) draw(rate float64) float64 {
 func (s *Sampler) State(c *codec.State) {
 	visit(c, "classes of a sampler", s.came)
 	visit(c, "classes of a sampler", s.learned)
-	visitPCG(c, s.pcg)
+	c.PCG(s.pcg)
 	s.measure()
 	s.model.State(c)
 }
@@ -311,7 +311,7 @@ func (s *HardSampler) State(c *codec.State) {
 	if s.by != nil {
 		s.by.state(c)
 	}
-	visitPCG(c, s.pcg)
+	c.PCG(s.pcg)
 	s.model.State(c)
 }
 

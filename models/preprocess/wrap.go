@@ -3,7 +3,6 @@ package preprocess
 import (
 	"math"
 
-	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -91,18 +90,4 @@ func logLoss(answer []float64, k int) float64 {
 		p = 1 - p
 	}
 	return -math.Log(max(p, 1e-15))
-}
-
-// visitPCG visits the state of a stream of random numbers.
-func visitPCG(s *codec.State, p interface {
-	AppendBinary([]byte) ([]byte, error)
-	UnmarshalBinary([]byte) error
-}) {
-	b, _ := p.AppendBinary(nil)
-	s.Blob(&b)
-	if s.Loading() && s.Err() == nil {
-		if err := p.UnmarshalBinary(b); err != nil {
-			s.Fail("random numbers: %v", err)
-		}
-	}
 }
