@@ -25,7 +25,8 @@ type Series interface {
 	// regressors, a row for each step answered, nil for a model without. It changes nothing that a later answer or hash depends on. Before
 	// the first value every number is NaN; after it all are finite, and quantiles rise. Cost: O(1) or O(log) in Skip where the model allows, and bounded.
 	Forecast(o *Outlook, x [][]float64)
-	// State visits all that future answers depend on. Loading refuses numbers that no series can have.
+	// State visits all that future answers depend on. Loading replaces whatever the series held before, reuses its memory, and refuses numbers
+	// that no series can have; a series that refused may be loaded again.
 	State(s *codec.State)
 }
 

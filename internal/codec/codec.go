@@ -32,6 +32,12 @@ func Saver(dst []byte) *State { return &State{buf: dst} }
 // Loader returns a visitor that reads the state from b, which it borrows while it runs.
 func Loader(b []byte) *State { return &State{buf: b, loading: true} }
 
+// Save makes s a saver that appends to dst, as Saver does, without allocating.
+func (s *State) Save(dst []byte) { *s = State{buf: dst} }
+
+// Load makes s a loader of b, as Loader does, without allocating.
+func (s *State) Load(b []byte) { *s = State{buf: b, loading: true} }
+
 // Loading reports whether the visitor loads; components use it to rebuild what is derived.
 func (s *State) Loading() bool { return s.loading }
 

@@ -24,6 +24,7 @@ func RunForecaster(t *testing.T, c ForecasterCase) {
 	t.Run("same order, same bits", r.deterministic)
 	t.Run("forecast changes nothing", r.forecastIsPure)
 	t.Run("load and go on", r.loadAndGoOn)
+	t.Run("load over another", r.loadOver)
 	t.Run("missing before finite after", r.answers)
 	t.Run("hostile series", r.hostile)
 	t.Run("one series does not reach another", r.isolated)
@@ -159,6 +160,55 @@ func (r *forecasting) loadAndGoOn(t *testing.T) {
 		if !bytes.Equal(save(whole), save(half)) || !sameOutlook(r.ask(whole, 3), r.ask(half, 3)) {
 			t.Fatalf("after %d steps: the loaded series goes on otherwise", n)
 		}
+	}
+}
+
+// loadOver loads states into one series that was used before: fleets keep one for all keys.
+func (r *forecasting) loadOver(t *testing.T) {
+	var saved [][]byte
+	for i, n := range []int{0, 1, 5, r.season() + 3, 3*r.season() + 60} {
+		s := r.forecaster(t).Start()
+		r.feed(s, rand.New(rand.NewPCG(uint64(i), 8)), 0, n)
+		saved = append(saved, save(s))
+	}
+	used := r.forecaster(t).Start()
+	over := func(b []byte) error {
+		v := codec.Loader(b)
+		used.State(v)
+		return v.Close()
+	}
+	for round := range 3 {
+		for i := range saved {
+			b := saved[(i*2+round)%len(saved)]
+			if last := saved[len(saved)-1]; round == 2 && over(last[:len(last)/2]) == nil {
+				t.Fatal("half a state was accepted")
+			}
+			if err := over(b); err != nil {
+				t.Fatalf("a state is refused by a series that held another: %v", err)
+			}
+			fresh, err := r.load(t, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(save(used), b) || !sameOutlook(r.ask(used, 2), r.ask(fresh, 2)) {
+				t.Fatal("loaded over another series, it is another")
+			}
+			r.feed(used, rand.New(rand.NewPCG(7, 7)), 0, 20)
+			r.feed(fresh, rand.New(rand.NewPCG(7, 7)), 0, 20)
+			if !bytes.Equal(save(used), save(fresh)) || !sameOutlook(r.ask(used, 0), r.ask(fresh, 0)) {
+				t.Fatal("loaded over another series, it goes on otherwise")
+			}
+		}
+	}
+	if raceEnabled {
+		return
+	}
+	last, v, buf := saved[len(saved)-1], codec.Loader(nil), make([]byte, 0, 2*len(saved[len(saved)-1]))
+	if n := testing.AllocsPerRun(50, func() { v.Load(last); used.State(v) }); n != 0 {
+		t.Errorf("%g allocations for each load", n)
+	}
+	if n := testing.AllocsPerRun(50, func() { v.Save(buf); used.State(v) }); n != 0 {
+		t.Errorf("%g allocations for each save", n)
 	}
 }
 
