@@ -3,7 +3,7 @@ package generator
 // Catalog lists the generators; the wrappers come last.
 func Catalog() []Spec {
 	return []Spec{
-		agrawalSpec, friedmanSpec, hyperplaneSpec, ledSpec, mixedSpec, randomTreeSpec, rbfSpec, seaSpec, sineSpec, staggerSpec, waveformSpec,
+		agrawalSpec, categoricalSpec, echoSpec, friedmanSpec, hyperplaneSpec, ledSpec, mixedSpec, randomTreeSpec, rbfSpec, seaSpec, sineSpec, staggerSpec, waveformSpec,
 		abruptSpec, gradualSpec, recurringSpec,
 	}
 }
