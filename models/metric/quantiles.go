@@ -107,25 +107,3 @@ func (s *Quantiles) State(c *codec.State) {
 	c.Float64(&s.weight)
 	c.Float64(&s.invalid)
 }
-
-// Scaled is a mean error in units of the mean error of a reference on the training part: MASE (Hyndman & Koehler 2006) of a mean absolute error and the mean of
-// |y(t) − y(t−season)|, and MSIS of a mean interval score and the same. NaN when the reference has no error.
-func Scaled(mean, reference float64) float64 { return ratio(mean, reference) }
-
-// SeasonalError is the mean of |y(t) − y(t−season)|, what MASE and MSIS are scaled by; NaN for fewer than season + 1 values.
-func SeasonalError(y []float64, season int) float64 {
-	if season < 1 || len(y) <= season {
-		return math.NaN()
-	}
-	total := 0.0
-	for t := season; t < len(y); t++ {
-		total += math.Abs(y[t] - y[t-season])
-	}
-	return total / float64(len(y)-season)
-}
-
-// OWA is the overall weighted average of the M4 competition (Makridakis, Spiliotis & Assimakopoulos 2020): the mean of smape and mase, each relative to that of
-// the second naive forecast.
-func OWA(smape, mase, naiveSMAPE, naiveMASE float64) float64 {
-	return (ratio(smape, naiveSMAPE) + ratio(mase, naiveMASE)) / 2
-}
