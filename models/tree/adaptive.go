@@ -25,33 +25,16 @@ var HoeffdingAdaptiveTree = models.Component{
 }
 
 // Adaptive is a Hoeffding adaptive tree. It implements models.Learner and models.Publisher.
-type Adaptive struct {
-	classTree
-	way []int32 // scratch
-	alt []int32
-}
+type Adaptive struct{ classTree }
 
 // NewAdaptive returns an empty tree whose nodes watch their errors with ADWIN of confidence delta. It panics for a task that
 // is no classification.
 func NewAdaptive(env models.Env, cfg Config, delta float64) *Adaptive {
-	a := &Adaptive{classTree: newClassTree(env, cfg)}
+	a := &Adaptive{newClassTree(env, cfg)}
 	a.delta = delta
 	a.cfg.MaxBytes, a.cfg.MaxLeaves = a.share(cfg.MaxBytes, cfg.MaxLeaves)
 	return a
 }
-
-// Predict appends P(Y = 1), or one probability for each class.
-func (a *Adaptive) Predict(dst []float64, e *models.Example) []float64 {
-	return a.predict(dst, e, false)
-}
-
-// Probabilities appends one probability for each class, for binary tasks too.
-func (a *Adaptive) Probabilities(dst []float64, e *models.Example) []float64 {
-	return a.predict(dst, e, true)
-}
-
-// Observe does nothing: the tree learns from labels only.
-func (a *Adaptive) Observe(*models.Example) {}
 
 // Learn sorts the example into its leaf, shows the error that the leaf makes now to all nodes on the path, and lets
 // alternates learn and be judged. Examples with a weight or a class out of range change nothing.
@@ -63,8 +46,7 @@ func (a *Adaptive) Train(e *models.Example, weight float64) {
 	if !ok {
 		return
 	}
-	row := a.dense(e, &a.row)
-	places := a.find(row)
+	row, places := a.read(e)
 	a.last.valid = a.last.valid && sameRow(a.last.row, row)
 	a.way = a.path(&a.layout, a.way[:0], a.root, row)
 	wrong := a.learnLeaf(a.way, row, places, y, weight)
@@ -77,7 +59,8 @@ func (a *Adaptive) Train(e *models.Example, weight float64) {
 			}
 			continue
 		}
-		if a.judgeAlternate(at, row, places, y, weight) {
+		a.alt = a.path(&a.layout, a.alt[:0], w.alternate, row)
+		if a.judge(at, a.learnLeaf(a.alt, row, places, y, weight)) {
 			return
 		}
 	}
@@ -93,54 +76,12 @@ func (a *Adaptive) learnLeaf(way []int32, row []float64, places []int32, y int, 
 	return wrong
 }
 
-// judgeAlternate lets the alternate of a node learn and reports whether it has taken the node's place.
-func (a *Adaptive) judgeAlternate(at int32, row []float64, places []int32, y int, weight float64) bool {
-	w := a.watch(at)
-	a.alt = a.path(&a.layout, a.alt[:0], w.alternate, row)
-	wrong := a.learnLeaf(a.alt, row, places, y, weight)
-	root := a.watch(w.alternate)
-	root.errors.Update(wrong)
-	for _, i := range a.alt[1:] { // so that they are judged by what they did if they become the tree
-		a.watch(i).errors.Update(wrong)
-	}
-	switch w.verdict(root.errors) {
-	case 1:
-		a.replace(at)
-		return true
-	case -1:
-		a.fell(w.alternate)
-		a.give(w.alternate, 1)
-		w.alternate = -1
-	}
-	return false
-}
-
-func (a *Adaptive) watch(at int32) *watch {
-	return a.watchers.of(&a.cells[at].watch)
-}
-
 // grow starts an alternate for a node.
 func (a *Adaptive) grow(at int32) {
-	if a.leaves >= a.cfg.MaxLeaves {
-		a.dropped.Splits++
-		return
+	if root := a.sprout(at, a.cfg.MaxLeaves); root >= 0 {
+		a.newLeaf(root, make([]float64, a.classes), a.notes[at].depth)
+		a.bound()
 	}
-	root := a.take(1)
-	a.newLeaf(root, make([]float64, a.classes), a.cells[at].depth)
-	a.cells[at].watch.alternate = root
-	a.leaves++
-	a.bound()
-}
-
-// replace puts the alternate of a node in its place.
-func (a *Adaptive) replace(at int32) {
-	root := a.cells[at].watch.alternate
-	a.cells[at].watch.alternate = -1
-	a.fell(at)
-	a.nodes[at], a.cells[at] = a.nodes[root], a.cells[root]
-	a.cells[at].dirty = false
-	a.give(root, 1)
-	a.touch(at)
 }
 
 // State visits the dictionaries of the categorical columns, then the nodes in preorder.

@@ -121,7 +121,7 @@ func TestAdaptiveStateWithAlternates(t *testing.T) {
 			if a.nodes[at].column < 0 {
 				leaves++
 			}
-			if w := a.cells[at].watch; w != nil && w.alternate >= 0 {
+			if w := a.notes[at].watch; w != nil && w.alternate >= 0 {
 				alternates++
 			}
 		})

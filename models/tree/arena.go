@@ -49,10 +49,18 @@ func (n *node) step(lay *layout, x float64) int32 {
 	return 0
 }
 
-// arena holds the nodes of a tree, and of the alternates within it, in one slice, and beside each node its cell:
+// note is what learning notes of a node of any tree.
+type note struct {
+	depth int32
+	dirty bool   // its cell changed since the last snapshot
+	watch *watch // of an adaptive tree; nil: none yet
+}
+
+// arena holds the nodes of a tree, and of the alternates within it, in one slice, and beside each node its note and its cell:
 // what learning needs. Numbers of nodes never show in answers or states.
 type arena[C any] struct {
 	nodes []node
+	notes []note
 	cells []C
 	free  [][]int32 // by number of nodes side by side: places that can be used again
 	moved []int32   // nodes whose cells changed since the last snapshot
@@ -72,6 +80,7 @@ func (a *arena[C]) take(k int) int32 {
 	var zero C
 	for range k {
 		a.nodes = append(a.nodes, emptyNode)
+		a.notes = append(a.notes, note{})
 		a.cells = append(a.cells, zero)
 	}
 	return at
@@ -81,7 +90,7 @@ func (a *arena[C]) take(k int) int32 {
 func (a *arena[C]) give(at int32, k int) {
 	var zero C
 	for i := at; i < at+int32(k); i++ {
-		a.nodes[i], a.cells[i] = emptyNode, zero
+		a.nodes[i], a.notes[i], a.cells[i] = emptyNode, note{}, zero
 		a.touch(i)
 	}
 	for len(a.free) <= k {
@@ -95,6 +104,14 @@ func (a *arena[C]) touch(i int32) {
 	if a.track {
 		a.moved = append(a.moved, i)
 		a.grown = append(a.grown, i)
+	}
+}
+
+// soil notes that a cell differs from its snapshot.
+func (a *arena[C]) soil(at int32) {
+	if a.track && !a.notes[at].dirty {
+		a.notes[at].dirty = true
+		a.moved = append(a.moved, at)
 	}
 }
 

@@ -33,41 +33,19 @@ type cell struct {
 	tried    float64 // weight at the last attempt to split
 	bayes    float64 // weight that naive Bayes got right
 	majority float64 // weight that the majority class got right
-	depth    int32
-	dirty    bool // changed since the last snapshot
-	watch    *watch
-}
-
-// Dropped counts what the bounds of a tree have cost.
-type Dropped struct {
-	Leaves uint64 // whose statistics were given up for memory
-	Splits uint64 // that were due and not made, for the bound on leaves
 }
 
 // classTree is what the classification trees share.
 type classTree struct {
-	layout
-	arena[cell]
-	cfg Config
-
-	root    int32
-	leaves  int
-	active  int    // nodes that keep statistics
-	draws   uint64 // subspaces drawn
-	choice  chooser
-	shared  []int32
+	growing[cell, *cell]
+	cfg     Config
+	shared  []int32 // the columns that all leaves watch, with PerTree
 	sharedS []int32
-	dropped Dropped
-	keep    bool // splits keep their statistics
-	watchers
+	anytime bool // a Hoeffding anytime tree: splits keep their statistics, and need only be better than none
+	kept    shelf[*frozenLeaf]
 
 	scratch  []float64
-	row      []float64
-	places   []int32
-	spare    []classStats
 	expected []float64
-	frozen   *snapshot
-	newKeys  bool // the dictionaries changed since the last snapshot
 	last     lastVote
 }
 
@@ -88,9 +66,9 @@ func newClassTree(env models.Env, cfg Config) classTree {
 	if env.Task != models.Binary && env.Task != models.Multiclass || env.Classes < 2 {
 		panic("tree: a classification with two classes or more is wanted")
 	}
-	t := classTree{layout: newLayout(env, cfg.MaxCategories), cfg: cfg}
+	t := classTree{cfg: cfg}
+	t.body = newBody[cell](env, cfg.MaxCategories)
 	t.scratch = make([]float64, 2*t.classes)
-	t.places = make([]int32, len(t.nominal))
 	t.last = lastVote{row: make([]float64, t.width), votes: make([]float64, t.classes)}
 	t.plant()
 	return t
@@ -98,16 +76,16 @@ func newClassTree(env models.Env, cfg Config) classTree {
 
 // plant makes the tree one empty leaf.
 func (t *classTree) plant() {
-	t.arena = arena[cell]{}
-	t.leaves, t.active, t.frozen, t.last.valid = 1, 0, nil, false
-	t.root = t.take(1)
+	t.uproot()
+	t.leaves, t.last.valid = 1, false
 	t.newLeaf(t.root, make([]float64, t.classes), 0)
 }
 
 // newLeaf makes the node at a place an active leaf that starts with class weights.
 func (t *classTree) newLeaf(at int32, counts []float64, depth int32) {
 	c := &t.cells[at]
-	*c = cell{depth: depth}
+	*c = cell{}
+	t.notes[at] = note{depth: depth}
 	c.classes = int32(t.classes)
 	c.numeric, c.slots = t.subspace()
 	c.block = counts
@@ -125,7 +103,7 @@ func (t *classTree) enliven(c *cell) {
 	if len(t.spare) == 0 && t.leaves >= slab {
 		t.stock(n)
 	}
-	var old classStats
+	var old cell
 	if k := len(t.spare) - 1; k >= 0 {
 		old, t.spare = t.spare[k], t.spare[:k]
 	}
@@ -142,32 +120,16 @@ func (t *classTree) enliven(c *cell) {
 	t.active++
 }
 
-// slab is the number of leaves whose memory a larger tree takes at once, so that it allocates seldom.
-const slab = 8
-
 // stock makes memory for the next leaves.
 func (t *classTree) stock(n int) {
 	numbers, tables := make([]float64, slab*n), make([][]float64, slab*len(t.slots))
 	for i := range slab {
-		s := classStats{block: numbers[i*n : (i+1)*n : (i+1)*n]}
+		var c cell
+		c.block = numbers[i*n : (i+1)*n : (i+1)*n]
 		if k := len(t.slots); k > 0 && t.cfg.Subspace <= 0 {
-			s.tables = tables[i*k : (i+1)*k : (i+1)*k]
+			c.tables = tables[i*k : (i+1)*k : (i+1)*k]
 		}
-		t.spare = append(t.spare, s)
-	}
-}
-
-// spareMost is how many leaves' memory a tree keeps for new ones.
-const spareMost = 16
-
-// recycle keeps the memory of statistics for the next leaf.
-func (t *classTree) recycle(c *cell) {
-	if !c.active {
-		return
-	}
-	t.active--
-	if len(t.spare) < spareMost {
-		t.spare = append(t.spare, classStats{block: c.block, tables: c.tables})
+		t.spare = append(t.spare, c)
 	}
 }
 
@@ -218,25 +180,25 @@ func (t *classTree) usable(e *models.Example, w float64) (int, bool) {
 	return y, w > 0 && !math.IsInf(w, 1) && y >= 0 && y < t.classes
 }
 
-// find gives the places of the row's categories, adding new ones while there is room.
-func (t *classTree) find(row []float64) []int32 {
-	for k, column := range t.nominal {
-		x := row[column]
-		p := t.dicts[k].find(x)
-		if p < 0 && x-x == 0 {
-			if t.frozen != nil && !t.newKeys { // a snapshot reads them
-				dicts := make([]*dict, len(t.dicts))
-				for i, d := range t.dicts {
-					dicts[i] = d.clone()
-				}
-				t.dicts, t.newKeys = dicts, true
-			}
-			p = t.dicts[k].add(x)
-			t.last.valid = false // its votes left the value out
-		}
-		t.places[k] = p
+// read returns the dense row of an example, and the places of its categories.
+func (t *classTree) read(e *models.Example) (row []float64, places []int32) {
+	row = t.dense(e, &t.row)
+	places, added := t.find(row)
+	if added {
+		t.last.valid = false // its votes left the value out
 	}
-	return t.places
+	return row, places
+}
+
+// Predict appends P(Y = 1), or one probability for each class. An empty tree answers equal
+// probabilities. It does not allocate if dst has room for two numbers more than the answer.
+func (t *classTree) Predict(dst []float64, e *models.Example) []float64 {
+	return t.predict(dst, e, false)
+}
+
+// Probabilities appends one probability for each class, for binary tasks too.
+func (t *classTree) Probabilities(dst []float64, e *models.Example) []float64 {
+	return t.predict(dst, e, true)
 }
 
 // predict appends the answer for a row: P(Y = 1), or one probability for each class if all.
@@ -332,9 +294,9 @@ func sameRow(a, b []float64) bool {
 // train lets the leaf at a place learn a row of class y.
 func (t *classTree) train(at int32, row []float64, places []int32, y int, w float64) {
 	c := &t.cells[at]
-	t.soil(at, c)
+	t.soil(at)
 	if c.active && t.cfg.Leaf == leafNBA {
-		t.judge(c, at, row, y, w)
+		t.weigh(c, at, row, y, w)
 	}
 	c.add(row, places, y, w)
 	t.last.valid = false
@@ -346,16 +308,8 @@ func (t *classTree) train(at int32, row []float64, places []int32, y int, w floa
 	}
 }
 
-// soil notes that a cell differs from its snapshot.
-func (t *classTree) soil(at int32, c *cell) {
-	if t.track && !c.dirty {
-		c.dirty = true
-		t.moved = append(t.moved, at)
-	}
-}
-
-// judge counts how often naive Bayes and the majority class would have been right.
-func (t *classTree) judge(c *cell, at int32, row []float64, y int, w float64) {
+// weigh counts how often naive Bayes and the majority class would have been right.
+func (t *classTree) weigh(c *cell, at int32, row []float64, y int, w float64) {
 	votes := t.last.votes
 	if t.last.valid && t.last.leaf == at {
 		t.bayesVotes(c, row)
@@ -372,10 +326,11 @@ func (t *classTree) judge(c *cell, at int32, row []float64, y int, w float64) {
 }
 
 // trySplit splits a leaf if its best split beats the second best by the Hoeffding bound, or if the bound is below τ
-// (Domingos & Hulten 2000, §3). R is log₂ of the classes with weight in the leaf. Not to split is a candidate of gain 0.
+// (Domingos & Hulten 2000, §3). R is log₂ of the classes with weight in the leaf. Not to split is a candidate of gain 0: the one to beat for
+// an anytime tree (Manapragada et al. 2018, algorithm 2).
 func (t *classTree) trySplit(at int32) {
 	c := &t.cells[at]
-	if c.depth >= maxDepth {
+	if t.notes[at].depth >= maxDepth {
 		return
 	}
 	bound := hoeffding(c.reach(), t.cfg.Delta, c.weight)
@@ -383,7 +338,11 @@ func (t *classTree) trySplit(at int32) {
 		return // no split can gain as much
 	}
 	r := c.rank(&t.layout, t.scratch)
-	if r.best.column >= 0 && (r.best.merit-r.second.merit > bound || bound < t.cfg.Tau) {
+	rival := r.second.merit
+	if t.anytime {
+		rival = 0
+	}
+	if r.best.column >= 0 && (r.best.merit-rival > bound || bound < t.cfg.Tau) {
 		t.split(at, r.best)
 	}
 }
@@ -397,16 +356,15 @@ func (t *classTree) split(at int32, s candidate) bool {
 		t.dropped.Splits++
 		return false
 	}
-	first, depth := t.take(k), t.cells[at].depth
+	first, depth := t.take(k), t.notes[at].depth
 	n := node{threshold: s.threshold, first: first, column: s.column, slot: s.slot}
 	if s.slot >= 0 {
 		b := branch // branch itself would be allocated for a split of numbers too
 		n.branch = &b
 	}
-	if !t.keep {
+	if !t.anytime {
 		t.recycle(&t.cells[at])
-		old := t.cells[at]
-		t.cells[at] = cell{depth: depth, dirty: old.dirty, watch: old.watch}
+		t.cells[at] = cell{}
 	}
 	for i := range int32(k) {
 		t.newLeaf(first+i, t.expected[int(i)*t.classes:int(i+1)*t.classes], depth+1)
@@ -430,68 +388,14 @@ func (t *classTree) leafBytes() int {
 	return 8*blockLen(t.classes, columns) + (24+8*(t.cfg.MaxCategories+1)*t.classes)*slots + 64
 }
 
-// bound deactivates the least promising nodes while there are more active ones than memory allows: the first in
-// preorder on a tie. Cost: O(nodes); it runs after a split of a full tree.
+// bound deactivates the least promising nodes while there are more active ones than memory allows. Cost: O(nodes); it runs after a split
+// of a full tree.
 func (t *classTree) bound() {
 	for limit := max(1, t.cfg.MaxBytes/t.leafBytes()); t.active > limit; {
-		least, at := math.Inf(1), int32(-1)
-		t.walkAll(t.root, func(i int32) {
-			if c := &t.cells[i]; c.active && (at < 0 || c.promise() < least) {
-				least, at = c.promise(), i
-			}
-		})
-		t.soil(at, &t.cells[at])
+		at := t.leastPromising()
+		t.soil(at)
 		t.cells[at].deactivate()
 		t.active--
 		t.dropped.Leaves++
 	}
 }
-
-// walkAll visits the nodes below one, and those of their alternates, in preorder.
-func (t *classTree) walkAll(at int32, visit func(int32)) {
-	t.walk(at, func(i int32) {
-		visit(i)
-		if w := t.cells[i].watch; w != nil && w.alternate >= 0 {
-			t.walkAll(w.alternate, visit)
-		}
-	})
-}
-
-// fell gives back a subtree but for its root's place.
-func (t *classTree) fell(at int32) {
-	t.clip(at)
-	if w := t.cells[at].watch; w != nil && w.alternate >= 0 {
-		t.fell(w.alternate)
-		t.give(w.alternate, 1)
-		w.alternate = -1
-	}
-	t.leaves--
-	t.watchers.end(&t.cells[at].watch)
-	t.recycle(&t.cells[at])
-	t.cells[at].active = false
-}
-
-// clip makes a node a leaf and gives back all below.
-func (t *classTree) clip(at int32) {
-	n := t.nodes[at]
-	k := n.branches()
-	if k == 0 {
-		return
-	}
-	for i := range int32(k) {
-		t.fell(n.first + i)
-	}
-	t.give(n.first, k)
-	t.nodes[at] = emptyNode
-	t.touch(at)
-	t.leaves++
-}
-
-// Leaves returns the number of leaves, those of alternates included.
-func (t *classTree) Leaves() int { return t.leaves }
-
-// ActiveLeaves returns the number of nodes that keep statistics.
-func (t *classTree) ActiveLeaves() int { return t.active }
-
-// Dropped returns what the bounds have cost so far.
-func (t *classTree) Dropped() Dropped { return t.dropped }

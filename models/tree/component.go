@@ -4,8 +4,8 @@
 // tree is bounded in memory; what random choice there is (the columns that a leaf of an ensemble's member watches) comes from PCG streams of
 // the seed, so equal logs give equal bits.
 //
-// All trees stand on one arena: nodes lie in one slice, 32 bytes each, and what learning keeps beside a node in a second one; the
-// statistics of a leaf are one flat block of numbers. Learning works in place on memory of its own. Publish copies the leaves that have learned
+// All trees stand on one body (body.go) and arena: nodes lie in one slice, 32 bytes each, and what learning keeps beside a node in two more; the
+// statistics of a leaf are one flat block of numbers. The Hoeffding trees share more: growing, and for those that follow drift alternate.go. Learning works in place on memory of its own. Publish copies the leaves that have learned
 // since the last snapshot into persistent lists of chunks, so it costs what changed.
 //
 // Ensembles are built of Hoeffding: see there.

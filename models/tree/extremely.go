@@ -28,29 +28,15 @@ var ExtremelyFastDecisionTree = models.Component{
 type Extremely struct {
 	classTree
 	reevaluate float64
-	way        []int32 // scratch
 }
 
 // NewExtremely returns an empty tree that looks at a split again after so much weight. It panics for a task that is no
 // classification.
 func NewExtremely(env models.Env, cfg Config, reevaluate float64) *Extremely {
 	x := &Extremely{classTree: newClassTree(env, cfg), reevaluate: reevaluate}
-	x.keep = true
+	x.anytime = true
 	return x
 }
-
-// Predict appends P(Y = 1), or one probability for each class.
-func (x *Extremely) Predict(dst []float64, e *models.Example) []float64 {
-	return x.predict(dst, e, false)
-}
-
-// Probabilities appends one probability for each class, for binary tasks too.
-func (x *Extremely) Probabilities(dst []float64, e *models.Example) []float64 {
-	return x.predict(dst, e, true)
-}
-
-// Observe does nothing: the tree learns from labels only.
-func (x *Extremely) Observe(*models.Example) {}
 
 // Learn shows the example to all nodes on its path, the root first. Examples with a weight or a class out of range change
 // nothing.
@@ -62,14 +48,13 @@ func (x *Extremely) Train(e *models.Example, weight float64) {
 	if !ok {
 		return
 	}
-	row := x.dense(e, &x.row)
-	places := x.find(row)
+	row, places := x.read(e)
 	x.last.valid = x.last.valid && sameRow(x.last.row, row)
 	x.way = x.path(&x.layout, x.way[:0], x.root, row)
 	for i, at := range x.way {
 		c := &x.cells[at]
 		if x.nodes[at].column < 0 {
-			x.learnLeaf(at, row, places, y, weight)
+			x.train(at, row, places, y, weight)
 			return
 		}
 		c.add(row, places, y, weight)
@@ -81,35 +66,10 @@ func (x *Extremely) Train(e *models.Example, weight float64) {
 				for _, below := range x.way[i+1:] {
 					x.cells[below].add(row, places, y, weight)
 				}
-				x.soil(at, &x.cells[at])
+				x.soil(at)
 				return
 			}
 		}
-	}
-}
-
-// learnLeaf trains a leaf; it splits when its best split is better than none by the Hoeffding bound.
-func (x *Extremely) learnLeaf(at int32, row []float64, places []int32, y int, w float64) {
-	c := &x.cells[at]
-	x.soil(at, c)
-	if c.active && x.cfg.Leaf == leafNBA {
-		x.judge(c, at, row, y, w)
-	}
-	c.add(row, places, y, w)
-	x.last.valid = false
-	if !c.active || c.weight-c.tried < x.cfg.GracePeriod {
-		return
-	}
-	c.tried = c.weight
-	if c.pure() || c.depth >= maxDepth {
-		return
-	}
-	bound := hoeffding(c.reach(), x.cfg.Delta, c.weight)
-	if bound >= x.cfg.Tau && entropy(c.counts()) <= bound {
-		return // no split can gain as much
-	}
-	if r := c.rank(&x.layout, x.scratch); r.best.column >= 0 && (r.best.merit > bound || bound < x.cfg.Tau) {
-		x.split(at, r.best)
 	}
 }
 

@@ -54,7 +54,6 @@ type gradCell struct {
 	all     sums
 	columns []scale // numeric
 	tables  [][]sums
-	depth   int32
 }
 
 // sums of weights, first and second derivatives and their products.
@@ -135,20 +134,12 @@ func (s *scale) double(down bool) {
 
 // Gradient is a stochastic gradient tree. It implements models.Learner and models.Publisher.
 type Gradient struct {
-	layout
-	arena[gradCell]
-	cfg     GradientConfig
-	root    int32
-	leaves  int
-	dropped Dropped
+	body[gradCell]
+	cfg  GradientConfig
+	kept shelf[float64]
 
 	labels, labelMean, labelSquares float64 // of the first warmUp labels
 	least, most                     float64
-
-	row     []float64
-	places  []int32
-	frozen  *gradSnapshot
-	newKeys bool
 }
 
 // NewGradient returns an empty tree. It panics for a task that is neither binary nor a regression.
@@ -156,24 +147,24 @@ func NewGradient(env models.Env, cfg GradientConfig) *Gradient {
 	if env.Task != models.Binary && env.Task != models.Regression {
 		panic("tree: a binary classification or a regression is wanted")
 	}
-	t := &Gradient{layout: newLayout(env, cfg.MaxCategories), cfg: cfg, least: math.Inf(1), most: math.Inf(-1)}
+	t := &Gradient{body: newBody[gradCell](env, cfg.MaxCategories), cfg: cfg, least: math.Inf(1), most: math.Inf(-1)}
 	bytes := (16+48*binCount)*len(t.numeric) + (24+48*cfg.MaxCategories)*len(t.nominal) + 128
 	t.cfg.MaxLeaves = max(1, min(cfg.MaxLeaves, cfg.MaxBytes/bytes))
-	t.places = make([]int32, len(t.nominal))
 	t.plant()
 	return t
 }
 
 func (t *Gradient) plant() {
-	t.arena, t.leaves, t.frozen = arena[gradCell]{}, 1, nil
-	t.root = t.take(1)
+	t.uproot()
+	t.leaves = 1
 	t.newLeaf(t.root, 0, 0)
 }
 
 // newLeaf makes the node at a place a leaf with an answer and no statistics.
 func (t *Gradient) newLeaf(at int32, value float64, depth int32) {
 	c := &t.cells[at]
-	*c = gradCell{value: value, depth: depth, columns: c.columns, tables: c.tables}
+	t.notes[at].depth = depth
+	*c = gradCell{value: value, columns: c.columns, tables: c.tables}
 	if c.columns == nil {
 		c.columns, c.tables = make([]scale, len(t.numeric)), make([][]sums, len(t.nominal))
 	}
@@ -225,9 +216,6 @@ func (t *Gradient) spread() float64 {
 	return 1
 }
 
-// Observe does nothing: the tree learns from labels only.
-func (t *Gradient) Observe(*models.Example) {}
-
 // Learn adds the gradient at the example's leaf to the statistics, and changes the leaf when that is due. Examples with a weight
 // that is not positive and finite, or a class other than 0 and 1, change nothing.
 func (t *Gradient) Learn(e *models.Example, _ []float64) {
@@ -239,7 +227,7 @@ func (t *Gradient) Learn(e *models.Example, _ []float64) {
 		return
 	}
 	row := t.dense(e, &t.row)
-	places := t.find(row)
+	places, _ := t.find(row)
 	at := t.leaf(&t.layout, t.root, row)
 	c := &t.cells[at]
 	o := t.gradient(c.value, y, min(w, 1e9))
@@ -295,25 +283,6 @@ func (t *Gradient) gradient(value, y, w float64) sums {
 	return sums{w, w * g, w * h, w * g * g, w * g * h, w * h * h}
 }
 
-func (t *Gradient) find(row []float64) []int32 {
-	for k, column := range t.nominal {
-		x := row[column]
-		p := t.dicts[k].find(x)
-		if p < 0 && x-x == 0 {
-			if t.frozen != nil && !t.newKeys {
-				dicts := make([]*dict, len(t.dicts))
-				for i, d := range t.dicts {
-					dicts[i] = d.clone()
-				}
-				t.dicts, t.newKeys = dicts, true
-			}
-			p = t.dicts[k].add(x)
-		}
-		t.places[k] = p
-	}
-	return t.places
-}
-
 // change is what can be done to a leaf: move its answer (no column), or split.
 type change struct {
 	candidate
@@ -342,7 +311,7 @@ func (t *Gradient) review(at int32) {
 	c := &t.cells[at]
 	best := change{candidate: nullSplit}
 	best.count(t, &c.all)
-	if t.leaves < t.cfg.MaxLeaves && c.depth < maxDepth {
+	if t.leaves < t.cfg.MaxLeaves && t.notes[at].depth < maxDepth {
 		t.bestSplit(c, &best)
 	} else {
 		t.dropped.Splits++
@@ -420,12 +389,12 @@ func (t *Gradient) apply(at int32, x *change) {
 		if i == 0 { // the memory of the leaf goes on in its first branch
 			t.cells[first].columns, t.cells[first].tables = old.columns, old.tables
 		}
-		t.newLeaf(first+int32(i), bounded(old.value+t.step(&groups[i])), old.depth+1)
+		t.newLeaf(first+int32(i), bounded(old.value+t.step(&groups[i])), t.notes[at].depth+1)
 		if groups[i].n > groups[n.usual].n {
 			n.usual = int32(i)
 		}
 	}
-	t.cells[at] = gradCell{depth: old.depth}
+	t.cells[at] = gradCell{}
 	t.nodes[at] = n
 	t.touch(at)
 	t.leaves += len(groups) - 1
@@ -459,11 +428,5 @@ func (t *Gradient) groups(c *gradCell, x *change) (groups []sums, branch []int32
 	return groups, branch
 }
 
-// Leaves returns the number of leaves.
-func (t *Gradient) Leaves() int { return t.leaves }
-
 // ActiveLeaves returns the number of leaves, which all keep statistics.
 func (t *Gradient) ActiveLeaves() int { return t.leaves }
-
-// Dropped returns what the bounds have cost so far.
-func (t *Gradient) Dropped() Dropped { return t.dropped }

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"math"
-	"sync"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
@@ -22,15 +21,9 @@ func (t *Gradient) State(c *codec.State) {
 			c.Fail("labels: %g of mean %g", t.labels, t.labelMean)
 			t.labels, t.labelMean, t.labelSquares, t.least, t.most = 0, 0, 0, math.Inf(1), math.Inf(-1)
 		}
-		for k := range t.dicts {
-			t.dicts[k] = newDict(t.cfg.MaxCategories)
-		}
-		t.arena, t.leaves, t.frozen = arena[gradCell]{}, 0, nil
-		t.root = t.take(1)
+		t.uproot()
 	}
-	for _, d := range t.dicts {
-		d.visit(c)
-	}
+	t.visitDicts(c)
 	t.visitNode(c, t.root, 0)
 	if c.Loading() && c.Err() != nil {
 		t.plant()
@@ -38,35 +31,20 @@ func (t *Gradient) State(c *codec.State) {
 }
 
 func (t *Gradient) visitNode(c *codec.State, at, depth int32) {
-	kind := leafKind
-	if n := &t.nodes[at]; n.column >= 0 {
-		if kind = numberKind; n.slot >= 0 {
-			kind = nominalKind
-		}
-	}
+	kind := t.nodes[at].kind()
 	c.Byte(&kind)
 	if c.Err() != nil || depth > maxDepth || kind > nominalKind || t.leaves > t.cfg.MaxLeaves {
 		c.Fail("node kind %d, depth %d, leaf %d", kind, depth, t.leaves)
 		return
 	}
 	if c.Loading() {
-		t.cells[at].depth = depth
+		t.notes[at].depth = depth
 	}
 	if kind == leafKind {
 		t.visitLeaf(c, at, depth)
 		return
 	}
-	k := t.nodes[at].visit(c, &t.layout, kind == nominalKind)
-	if c.Err() != nil {
-		return
-	}
-	if c.Loading() {
-		first := t.take(k)
-		t.nodes[at].first = first
-	}
-	for i := range int32(k) {
-		t.visitNode(c, t.nodes[at].first+i, depth+1)
-	}
+	t.visitBranches(c, at, t.cfg.MaxLeaves, kind, func(branch int32) { t.visitNode(c, branch, depth+1) })
 }
 
 func (t *Gradient) visitLeaf(c *codec.State, at, depth int32) {
@@ -112,54 +90,24 @@ func (s *sums) visit(c *codec.State) {
 
 // gradSnapshot is an immutable stochastic gradient tree.
 type gradSnapshot struct {
-	layout
+	frozenTree[float64]
 	answers
-	root   int32
-	nodes  shelf[node]
-	values shelf[float64]
-	pool   *sync.Pool
 }
 
 // Publish returns an immutable snapshot. Cost: what changed, and 1/2 byte for each node.
 func (t *Gradient) Publish() models.Predictor {
-	if t.frozen != nil && len(t.moved) == 0 && !t.newKeys {
+	if t.still() {
 		return t.frozen
 	}
-	s := &gradSnapshot{layout: t.layout, answers: t.answers(), root: t.root}
-	if t.frozen == nil {
-		s.pool = &sync.Pool{New: func() any { return new([]float64) }}
-		t.track, t.moved, t.grown = true, t.moved[:0], t.grown[:0]
-		for i := range t.nodes {
-			t.moved, t.grown = append(t.moved, int32(i)), append(t.grown, int32(i))
-		}
-	} else {
-		s.pool, s.nodes, s.values = t.frozen.pool, t.frozen.nodes, t.frozen.values
-	}
-	if len(t.grown) > 0 {
-		s.nodes = s.nodes.with(len(t.nodes), t.grown, func(i int32) node { return t.nodes[i] })
-	}
-	s.values = s.values.with(len(t.nodes), t.moved, func(i int32) float64 { return t.cells[i].value })
-	t.moved, t.grown, t.newKeys, t.frozen = t.moved[:0], t.grown[:0], false, s
-	return s
+	t.follow()
+	t.frozen = &gradSnapshot{freeze(&t.body, &t.kept, func(at int32) float64 { return t.cells[at].value }), t.answers()}
+	return t.frozen
 }
 
 // Predict answers as the tree did when it was published.
 func (s *gradSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	if e.Index == nil && len(e.Value) >= s.width {
-		return append(dst, s.predict(e.Value))
-	}
-	scratch := s.pool.Get().(*[]float64)
-	dst = append(dst, s.predict(s.dense(e, scratch)))
-	s.pool.Put(scratch)
+	row, memory := s.borrow(e)
+	dst = append(dst, s.of(*s.leaf(row)))
+	s.giveBack(memory)
 	return dst
-}
-
-func (s *gradSnapshot) predict(row []float64) float64 {
-	at := s.root
-	n := s.nodes.at(at)
-	for n.column >= 0 {
-		at = n.first + n.step(&s.layout, row[n.column])
-		n = s.nodes.at(at)
-	}
-	return s.of(*s.values.at(at))
 }

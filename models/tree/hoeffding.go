@@ -19,20 +19,6 @@ func New(env models.Env, cfg Config) *Hoeffding {
 	return &Hoeffding{newClassTree(env, cfg)}
 }
 
-// Predict appends P(Y = 1), or one probability for each class. An empty tree answers equal
-// probabilities. It does not allocate if dst has room for two numbers more than the answer.
-func (h *Hoeffding) Predict(dst []float64, e *models.Example) []float64 {
-	return h.predict(dst, e, false)
-}
-
-// Probabilities appends one probability for each class, for binary tasks too.
-func (h *Hoeffding) Probabilities(dst []float64, e *models.Example) []float64 {
-	return h.predict(dst, e, true)
-}
-
-// Observe does nothing: the tree learns from labels only.
-func (h *Hoeffding) Observe(*models.Example) {}
-
 // Learn sorts the example into its leaf and splits the leaf when that is due. Examples with a weight or
 // a class out of range change nothing. Whether naive Bayes or the majority is right is judged here, with the
 // leaf as it is now; the answer that was given earlier is not used.
@@ -44,8 +30,7 @@ func (h *Hoeffding) Train(e *models.Example, weight float64) {
 	if !ok {
 		return
 	}
-	row := h.dense(e, &h.row)
-	places := h.find(row)
+	row, places := h.read(e)
 	h.train(h.settle(row), row, places, y, weight)
 }
 
@@ -56,22 +41,11 @@ func (h *Hoeffding) TrainJudged(e *models.Example, weight float64) bool {
 	if !ok {
 		return false
 	}
-	row := h.dense(e, &h.row)
-	places := h.find(row)
+	row, places := h.read(e)
 	at := h.settle(row)
-	ok = h.says(at, row) == y
+	ok = h.classOf(at, row) == y
 	h.train(at, row, places, y, weight)
 	return ok
-}
-
-// says returns the class that the leaf at a place answers with, the first on a tie.
-func (h *Hoeffding) says(at int32, row []float64) int {
-	c := &h.cells[at]
-	if h.byBayes(c) {
-		h.bayesVotes(c, row)
-		return argmax(h.last.votes)
-	}
-	return argmax(c.counts())
 }
 
 // Reset makes the tree one empty leaf again, with another seed. Snapshots stay as they are.

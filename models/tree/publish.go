@@ -1,20 +1,9 @@
 package tree
 
-import (
-	"sync"
+import "github.com/freshet-ml/freshet/models"
 
-	"github.com/freshet-ml/freshet/models"
-)
-
-// snapshot is an immutable tree. Snapshots share all that has not changed between them.
-type snapshot struct {
-	layout
-	cfg    Config
-	root   int32
-	nodes  shelf[node]
-	leaves shelf[*frozenLeaf]
-	pool   *sync.Pool // rows, for sparse examples
-}
+// snapshot is an immutable classification tree.
+type snapshot struct{ frozenTree[*frozenLeaf] }
 
 // frozenLeaf is what a leaf answers from.
 type frozenLeaf struct {
@@ -25,27 +14,13 @@ type frozenLeaf struct {
 // Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/2 byte for each
 // node; O(1) if nothing was learned.
 func (t *classTree) Publish() models.Predictor {
-	if t.frozen != nil && len(t.moved) == 0 && !t.newKeys && t.frozen.root == t.root {
+	if t.still() {
 		return t.frozen
 	}
-	s := &snapshot{layout: t.layout, cfg: t.cfg, root: t.root}
-	if t.frozen == nil {
-		s.pool = &sync.Pool{New: func() any { return new([]float64) }}
-		t.track = true
-		t.moved, t.grown = t.moved[:0], t.grown[:0]
-		for i := range t.nodes {
-			t.moved, t.grown = append(t.moved, int32(i)), append(t.grown, int32(i))
-		}
-	} else {
-		s.pool, s.nodes, s.leaves = t.frozen.pool, t.frozen.nodes, t.frozen.leaves
-	}
-	if len(t.grown) > 0 {
-		s.nodes = s.nodes.with(len(t.nodes), t.grown, func(i int32) node { return t.nodes[i] })
-	}
+	t.follow()
 	b := &batch{left: len(t.moved)}
-	s.leaves = s.leaves.with(len(t.nodes), t.moved, func(i int32) *frozenLeaf { return t.freeze(i, b) })
-	t.moved, t.grown, t.newKeys, t.frozen = t.moved[:0], t.grown[:0], false, s
-	return s
+	t.frozen = &snapshot{freeze(&t.body, &t.kept, func(at int32) *frozenLeaf { return t.freezeLeaf(at, b) })}
+	return t.frozen
 }
 
 // batch hands out the memory of frozen leaves, a few at a time: one that answers still keeps its neighbours in memory.
@@ -71,10 +46,10 @@ func (b *batch) leaf(numbers int) (*frozenLeaf, []float64) {
 	return f, n
 }
 
-// freeze copies what a leaf answers from.
-func (t *classTree) freeze(i int32, b *batch) *frozenLeaf {
+// freezeLeaf copies what a leaf answers from.
+func (t *classTree) freezeLeaf(i int32, b *batch) *frozenLeaf {
 	c := &t.cells[i]
-	c.dirty = false
+	t.notes[i].dirty = false
 	if t.nodes[i].column >= 0 || c.block == nil {
 		b.left--
 		return nil
@@ -95,27 +70,18 @@ func (t *classTree) freeze(i int32, b *batch) *frozenLeaf {
 
 // Predict answers as the tree did when it was published.
 func (s *snapshot) Predict(dst []float64, e *models.Example) []float64 {
-	if e.Index == nil && len(e.Value) >= s.width {
-		return s.predict(dst, e.Value)
-	}
-	scratch := s.pool.Get().(*[]float64)
-	dst = s.predict(dst, s.dense(e, scratch))
-	s.pool.Put(scratch)
+	row, memory := s.borrow(e)
+	dst = s.answer(dst, row)
+	s.giveBack(memory)
 	return dst
 }
 
-func (s *snapshot) predict(dst, row []float64) []float64 {
-	at := s.root
-	n := s.nodes.at(at)
-	for n.column >= 0 {
-		at = n.first + n.step(&s.layout, row[n.column])
-		n = s.nodes.at(at)
-	}
+func (s *snapshot) answer(dst, row []float64) []float64 {
 	start := len(dst)
 	for range s.classes {
 		dst = append(dst, 0)
 	}
-	votes, f := dst[start:], *s.leaves.at(at)
+	votes, f := dst[start:], *s.leaf(row)
 	switch {
 	case !f.bayes:
 		frequencies(votes, f.counts())

@@ -35,14 +35,6 @@ func NewAdaptiveRegressor(env models.Env, cfg RegressConfig, delta float64) *Ada
 	return r
 }
 
-// Predict appends the answer, 0 before the first label.
-func (r *AdaptiveRegressor) Predict(dst []float64, e *models.Example) []float64 {
-	return r.predict(dst, e)
-}
-
-// Observe does nothing: the tree learns from labels only.
-func (r *AdaptiveRegressor) Observe(*models.Example) {}
-
 // Learn sorts the example into its leaf, shows the error that the leaf makes now to all nodes on the path, and lets
 // alternates learn and be judged. Examples with a weight that is not positive and finite change nothing.
 func (r *AdaptiveRegressor) Learn(e *models.Example, _ []float64) {
@@ -50,9 +42,7 @@ func (r *AdaptiveRegressor) Learn(e *models.Example, _ []float64) {
 	if !ok {
 		return
 	}
-	row := r.dense(e, &r.row)
-	places := r.find(row)
-	r.see(r.numeric, row, y, e.Weight)
+	row, places := r.read(e, y)
 	r.way = r.path(&r.layout, r.way[:0], r.root, row)
 	wrong := r.learnLeaf(r.way, row, places, y, e.Weight)
 	for _, at := range r.way {
@@ -64,7 +54,8 @@ func (r *AdaptiveRegressor) Learn(e *models.Example, _ []float64) {
 			}
 			continue
 		}
-		if r.judgeAlternate(at, row, places, y, e.Weight) {
+		r.alt = r.path(&r.layout, r.alt[:0], w.alternate, row)
+		if r.judge(at, r.learnLeaf(r.alt, row, places, y, e.Weight)) {
 			return
 		}
 	}
@@ -82,75 +73,12 @@ func (r *AdaptiveRegressor) learnLeaf(way []int32, row []float64, places []int32
 	return wrong
 }
 
-// judgeAlternate lets the alternate of a node learn and reports whether it has taken the node's place.
-func (r *AdaptiveRegressor) judgeAlternate(at int32, row []float64, places []int32, y, weight float64) bool {
-	w := r.watch(at)
-	r.alt = r.path(&r.layout, r.alt[:0], w.alternate, row)
-	wrong := r.learnLeaf(r.alt, row, places, y, weight)
-	for _, i := range r.alt {
-		r.watch(i).errors.Update(wrong)
-	}
-	switch w.verdict(r.watch(w.alternate).errors) {
-	case 1:
-		r.replace(at)
-		return true
-	case -1:
-		r.fell(w.alternate)
-		r.give(w.alternate, 1)
-		w.alternate = -1
-	}
-	return false
-}
-
-func (r *AdaptiveRegressor) watch(at int32) *watch {
-	return r.watchers.of(&r.cells[at].watch)
-}
-
-// grow starts an alternate for a node.
+// grow starts an alternate for a node, with the node's linear model.
 func (r *AdaptiveRegressor) grow(at int32) {
-	if r.leaves >= r.cfg.MaxLeaves {
-		r.dropped.Splits++
-		return
+	if root := r.sprout(at, r.cfg.MaxLeaves); root >= 0 {
+		r.newLeaf(root, r.cells[at].linear, r.notes[at].depth)
+		r.bound()
 	}
-	root := r.take(1)
-	r.newLeaf(root, r.cells[at].linear, r.cells[at].depth)
-	r.cells[at].watch.alternate = root
-	r.leaves++
-	r.bound()
-}
-
-// replace puts the alternate of a node in its place.
-func (r *AdaptiveRegressor) replace(at int32) {
-	root := r.cells[at].watch.alternate
-	r.cells[at].watch.alternate = -1
-	r.fell(at)
-	r.nodes[at], r.cells[at] = r.nodes[root], r.cells[root]
-	r.cells[at].dirty = false
-	r.give(root, 1)
-	r.touch(at)
-}
-
-// fell gives back a subtree but for its root's place.
-func (r *AdaptiveRegressor) fell(at int32) {
-	n := r.nodes[at]
-	k := n.branches()
-	for i := range int32(k) {
-		r.fell(n.first + i)
-	}
-	if k > 0 {
-		r.give(n.first, k)
-		r.nodes[at] = emptyNode
-		r.touch(at)
-		r.leaves++
-	}
-	if w := r.cells[at].watch; w != nil && w.alternate >= 0 {
-		r.fell(w.alternate)
-		r.give(w.alternate, 1)
-		w.alternate = -1
-	}
-	r.leaves--
-	r.watchers.end(&r.cells[at].watch)
-	r.recycle(&r.cells[at])
 }
 
 // State visits scale and dictionaries, then the nodes in preorder.

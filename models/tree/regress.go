@@ -58,59 +58,41 @@ type regCell struct {
 	tables       [][]float64
 	draw         uint64 // number of the draw of the watched columns
 	watched      []bool // by column; nil: all
-	depth        int32
-	dirty        bool
 	active       bool
-	watch        *watch
 }
 
 // regTree is what the regression trees share.
 type regTree struct {
-	layout
-	arena[regCell]
+	growing[regCell, *regCell]
 	scaling
-	cfg     RegressConfig
-	root    int32
-	leaves  int
-	active  int
-	dropped Dropped
-	cut     uint64 // values that a full search tree did not keep apart
-	draws   uint64 // subspaces drawn
-	choice  chooser
-	watchers
-
-	row     []float64
-	places  []int32
-	frozen  *regSnapshot
-	newKeys bool
-	way     []int32
-	alt     []int32
-	spare   []regCell // memory of leaves that are no more
-	sums    [][2]float64
+	cfg  RegressConfig
+	cut  uint64 // values that a full search tree did not keep apart
+	kept shelf[*regCell]
+	sums [][2]float64 // scratch
 }
 
 func newRegTree(env models.Env, cfg RegressConfig) regTree {
 	if env.Task != models.Regression {
 		panic("tree: a regression is wanted")
 	}
-	t := regTree{layout: newLayout(env, cfg.MaxCategories), cfg: cfg}
+	t := regTree{cfg: cfg}
+	t.body = newBody[regCell](env, cfg.MaxCategories)
 	t.scaling = newScaling(len(t.numeric))
-	t.places = make([]int32, len(t.nominal))
 	t.plant()
 	return t
 }
 
 func (t *regTree) plant() {
-	t.arena = arena[regCell]{}
-	t.leaves, t.active, t.frozen = 1, 0, nil
-	t.root = t.take(1)
+	t.uproot()
+	t.leaves = 1
 	t.newLeaf(t.root, nil, 0)
 }
 
 // newLeaf makes the node at a place an active leaf with a copy of the linear model of the one that it came from.
 func (t *regTree) newLeaf(at int32, linear []float64, depth int32) {
 	c := &t.cells[at]
-	*c = regCell{depth: depth}
+	*c = regCell{}
+	t.notes[at] = note{depth: depth}
 	if len(t.spare) == 0 && t.leaves >= slab {
 		t.stock()
 	}
@@ -193,21 +175,11 @@ func (t *regTree) enliven(c *regCell) {
 	}
 }
 
-// deactivate takes the statistics from a leaf, which may go on with its mean and its linear model.
-func (t *regTree) deactivate(c *regCell) {
-	if c.active {
-		c.bins, c.trees, c.tables, c.active = nil, nil, nil, false
-		t.active--
-	}
-}
+// keeps reports whether a leaf keeps statistics.
+func (c *regCell) keeps() bool { return c.active }
 
-// recycle keeps the memory of a leaf that is no more for the next one.
-func (t *regTree) recycle(c *regCell) {
-	if c.active && len(t.spare) < spareMost {
-		t.spare = append(t.spare, *c)
-	}
-	t.deactivate(c)
-}
+// deactivate takes the statistics from a leaf, which goes on with its mean and its linear model.
+func (c *regCell) deactivate() { c.bins, c.trees, c.tables, c.active = nil, nil, nil, false }
 
 // answer is what a leaf says to a row.
 func (c *regCell) answer(kind string, lay *layout, sc *scaled, row []float64) float64 {
@@ -217,8 +189,8 @@ func (c *regCell) answer(kind string, lay *layout, sc *scaled, row []float64) fl
 	return c.mean
 }
 
-// predict appends the answer.
-func (t *regTree) predict(dst []float64, e *models.Example) []float64 {
+// Predict appends the answer, 0 before the first label.
+func (t *regTree) Predict(dst []float64, e *models.Example) []float64 {
 	row := t.dense(e, &t.row)
 	c := &t.cells[t.leaf(&t.layout, t.root, row)]
 	return append(dst, c.answer(t.cfg.Leaf, &t.layout, t.now, row))
@@ -229,33 +201,18 @@ func (t *regTree) usable(e *models.Example) (float64, bool) {
 	return clamp(e.Y), e.Weight > 0 && !math.IsInf(e.Weight, 1) && e.Y == e.Y
 }
 
-// find gives the places of the row's categories, adding new ones while there is room.
-func (t *regTree) find(row []float64) []int32 {
-	for k, column := range t.nominal {
-		x := row[column]
-		p := t.dicts[k].find(x)
-		if p < 0 && x-x == 0 {
-			if t.frozen != nil && !t.newKeys {
-				dicts := make([]*dict, len(t.dicts))
-				for i, d := range t.dicts {
-					dicts[i] = d.clone()
-				}
-				t.dicts, t.newKeys = dicts, true
-			}
-			p = t.dicts[k].add(x)
-		}
-		t.places[k] = p
-	}
-	return t.places
+// read returns the dense row of an example, and the places of its categories, and takes row and label into the scale.
+func (t *regTree) read(e *models.Example, y float64) (row []float64, places []int32) {
+	row = t.dense(e, &t.row)
+	places, _ = t.find(row)
+	t.see(t.numeric, row, y, e.Weight)
+	return row, places
 }
 
 // train lets a leaf learn.
 func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
 	c := &t.cells[at]
-	if t.track && !c.dirty {
-		c.dirty = true
-		t.moved = append(t.moved, at)
-	}
+	t.soil(at)
 	t.fit(c, row, y, w)
 	if c.weight == 0 {
 		c.reference = y
@@ -346,7 +303,7 @@ func tableReduction(t []float64) float64 {
 // 1 by the Hoeffding bound (R = 1), or if the bound is below τ (Ikonomovska et al. 2011, §4.2).
 func (t *regTree) trySplit(at int32) {
 	c := &t.cells[at]
-	if c.depth >= maxDepth {
+	if t.notes[at].depth >= maxDepth {
 		return
 	}
 	r := newRanking()
@@ -414,9 +371,10 @@ func (t *regTree) split(at int32, s candidate) {
 	if s.slot >= 0 {
 		n.branch = &branch
 	}
-	t.cells[at] = regCell{depth: old.depth, dirty: old.dirty, watch: old.watch}
+	depth := t.notes[at].depth
+	t.cells[at] = regCell{}
 	for i, sum := range sums {
-		t.newLeaf(first+int32(i), old.linear, old.depth+1)
+		t.newLeaf(first+int32(i), old.linear, depth+1)
 		c := &t.cells[first+int32(i)]
 		c.weight, c.mean = sum[0], old.mean
 		if sum[0] > 0 {
@@ -444,17 +402,12 @@ func (t *regTree) leafBytes() int {
 	return n + 8*(1+len(t.numeric)) + (24+16*t.cfg.MaxCategories)*len(t.nominal) + 128
 }
 
-// bound deactivates the leaves that saw least while there are more active ones than memory allows: the first in preorder on
-// a tie. Cost: O(nodes); it runs after a split of a full tree.
+// bound deactivates the least promising leaves while there are more active ones than memory allows. Cost: O(nodes); it runs after a split
+// of a full tree.
 func (t *regTree) bound() {
 	for limit := max(1, t.cfg.MaxBytes/t.leafBytes()); t.active > limit; {
-		least, at := math.Inf(1), int32(-1)
-		t.walkAll(t.root, func(i int32) {
-			if c := &t.cells[i]; c.active && (at < 0 || c.promise() < least) {
-				least, at = c.promise(), i
-			}
-		})
-		t.deactivate(&t.cells[at])
+		t.cells[t.leastPromising()].deactivate()
+		t.active--
 		t.dropped.Leaves++
 	}
 }
@@ -466,22 +419,3 @@ func (c *regCell) promise() float64 {
 	}
 	return c.weight
 }
-
-// walkAll visits the nodes below one, and those of their alternates, in preorder.
-func (t *regTree) walkAll(at int32, visit func(int32)) {
-	t.walk(at, func(i int32) {
-		visit(i)
-		if w := t.cells[i].watch; w != nil && w.alternate >= 0 {
-			t.walkAll(w.alternate, visit)
-		}
-	})
-}
-
-// Leaves returns the number of leaves, those of alternates included.
-func (t *regTree) Leaves() int { return t.leaves }
-
-// ActiveLeaves returns the number of leaves that keep statistics.
-func (t *regTree) ActiveLeaves() int { return t.active }
-
-// Dropped returns what the bounds have cost so far.
-func (t *regTree) Dropped() Dropped { return t.dropped }

@@ -1,8 +1,6 @@
 package tree
 
 import (
-	"sync"
-
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
 )
@@ -56,12 +54,6 @@ func NewRegressor(env models.Env, cfg RegressConfig) *Regressor {
 	return &Regressor{newRegTree(env, cfg)}
 }
 
-// Predict appends the answer, 0 before the first label.
-func (r *Regressor) Predict(dst []float64, e *models.Example) []float64 { return r.predict(dst, e) }
-
-// Observe does nothing: the tree learns from labels only.
-func (r *Regressor) Observe(*models.Example) {}
-
 // Learn sorts the example into its leaf and splits the leaf when that is due. Examples with a weight that is not positive and
 // finite change nothing.
 func (r *Regressor) Learn(e *models.Example, _ []float64) {
@@ -69,9 +61,7 @@ func (r *Regressor) Learn(e *models.Example, _ []float64) {
 	if !ok {
 		return
 	}
-	row := r.dense(e, &r.row)
-	places := r.find(row)
-	r.see(r.numeric, row, y, e.Weight)
+	row, places := r.read(e, y)
 	r.train(r.leaf(&r.layout, r.root, row), row, places, y, e.Weight)
 }
 
@@ -94,99 +84,18 @@ func (t *regTree) visit(c *codec.State) {
 	}
 	t.scaling.visit(c)
 	if c.Loading() {
-		t.dicts = make([]*dict, len(t.nominal))
-		for k := range t.dicts {
-			t.dicts[k] = newDict(t.cfg.MaxCategories)
+		t.uproot()
+		t.spare = nil
+	}
+	t.visitDicts(c)
+	t.visitNodes(c, t.cfg.MaxLeaves, false, func(at int32, kind byte) {
+		if kind&kindBits == leafKind {
+			t.visitLeaf(c, &t.cells[at], kind&activeFlag != 0)
 		}
-		t.arena = arena[regCell]{}
-		t.leaves, t.active, t.frozen, t.spare = 0, 0, nil, nil
-		t.root = t.take(1)
-	}
-	for _, d := range t.dicts {
-		d.visit(c)
-	}
-	t.visitNode(c, t.root, 0, false)
+	})
 	if c.Loading() && (c.Err() != nil || t.leaves > t.cfg.MaxLeaves) {
 		c.Fail("%d leaves", t.leaves)
 		t.plant()
-	}
-}
-
-// visitNode visits one subtree; loading makes it at that place.
-func (t *regTree) visitNode(c *codec.State, at, depth int32, alternate bool) {
-	if c.Err() != nil || depth > maxDepth {
-		c.Fail("tree deeper than %d", maxDepth)
-		return
-	}
-	kind := t.kind(at)
-	c.Byte(&kind)
-	if kind&kindBits > nominalKind || kind > 15 || kind&watchFlag != 0 && t.delta == 0 || kind&activeFlag != 0 && kind&kindBits != leafKind || c.Err() != nil {
-		c.Fail("node kind %d", kind)
-		return
-	}
-	if c.Loading() {
-		t.cells[at].depth = depth
-	}
-	if kind&kindBits == leafKind {
-		t.visitLeaf(c, &t.cells[at], kind&activeFlag != 0)
-	}
-	if kind&watchFlag != 0 && c.Err() == nil {
-		t.visitWatch(c, at, depth, alternate)
-	}
-	if kind&kindBits == leafKind {
-		if c.Loading() {
-			t.leaves++
-		}
-		return
-	}
-	k := t.nodes[at].visit(c, &t.layout, kind&kindBits == nominalKind)
-	if c.Err() != nil || t.leaves > t.cfg.MaxLeaves {
-		c.Fail("%d leaves", t.leaves)
-		return
-	}
-	if c.Loading() {
-		first := t.take(k)
-		t.nodes[at].first = first
-	}
-	for i := range int32(k) {
-		t.visitNode(c, t.nodes[at].first+i, depth+1, alternate)
-	}
-}
-
-func (t *regTree) kind(at int32) byte {
-	kind := leafKind
-	if n := &t.nodes[at]; n.column >= 0 {
-		if kind = numberKind; n.slot >= 0 {
-			kind = nominalKind
-		}
-	}
-	if t.cells[at].active {
-		kind |= activeFlag
-	}
-	if t.cells[at].watch != nil {
-		kind |= watchFlag
-	}
-	return kind
-}
-
-// visitWatch visits the window over the errors of a node, and its alternate. Alternates have none.
-func (t *regTree) visitWatch(c *codec.State, at, depth int32, within bool) {
-	w := t.cells[at].watch
-	if c.Loading() {
-		w = newWatch(t.delta)
-		t.cells[at].watch = w
-	}
-	if !w.visit(c) {
-		return
-	}
-	if within {
-		c.Fail("alternate within an alternate")
-	}
-	if c.Loading() && c.Err() == nil {
-		w.alternate = t.take(1)
-	}
-	if c.Err() == nil {
-		t.visitNode(c, w.alternate, depth, true)
 	}
 }
 
@@ -255,43 +164,27 @@ func checkBins(c *codec.State, bins []float64) {
 
 // regSnapshot is an immutable regression tree.
 type regSnapshot struct {
-	layout
-	leaf   string
-	root   int32
-	scale  *scaled
-	nodes  shelf[node]
-	leaves shelf[*regCell]
-	pool   *sync.Pool
+	frozenTree[*regCell]
+	leafModel string
+	scale     *scaled
 }
 
 // Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/2 byte for each
 // node; O(1) if nothing was learned.
 func (t *regTree) Publish() models.Predictor {
-	if t.frozen != nil && len(t.moved) == 0 && !t.newKeys && t.lent {
+	if t.still() && t.lent {
 		return t.frozen
 	}
-	s := &regSnapshot{layout: t.layout, leaf: t.cfg.Leaf, root: t.root, scale: t.now}
-	if t.frozen == nil {
-		s.pool = &sync.Pool{New: func() any { return new([]float64) }}
-		t.track, t.moved, t.grown = true, t.moved[:0], t.grown[:0]
-		for i := range t.nodes {
-			t.moved, t.grown = append(t.moved, int32(i)), append(t.grown, int32(i))
-		}
-	} else {
-		s.pool, s.nodes, s.leaves = t.frozen.pool, t.frozen.nodes, t.frozen.leaves
-	}
-	if len(t.grown) > 0 {
-		s.nodes = s.nodes.with(len(t.nodes), t.grown, func(i int32) node { return t.nodes[i] })
-	}
-	s.leaves = s.leaves.with(len(t.nodes), t.moved, t.freeze)
-	t.moved, t.grown, t.newKeys, t.frozen, t.lent = t.moved[:0], t.grown[:0], false, s, true
-	return s
+	t.follow()
+	t.frozen, t.lent = &regSnapshot{freeze(&t.body, &t.kept, t.freezeLeaf), t.cfg.Leaf, t.now}, true
+	return t.frozen
 }
 
-func (t *regTree) freeze(i int32) *regCell {
-	c := &t.cells[i]
-	c.dirty = false
-	if t.nodes[i].column >= 0 || c.linear == nil {
+// freezeLeaf copies what a leaf answers from.
+func (t *regTree) freezeLeaf(at int32) *regCell {
+	c := &t.cells[at]
+	t.notes[at].dirty = false
+	if t.nodes[at].column >= 0 || c.linear == nil {
 		return nil
 	}
 	f := &regCell{mean: c.mean, meanError: c.meanError, linearError: c.linearError}
@@ -303,21 +196,8 @@ func (t *regTree) freeze(i int32) *regCell {
 
 // Predict answers as the tree did when it was published.
 func (s *regSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	if e.Index == nil && len(e.Value) >= s.width {
-		return append(dst, s.predict(e.Value))
-	}
-	scratch := s.pool.Get().(*[]float64)
-	dst = append(dst, s.predict(s.dense(e, scratch)))
-	s.pool.Put(scratch)
+	row, memory := s.borrow(e)
+	dst = append(dst, (*s.leaf(row)).answer(s.leafModel, &s.layout, s.scale, row))
+	s.giveBack(memory)
 	return dst
-}
-
-func (s *regSnapshot) predict(row []float64) float64 {
-	at := s.root
-	n := s.nodes.at(at)
-	for n.column >= 0 {
-		at = n.first + n.step(&s.layout, row[n.column])
-		n = s.nodes.at(at)
-	}
-	return (*s.leaves.at(at)).answer(s.leaf, &s.layout, s.scale, row)
 }

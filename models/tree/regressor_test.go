@@ -197,7 +197,7 @@ func TestAdaptiveRegressorFollowsDrift(t *testing.T) {
 		if err := codec.Load(b, codec.Save(a)); err != nil || b.leaves != a.leaves || b.active != a.active {
 			t.Fatalf("after %d: %v, %d leaves of %d", i, err, b.leaves, a.leaves)
 		}
-		if w := a.cells[a.root].watch; w != nil && w.alternate >= 0 {
+		if w := a.notes[a.root].watch; w != nil && w.alternate >= 0 {
 			alternates++
 		}
 		if i%3000 == 0 {

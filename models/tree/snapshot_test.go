@@ -2,10 +2,12 @@ package tree
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -41,5 +43,50 @@ func TestSnapshotsServeWhileTheTreeLearns(t *testing.T) {
 	readers.Wait()
 	if h.Leaves() < 4 {
 		t.Errorf("%d leaves", h.Leaves())
+	}
+}
+
+// A snapshot goes on answering as before when its tree loads another state or is planted anew, and then meets other categories.
+func TestSnapshotsOutliveLoadAndReset(t *testing.T) {
+	probes := mixed(200, 99)
+	answers := func(p models.Predictor) (all []float64) {
+		for i := range probes {
+			all = p.Predict(all, &probes[i])
+		}
+		return all
+	}
+	fresh := func(n int) []models.Example { // none of the categories of mixed
+		out := stairs(n, 7)
+		for i := range out {
+			out[i].Value[3] = features.Category(string(rune('A' + i%20)))
+		}
+		return out
+	}
+	for _, c := range Components {
+		m := build(t, c.Name, everyEnv(c))
+		empty := codec.Save(m)
+		for _, e := range mixed(20000, 5) {
+			m.Learn(&e, nil)
+		}
+		p := m.(models.Publisher).Publish()
+		want := answers(p)
+		if err := codec.Load(m, empty); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range fresh(3000) {
+			m.Learn(&e, nil)
+		}
+		if !slices.Equal(answers(p), want) {
+			t.Errorf("%s: a snapshot answers otherwise since the tree has loaded a state", c.Name)
+		}
+	}
+	h := binary(schema(3, "kind"))
+	accuracy(h, stairs(3000, 1))
+	p := h.Publish().(*snapshot)
+	known := len(p.dicts[0].keys)
+	h.Reset(2)
+	accuracy(h, fresh(3000))
+	if n := len(p.dicts[0].keys); n != known {
+		t.Errorf("a snapshot of %d categories has %d since the tree was planted anew", known, n)
 	}
 }

@@ -72,6 +72,9 @@ func (s *classStats) activate(block []float64) {
 	}
 }
 
+// keeps reports whether there are statistics besides the class weights.
+func (s *classStats) keeps() bool { return s.active }
+
 // deactivate keeps the class weights only.
 func (s *classStats) deactivate() {
 	s.block, s.tables, s.active = append([]float64(nil), s.counts()...), nil, false

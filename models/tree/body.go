@@ -1,0 +1,168 @@
+package tree
+
+import (
+	"math"
+	"sync"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// body is what all trees have: the columns, the nodes and how many of them are leaves.
+type body[C any] struct {
+	layout
+	arena[C]
+	root    int32
+	leaves  int
+	dropped Dropped
+
+	frozen    models.Predictor // the last snapshot, nil: none
+	shelved   shelf[node]      // its nodes
+	pool      *sync.Pool
+	published bool // a snapshot reads the dictionaries
+
+	row    []float64 // scratch
+	places []int32
+}
+
+// Dropped counts what the bounds of a tree have cost.
+type Dropped struct {
+	Leaves uint64 // whose statistics were given up for memory
+	Splits uint64 // that were due and not made, for the bound on leaves
+}
+
+func newBody[C any](env models.Env, categories int) body[C] {
+	b := body[C]{layout: newLayout(env, categories)}
+	b.places = make([]int32, len(b.nominal))
+	return b
+}
+
+// uproot leaves nothing but the place of the root.
+func (b *body[C]) uproot() {
+	b.arena, b.leaves = arena[C]{}, 0
+	b.frozen, b.shelved = nil, shelf[node]{}
+	b.root = b.take(1)
+}
+
+// find gives the places of the row's categories, adding new ones while there is room, and says whether there were any to add.
+func (b *body[C]) find(row []float64) (places []int32, added bool) {
+	for k, column := range b.nominal {
+		x := row[column]
+		p := b.dicts[k].find(x)
+		if p < 0 && x-x == 0 {
+			p, added = b.add(k, x), true
+		}
+		b.places[k] = p
+	}
+	return b.places, added
+}
+
+// add gives a new category its place: in copies of the dictionaries if a snapshot reads them.
+func (b *body[C]) add(slot int, x float64) int32 {
+	if b.published {
+		dicts := make([]*dict, len(b.dicts))
+		for i, d := range b.dicts {
+			dicts[i] = d.clone()
+		}
+		b.dicts, b.published = dicts, false
+	}
+	return b.dicts[slot].add(x)
+}
+
+// Observe does nothing: trees learn from labels only.
+func (b *body[C]) Observe(*models.Example) {}
+
+// Leaves returns the number of leaves, those of alternates included.
+func (b *body[C]) Leaves() int { return b.leaves }
+
+// Dropped returns what the bounds have cost so far.
+func (b *body[C]) Dropped() Dropped { return b.dropped }
+
+// statistics is the cell of a Hoeffding tree, as code that serves both kinds sees it; no hot loop does.
+type statistics[C any] interface {
+	*C
+	keeps() bool      // statistics: false once they were given up
+	promise() float64 // what a leaf may gain from them
+}
+
+// growing is what the Hoeffding trees of both kinds, for classes and for numbers, have besides.
+type growing[C any, P statistics[C]] struct {
+	body[C]
+	active int    // nodes that keep statistics
+	draws  uint64 // subspaces drawn
+	choice chooser
+	spare  []C // memory of leaves that are no more
+	watchers
+	way []int32 // scratch: the path of an example
+	alt []int32 // and its path below an alternate
+}
+
+// slab is the number of leaves whose memory a larger tree takes at once, so that it allocates seldom.
+const slab = 8
+
+// spareMost is how many leaves' memory a tree keeps for new ones.
+const spareMost = 16
+
+// uproot leaves nothing but the place of the root.
+func (g *growing[C, P]) uproot() {
+	g.body.uproot()
+	g.active = 0
+}
+
+// recycle keeps the memory of an active leaf that is no more for the next one.
+func (g *growing[C, P]) recycle(c *C) {
+	g.active--
+	if len(g.spare) < spareMost {
+		g.spare = append(g.spare, *c)
+	}
+}
+
+// leastPromising returns the node that has least to gain from its statistics: the first in preorder on a tie. Cost: O(nodes).
+func (g *growing[C, P]) leastPromising() int32 {
+	least, found := math.Inf(1), int32(-1)
+	g.walkAll(g.root, func(at int32) {
+		if c := P(&g.cells[at]); c.keeps() && (found < 0 || c.promise() < least) {
+			least, found = c.promise(), at
+		}
+	})
+	return found
+}
+
+// walkAll visits the nodes below one, and those of their alternates, in preorder.
+func (g *growing[C, P]) walkAll(at int32, visit func(int32)) {
+	g.walk(at, func(i int32) {
+		visit(i)
+		if w := g.notes[i].watch; w != nil && w.alternate >= 0 {
+			g.walkAll(w.alternate, visit)
+		}
+	})
+}
+
+// fell gives back a subtree but for its root's place, which holds nothing of use then.
+func (g *growing[C, P]) fell(at int32) {
+	g.clip(at)
+	g.abandon(g.notes[at].watch)
+	g.leaves--
+	g.watchers.end(&g.notes[at].watch)
+	if c := &g.cells[at]; P(c).keeps() {
+		g.recycle(c)
+	}
+}
+
+// clip makes a node a leaf and gives back all below.
+func (g *growing[C, P]) clip(at int32) {
+	n := g.nodes[at]
+	k := n.branches()
+	if k == 0 {
+		return
+	}
+	for i := range int32(k) {
+		g.fell(n.first + i)
+	}
+	g.give(n.first, k)
+	g.nodes[at] = emptyNode
+	g.touch(at)
+	g.leaves++
+}
+
+// ActiveLeaves returns the number of nodes that keep statistics.
+func (g *growing[C, P]) ActiveLeaves() int { return g.active }
