@@ -46,12 +46,12 @@ type Component struct {
 }
 
 // Param is a parameter of a component. The type of Default is the type of the parameter: float64, int,
-// bool, string, or []string. A parameter with a Part takes a nested spec, and its Default is a Spec; one with a
+// bool, string, []string, []int or []float64. A parameter with a Part takes a nested spec, and its Default is a Spec; one with a
 // Part and Many takes a list of them, and its Default is a []Spec.
 type Param struct {
 	Name    string
 	Default any
-	Range   Range    // for float64 and int; the zero Range allows every finite number
+	Range   Range    // for float64, int and the elements of their lists; the zero Range allows every finite number
 	Choices []string // for string and the elements of []string; empty: any text
 	Part    Kind     // the kind of the nested component, "" for plain values
 	Many    bool     // with Part: a list of nested components, at least one
@@ -132,6 +132,10 @@ func (p *Param) typeName() string {
 		return "text"
 	case []string:
 		return "list of texts"
+	case []int:
+		return "list of integers"
+	case []float64:
+		return "list of numbers"
 	}
 	panic(fmt.Sprintf("models: parameter %s has a default of type %T", p.Name, p.Default))
 }
@@ -186,6 +190,12 @@ func (a Args) Text(name string) string { return arg[string](a, name) }
 
 // Texts returns a list of texts; the caller must not change it.
 func (a Args) Texts(name string) []string { return arg[[]string](a, name) }
+
+// Ints returns a list of integers; the caller must not change it.
+func (a Args) Ints(name string) []int { return arg[[]int](a, name) }
+
+// Floats returns a list of numbers; the caller must not change it.
+func (a Args) Floats(name string) []float64 { return arg[[]float64](a, name) }
 
 // Part makes a new instance of a nested optimizer, loss or schedule.
 func (a Args) Part(name string, env Env) (any, error) {

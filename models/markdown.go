@@ -70,6 +70,10 @@ func (p *Param) defaultText() string {
 		return "`" + strconv.FormatFloat(v, 'g', -1, 64) + "`"
 	case []string:
 		return "`[" + strings.Join(v, ", ") + "]`"
+	case []int:
+		return "`" + strings.ReplaceAll(fmt.Sprint(v), " ", ", ") + "`"
+	case []float64:
+		return "`" + strings.ReplaceAll(fmt.Sprint(v), " ", ", ") + "`"
 	case string:
 		if p.Part == "" && v == "" {
 			return ""

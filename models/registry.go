@@ -229,8 +229,36 @@ func (p *Param) check(path string, v any, errs *SpecErrors) any {
 		}
 	case []string:
 		return p.checkTexts(v, wrong, fail)
+	case []int:
+		return checkNumbers(p, v, 0, wrong, errs, path)
+	case []float64:
+		return checkNumbers(p, v, 0.0, wrong, errs, path)
 	}
 	return wrong()
+}
+
+// checkNumbers returns v as a list of numbers of the type of each, all of them in the parameter's range; one number stands for a list of one.
+func checkNumbers[T int | float64](p *Param, v any, each T, wrong func() any, errs *SpecErrors, path string) any {
+	var list []any
+	switch v := v.(type) {
+	case []T:
+		for _, e := range v {
+			list = append(list, e)
+		}
+	case []any:
+		list = v
+	default:
+		if _, ok := asNumber(v); !ok {
+			return wrong()
+		}
+		list = []any{v}
+	}
+	element := Param{Name: p.Name, Default: each, Range: p.Range, Unit: p.Unit}
+	out := make([]T, len(list))
+	for i, e := range list {
+		out[i] = element.check(fmt.Sprintf("%s[%d]", path, i), e, errs).(T)
+	}
+	return out
 }
 
 func (p *Param) checkTexts(v any, wrong func() any, fail func(reason, mend string) any) any {

@@ -23,6 +23,7 @@ import (
 	"github.com/freshet-ml/freshet/models/mixture"
 	"github.com/freshet-ml/freshet/models/mondrian"
 	"github.com/freshet-ml/freshet/models/neighbors"
+	"github.com/freshet-ml/freshet/models/neural"
 	"github.com/freshet-ml/freshet/models/optim"
 	"github.com/freshet-ml/freshet/models/preprocess"
 	"github.com/freshet-ml/freshet/models/tree"
@@ -45,6 +46,7 @@ var All = models.Registry(slices.Concat(
 	tree.Components,
 	boost.Components,
 	mondrian.Components,
+	neural.Components,
 	mixture.Components,
 	ensemble.Components,
 	optim.Components,

@@ -1,0 +1,6 @@
+package neural
+
+import "github.com/freshet-ml/freshet/models"
+
+// Components lists what this package has for the catalogue.
+var Components = []models.Component{MLPComponent}

@@ -1,0 +1,238 @@
+package neural
+
+import (
+	"sync"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+)
+
+// body turns encoded rows into scores. It is immutable: learner and snapshots share it.
+type body interface {
+	// memory returns working memory for one goroutine, which a pass hands back as own.
+	memory() any
+	// forward writes the scores of the pass.
+	forward(w []float64, p *pass)
+	// backward adds the derivatives of the weights to g, and those of the rows of embeddings to demb of each part, which are 0 before. The
+	// slopes of the scores are in the pass, which was forwarded for learning.
+	backward(w, g []float64, p *pass)
+}
+
+// pass is the working memory of one row on its way through a net, for one goroutine.
+type pass struct {
+	parts          []encoded // one for each of the net's inputs: towers have two
+	scores, slopes []float64
+	learning       bool
+	event          uint64 // number of labels learned before: dropout draws by it
+	own            any    // of the body
+}
+
+// shape is what learner and snapshots of a net share.
+type shape struct {
+	parts []inputs
+	body  body
+	out   output
+	rate  float64 // least weight of a value in the moments of the inputs
+}
+
+func (n *shape) memory() *pass {
+	p := &pass{scores: make([]float64, n.out.width()), slopes: make([]float64, n.out.width()), own: n.body.memory()}
+	for i := range n.parts {
+		p.parts = append(p.parts, n.parts[i].memory())
+	}
+	return p
+}
+
+// known is what a net has learned, as answers need it.
+type known struct {
+	w      []float64
+	stats  []moments // of the numeric columns
+	target moments   // of the labels of a regression
+	rows   *rows     // nil without categories
+}
+
+// scores runs a row forward.
+func (n *shape) scores(k *known, p *pass, e *models.Example, learner *table) {
+	for i := range n.parts {
+		n.parts[i].encode(&p.parts[i], e, k.w, k.stats, k.rows, learner)
+	}
+	n.body.forward(k.w, p)
+}
+
+// Net is a net that learns event by event. It implements models.Learner and models.Publisher; the functions of this package that
+// begin with New make one. Cost of an event: two forward passes, one backward pass and a step of the optimizer in every weight.
+type Net struct {
+	*shape
+	known
+	params *params
+	table  *table // nil without categories
+	steady steady
+	replay *replay
+	batch  uint64
+	held   uint64 // labels in the derivatives that were not stepped along yet
+	pass   *pass
+}
+
+// Counts says what became of the labels so far.
+func (n *Net) Counts() Counts { return n.steady.Counts }
+
+// Predict appends the answer.
+func (n *Net) Predict(dst []float64, e *models.Example) []float64 {
+	n.pass.learning = false
+	n.scores(&n.known, n.pass, e, nil)
+	return n.out.answer(dst, n.pass.scores, &n.target)
+}
+
+// Observe takes the numbers of the row into their means and variances.
+func (n *Net) Observe(e *models.Example) {
+	for i := range n.parts {
+		n.parts[i].observe(n.stats, e, n.rate)
+	}
+}
+
+// Learn takes one step on the label, and as many as are asked for on older ones. A label that the task does not have is left out.
+func (n *Net) Learn(e *models.Example, _ []float64) {
+	if !(e.Weight > 0) || !n.out.fits(e.Y) {
+		return
+	}
+	if _, regression := n.out.(targeted); regression {
+		n.target.add(e.Y, n.rate)
+	}
+	event := n.steady.Learned
+	l := n.step(e)
+	if n.replay != nil {
+		if n.replay.seen > 0 {
+			for k := range n.replay.steps {
+				n.step(n.replay.draw(event, k))
+			}
+		}
+		n.replay.keep(e)
+	}
+	if n.steady.watch(l, n.w) {
+		clear(n.params.g)
+		n.held = 0
+	}
+	if n.table != nil {
+		n.table.expire()
+	}
+}
+
+// targeted marks outputs that measure a number, whose moments the net keeps.
+type targeted interface{ targeted() }
+
+func (number) targeted()    {}
+func (gaussian) targeted()  {}
+func (quantiles) targeted() {}
+
+// step learns one label and returns its loss.
+func (n *Net) step(e *models.Example) float64 {
+	p := n.pass
+	p.learning, p.event = true, n.steady.Learned
+	n.scores(&n.known, p, e, n.table)
+	l := n.out.slopes(p.slopes, p.scores, e.Y, &n.target)
+	if !finite(l) || !allFinite(p.slopes) {
+		n.steady.skip()
+		return l
+	}
+	if e.Weight != 1 {
+		for k := range p.slopes {
+			p.slopes[k] *= e.Weight
+		}
+	}
+	for i := range p.parts {
+		clear(p.parts[i].demb)
+	}
+	n.body.backward(n.w, n.params.g, p)
+	n.move(p)
+	return l
+}
+
+// move takes the step that the derivatives of the pass ask for, or keeps them for the end of a batch. Rows of embeddings move at once.
+func (n *Net) move(p *pass) {
+	rows := 0.0
+	for i := range n.parts {
+		n.parts[i].spread(&p.parts[i], n.params.g)
+		rows += n.parts[i].square(&p.parts[i])
+	}
+	n.held++
+	if n.held >= n.batch {
+		whole := 1 / float64(n.held)
+		factor, ok := n.steady.shorten(float64(n.params.square()*whole*whole) + rows)
+		n.held = 0
+		if !ok {
+			clear(n.params.g)
+			return
+		}
+		n.params.move(factor * whole)
+		n.moveRows(p, factor)
+		return
+	}
+	if factor, ok := n.steady.shorten(rows); ok {
+		n.moveRows(p, factor)
+	}
+}
+
+func (n *Net) moveRows(p *pass, factor float64) {
+	if n.table == nil {
+		return
+	}
+	for i := range n.parts {
+		n.parts[i].learn(&p.parts[i], n.table, factor)
+	}
+}
+
+// State visits weights, optimizer, moments, rows of embeddings, the copy of the weights, and the replay buffer.
+func (n *Net) State(s *codec.State) {
+	n.params.state(s)
+	if n.batch > 1 {
+		s.Uint64(&n.held)
+		finiteState(s, "derivatives of the net", n.params.g)
+		if n.held >= n.batch {
+			s.Fail("%d labels of a batch of %d", n.held, n.batch)
+			n.held = 0
+		}
+	}
+	s.Fixed("numbers of a net", len(n.stats))
+	for i := range n.stats {
+		n.stats[i].state(s)
+	}
+	n.target.state(s)
+	n.steady.state(s)
+	if n.table != nil {
+		n.table.state(s)
+	}
+	if n.replay != nil {
+		n.replay.state(s)
+	}
+}
+
+// Publish copies the weights and the moments, and shares the rows of embeddings.
+func (n *Net) Publish() models.Predictor {
+	return newSnapshot(n.shape, &n.known, n.table)
+}
+
+// snapshot is an immutable version of a net.
+type snapshot struct {
+	*shape
+	known
+	pool sync.Pool
+}
+
+func newSnapshot(n *shape, k *known, t *table) *snapshot {
+	s := &snapshot{shape: n, known: known{w: append([]float64(nil), k.w...), stats: append([]moments(nil), k.stats...), target: k.target}}
+	if t != nil {
+		version := t.publish()
+		s.rows = &version
+	}
+	s.pool.New = func() any { return n.memory() }
+	return s
+}
+
+// Predict answers as the net did when it was published.
+func (s *snapshot) Predict(dst []float64, e *models.Example) []float64 {
+	p := s.pool.Get().(*pass)
+	s.scores(&s.known, p, e, nil)
+	dst = s.out.answer(dst, p.scores, &s.target)
+	s.pool.Put(p)
+	return dst
+}
