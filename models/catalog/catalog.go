@@ -56,7 +56,7 @@ var All = models.Registry(slices.Concat(
 
 // expertBytes bounds the statistics of the tree in auto: a mixture has several experts, and a tree that has
 // seen a season gains little from more.
-const expertBytes = 2 << 20
+const expertBytes = 512 << 10
 
 // treeExpert is the tree among the experts of auto; it answers with classes only.
 var treeExpert = ensemble.Expert{Name: "tree", New: func(env models.Env) (models.Learner, error) {

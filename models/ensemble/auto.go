@@ -44,7 +44,7 @@ func Auto(extra ...Expert) models.Component {
 		names = append(names, x.Name)
 	}
 	return models.Component{
-		Name: "auto", Kind: models.ModelKind, Fold: 2,
+		Name: "auto", Kind: models.ModelKind, Fold: 3,
 		Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
 		Params: []models.Param{
 			{Name: "experts", Default: names, Choices: names, Doc: "the models that are mixed"},

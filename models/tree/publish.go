@@ -23,17 +23,23 @@ func (t *classTree) Publish() models.Predictor {
 	return t.frozen
 }
 
-// batch hands out the memory of frozen leaves, a few at a time: one that answers still keeps its neighbours in memory.
+// batch hands out the memory of frozen leaves, a few at a time while they are small: one that answers still keeps its neighbours in memory.
 type batch struct {
 	left    int // leaves to come
 	leaves  []frozenLeaf
 	numbers []float64
 }
 
-const batchLeaves = 4
+const (
+	batchLeaves  = 4
+	batchNumbers = 64 // leaves of more numbers get memory of their own
+)
 
 func (b *batch) leaf(numbers int) (*frozenLeaf, []float64) {
 	k := max(1, min(batchLeaves, b.left))
+	if numbers > batchNumbers {
+		k = 1
+	}
 	if len(b.leaves) == 0 {
 		b.leaves = make([]frozenLeaf, k)
 	}

@@ -173,10 +173,10 @@ func count(t []float64, place, classes, y int, w float64) []float64 {
 	return t
 }
 
-// lengthen adds zeros up to length n; a table that has to move gets room to grow.
+// lengthen adds zeros up to length n; a table that has to move gets room to grow: a small one as much again, a larger one a quarter.
 func lengthen(t []float64, n int) []float64 {
 	if n > cap(t) {
-		t = append(make([]float64, 0, max(n, 2*cap(t), 16)), t...)
+		t = append(make([]float64, 0, max(n, min(2*cap(t), cap(t)+cap(t)/4+16), 16)), t...)
 	}
 	for len(t) < n {
 		t = append(t, 0)
