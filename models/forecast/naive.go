@@ -9,7 +9,10 @@ import (
 )
 
 // Components are the forecasters of the catalogue.
-var Components = []models.Component{SeasonalNaiveComponent}
+var Components = []models.Component{
+	SeasonalNaiveComponent,
+	HoltWintersComponent,
+}
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.
 var SeasonalNaiveComponent = func() models.Component {
