@@ -15,9 +15,6 @@ import (
 type Options struct {
 	// MaxSkew is how much older than the newest event a trigger may be whose vector is still right. 0: 1m.
 	MaxSkew time.Duration
-	// Keyed makes the keyed model of a feature whose Agg names one: nil without error if it names none. It says what is wrong with the
-	// parameters. Nil: there are no keyed models.
-	Keyed func(f *Feature) (features.Keyed, error)
 }
 
 // Bounds of a declaration.
@@ -193,7 +190,7 @@ func (c *compiling) checkUse(f *Feature, spec *agg.Spec) {
 		{"cap", f.Cap != 0, slices.Contains(spec.Uses, "cap")},
 		{"due", f.Due != "", spec.Set}, {"until", len(f.Until) > 0, spec.Set},
 		{"by", f.By != "", spec.Set}, {"keep", f.Keep != 0, spec.Set}, {"at", f.At != "", !spec.Set && spec != keyedSpec},
-		{"forecast", f.Forecast != Forecast{}, spec == keyedSpec},
+		{"keyed model", f.Keyed.Model != nil, spec == keyedSpec},
 	} {
 		if u.set && !u.may {
 			c.wrong(f.Name, "%s takes no %s; remove it", f.Agg, u.name)

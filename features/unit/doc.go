@@ -14,6 +14,6 @@
 // t − l; once events after t − l were sealed, at floor(t − l). An unlagged read at a time before sealed
 // events leaves out the tile that contains it; vectors within max_skew of the newest event never need that.
 //
-// Keyed models (features.Keyed, handed in by Options) live in the head beside rows and sets. They are updated in the order of items and
+// Keyed models (features.Keyed, handed in with their feature) live in the head beside rows and sets. They are updated in the order of items and
 // do not look back: a read at an earlier time is answered by the newest state.
 package unit

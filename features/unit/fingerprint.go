@@ -19,14 +19,13 @@ func (c *compiling) fingerprint(e *Entity) uint64 {
 		fmt.Fprintf(&b, "%q %s@%d value %q where %q at %q per %q over %d suffix %t exact %t lag %d k %d half %d weight %x",
 			f.Name, f.Agg, c.version(f), f.Value, f.Where, f.At, f.Per, f.Over, f.Suffix, f.Exact, f.Lag, f.K, f.HalfLife, f.Weight)
 		fmt.Fprintf(&b, " due %q by %q keep %d cap %d\n", f.Due, f.By, f.Keep, f.Cap)
-		if f.Forecast != (Forecast{}) {
-			fmt.Fprintf(&b, "keyed step %d season %d horizon %d alpha %x beta %x gamma %x damping %x\n", f.Forecast.Step, f.Forecast.Season,
-				f.Forecast.Horizon, f.Forecast.Alpha, f.Forecast.Beta, f.Forecast.Gamma, f.Forecast.Damping)
+		if f.Keyed.Model != nil {
+			fmt.Fprintf(&b, "keyed %q inputs %q\n", f.Keyed.Text, f.Keyed.Inputs)
 		}
 		for _, source := range append([]int{f.Source}, f.Until...) {
 			s := &c.sources[source]
 			fmt.Fprintf(&b, " source %q table %t", s.Name, s.Table)
-			for _, field := range fieldsNamed(s, append([]string{f.Value, f.Where, f.At, f.Per, f.Due, f.By}, e.Key...)) {
+			for _, field := range fieldsNamed(s, slices.Concat([]string{f.Value, f.Where, f.At, f.Per, f.Due, f.By}, f.Keyed.Inputs, e.Key)) {
 				fmt.Fprintf(&b, " %q %v", field.Name, field.Kind)
 			}
 			b.WriteByte('\n')

@@ -8,19 +8,19 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg"
-	"github.com/freshet-ml/freshet/features/window"
 )
 
 // keyedModel is a keyed model of an entity type. Its state is updated in the order of items and, like a last value, does not look back: a
-// read at an earlier time is answered by the newest state. Values that are missing, and events of a step before
-// the newest one taken, leave it alone; the latter are counted as late.
+// read at an earlier time is answered by the newest state. Values that are missing leave it alone; those that come too late for the model are
+// counted.
 type keyedModel struct {
 	feature string
 	model   features.Keyed
 	shape   features.KeyedShape
 	source  int
-	input   input
-	column  int // the first
+	input   input   // the value
+	with    []input // what comes with it
+	column  int     // the first
 }
 
 // timeLen is the length of the newest event time behind a keyed model's state.
@@ -34,17 +34,11 @@ func (p *Program) keyedSection(i int) int { return len(p.streams) + len(p.sets) 
 
 // keyedFeature compiles a feature that is a keyed model, and reports whether it is one.
 func (c *compiling) keyedFeature(f *Feature) bool {
-	if c.opt.Keyed == nil {
-		return false
-	}
-	model, err := c.opt.Keyed(f)
-	if model == nil && err == nil {
+	model := f.Keyed.Model
+	if model == nil {
 		return false
 	}
 	n := len(c.errs)
-	if err != nil {
-		c.wrong(f.Name, "%v", err)
-	}
 	if f.Name == "" {
 		c.wrong("?", "%s has no name; name it", f.Agg)
 	}
@@ -53,13 +47,20 @@ func (c *compiling) keyedFeature(f *Feature) bool {
 	}
 	c.checkUse(f, keyedSpec)
 	c.checkWindows(f, keyedSpec)
-	in := input{value: c.compile(f, "value", f.Value, wantsNumber), where: c.compile(f, "where", f.Where, wantsTruth)}
+	where := c.compile(f, "where", f.Where, wantsTruth)
+	k := &keyedModel{feature: f.Name, model: model, shape: model.Shape(), source: f.Source, column: len(c.p.columns),
+		input: input{value: c.compile(f, "value", f.Value, wantsNumber), where: where}}
+	for _, src := range f.Keyed.Inputs {
+		k.with = append(k.with, input{value: c.compile(f, "regressor", src, wantsNumber)})
+	}
+	if want := k.shape.Inputs - 1; len(k.with) != want || want > maxInputs {
+		c.wrong(f.Name, "%s takes %d regressors, of which %d are given", f.Agg, want, len(k.with))
+	}
 	if len(c.errs) > n {
 		return true
 	}
-	k := &keyedModel{feature: f.Name, model: model, shape: model.Shape(), source: f.Source, input: in, column: len(c.p.columns)}
-	for i := range k.shape.Width {
-		c.column(fmt.Sprintf("%s_%d", f.Name, i+1), features.Numeric, columnWindow{})
+	for _, suffix := range k.shape.Columns {
+		c.column(f.Name+suffix, features.Numeric, columnWindow{})
 	}
 	c.p.keyed = append(c.p.keyed, k)
 	return true
@@ -83,12 +84,18 @@ func (f *folding) keyed(i int, k *keyedModel) {
 		newest = i64(b, len(b)-timeLen)
 		b = b[:len(b)-timeLen]
 	}
-	if t < -farthest || t > farthest || k.before(t, newest) {
+	if t < -farthest || t > farthest {
 		f.p.late.Add(1)
 		return
 	}
-	f.sc.x[0] = x
-	b = k.model.Update(b, t, f.sc.x[:])
+	f.sc.x = append(f.sc.x[:0], x)
+	for j := range k.with {
+		f.sc.x = append(f.sc.x, k.with[j].number(f.it.Fields))
+	}
+	b, late := k.model.Update(b, t, f.sc.x)
+	if late {
+		f.p.late.Add(1)
+	}
 	if len(b) > k.shape.MaxBytes {
 		panic(fmt.Sprintf("unit: a state of the keyed model %s has %d bytes, more than its %d", k.feature, len(b), k.shape.MaxBytes))
 	}
@@ -97,23 +104,33 @@ func (f *folding) keyed(i int, k *keyedModel) {
 	f.st.Head = setSection(f.st.Head, headLen, i, b)
 }
 
-// before reports whether t lies in a step before that of the newest time.
-func (k *keyedModel) before(t, newest int64) bool {
-	if k.shape.Step > 0 {
-		newest = window.Floor(newest, k.shape.Step)
-	}
-	return t < newest
-}
-
 // read writes the columns of the model at t; b is its section, nil for an entity without events.
 func (k *keyedModel) read(dst []float64, b []byte, t int64) {
 	if len(b) > 0 {
 		b = b[:len(b)-timeLen]
 	}
-	from, to := k.column, k.column+k.shape.Width
-	if got := k.model.Read(dst[from:from:to], b, t, nil); len(got) != k.shape.Width {
-		panic(fmt.Sprintf("unit: the keyed model %s reads %d values, not %d", k.feature, len(got), k.shape.Width))
+	from, to := k.column, k.column+len(k.shape.Columns)
+	if got := k.model.Read(dst[from:from:to], b, t); len(got) != to-from {
+		panic(fmt.Sprintf("unit: the keyed model %s reads %d values, not %d", k.feature, len(got), to-from))
 	}
+}
+
+// KeyedState returns the model of a feature that is a keyed one and its state in st, nil for an entity that has none yet; ok is false for every
+// other feature. The bytes are borrowed.
+func (p *Program) KeyedState(st *State, feature string) (model features.Keyed, state []byte, ok bool) {
+	for i, k := range p.keyed {
+		if k.feature != feature {
+			continue
+		}
+		if st != nil && len(st.Head) > 0 {
+			start, end := section(st.Head, headLen, p.keyedSection(i))
+			if state = st.Head[start:end:end]; len(state) > 0 {
+				state = state[:len(state)-timeLen]
+			}
+		}
+		return k.model, state, true
+	}
+	return nil, nil, false
 }
 
 // check returns an error if b, in the head of an entity with that newest event time, is no section of the model.

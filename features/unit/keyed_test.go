@@ -17,69 +17,68 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg/aggtest"
+	"github.com/freshet-ml/freshet/features/window"
 )
 
-// newest3 is a small keyed model: its state is a version byte and the newest three values as they came, its answer their mean
-// and the step of the asked time.
+// newest3 is a small keyed model: its state is a version byte, the newest time and the newest three values as they came, its answer their mean
+// and the step of the asked time. A value of an earlier step is late.
 type newest3 struct{ step int64 }
 
 func (m newest3) Shape() features.KeyedShape {
-	return features.KeyedShape{Width: 2, MaxBytes: 1 + 3*8, Step: m.step, Version: 4}
+	return features.KeyedShape{Columns: []string{"_1", "_2"}, Inputs: 1, MaxBytes: 9 + 3*8, Version: 4}
 }
 
-func (newest3) Update(state []byte, _ int64, x []float64) []byte {
+func (m newest3) slot(t int64) int64 { return window.Floor(t, max(m.step, 1)) }
+
+func (m newest3) Update(state []byte, t int64, x []float64) ([]byte, bool) {
 	if len(state) == 0 {
-		state = append(state, 1)
+		state = binary.LittleEndian.AppendUint64(append(state, 1), uint64(t))
 	}
-	if len(state) == 1+3*8 {
-		state = slices.Delete(state, 1, 9)
+	newest := i64(state, 1)
+	if m.slot(t) < m.slot(newest) {
+		return state, true
 	}
-	return binary.LittleEndian.AppendUint64(state, math.Float64bits(x[0]))
+	binary.LittleEndian.PutUint64(state[1:], uint64(max(t, newest)))
+	if len(state) == 9+3*8 {
+		state = slices.Delete(state, 9, 17)
+	}
+	return binary.LittleEndian.AppendUint64(state, math.Float64bits(x[len(x)-1])), false
 }
 
-func (m newest3) Read(dst []float64, state []byte, t int64, _ []float64) []float64 {
+func (m newest3) Read(dst []float64, state []byte, t int64) []float64 {
 	sum, n := 0.0, 0.0
-	for at := 1; at < len(state); at += 8 {
+	for at := 9; at < len(state); at += 8 {
 		sum, n = sum+math.Float64frombits(binary.LittleEndian.Uint64(state[at:])), n+1
 	}
 	return append(dst, sum/n, float64(t/max(m.step, 1)))
 }
 
 func (newest3) Check(state []byte) error {
-	if len(state) > 0 && (state[0] != 1 || len(state)%8 != 1) {
+	if len(state) > 0 && (state[0] != 1 || len(state) < 9 || len(state)%8 != 1) {
 		return errors.New("no three values")
 	}
 	return nil
 }
 
-func keyedOptions() Options {
-	return Options{Keyed: func(f *Feature) (features.Keyed, error) {
-		switch {
-		case f.Agg != "newest3":
-			return nil, nil
-		case f.Forecast.Step < 0:
-			return nil, errors.New("the step is negative")
-		}
-		return newest3{f.Forecast.Step.Microseconds()}, nil
-	}}
-}
-
 func compileKeyed(t testing.TB, fs ...Feature) *Program {
 	t.Helper()
-	p, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: fs}, testSources(), keyedOptions())
+	p, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: fs}, testSources(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-var minutely = Forecast{Step: time.Minute}
+var (
+	minutely = Keyed{Model: newest3{60 * second}, Text: "newest3 by minute"}
+	byValue  = Keyed{Model: newest3{}, Text: "newest3"}
+)
 
 // between is an entity with rows, a set and two keyed models, declared in between.
 func between(t testing.TB) *Program {
-	return compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Where: "y > 1", Forecast: minutely},
+	return compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Where: "y > 1", Keyed: minutely},
 		Feature{Name: "sum", Agg: "sum", Value: "x", Over: []time.Duration{time.Hour}},
-		Feature{Name: "b", Agg: "newest3", Value: "x * 2"},
+		Feature{Name: "b", Agg: "newest3", Value: "x * 2", Keyed: byValue},
 		Feature{Name: "open", Agg: "open", Until: []int{1}, By: "id"})
 }
 
@@ -190,7 +189,7 @@ func TestKeyedModelsDoNotDisturb(t *testing.T) {
 
 // TestDamagedKeyedState: a model's state of another version, a wrong length, or a time of the future is refused, whatever the rest.
 func TestDamagedKeyedState(t *testing.T) {
-	p := compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Forecast: minutely})
+	p := compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Keyed: minutely})
 	var st State
 	p.Apply(&st, sold(1, start, 5, 1, "n"), start)
 	p.Apply(&st, sold(2, start+1, 6, 1, "n"), start)
@@ -215,11 +214,11 @@ func TestDamagedKeyedState(t *testing.T) {
 
 // TestGoldenKeyedState pins the bytes of a head with a keyed model: the storage format.
 func TestGoldenKeyedState(t *testing.T) {
-	p := compileKeyed(t, Feature{Name: "n", Agg: "count"}, Feature{Name: "a", Agg: "newest3", Value: "x"})
+	p := compileKeyed(t, Feature{Name: "n", Agg: "count"}, Feature{Name: "a", Agg: "newest3", Value: "x", Keyed: byValue})
 	var st State
 	p.Apply(&st, sold(7, 2_000_000, 1.5, 1, "n"), 0)
-	const want = "0180841e00000000001000000080841e0000000000070000000000000011000000" + // one row of the stream
-		"01000000000000f83f" + "80841e0000000000" // the model's state, its newest time
+	const want = "0180841e00000000001000000080841e0000000000070000000000000019000000" + // one row of the stream
+		"0180841e0000000000000000000000f83f" + "80841e0000000000" // the model's state, its newest time
 	if got := hex.EncodeToString(st.Head); got != want {
 		t.Errorf("head %s, want %s", got, want)
 	}
@@ -227,53 +226,70 @@ func TestGoldenKeyedState(t *testing.T) {
 
 func TestKeyedDeclarations(t *testing.T) {
 	sources := testSources()
+	one := byValue
+	one.Inputs = []string{"y"}
 	for want, f := range map[string]Feature{
-		"has no name":                 {Agg: "newest3", Value: "x"},
-		"takes a value":               {Name: "f", Agg: "newest3"},
-		"takes no window":             {Name: "f", Agg: "newest3", Value: "x", Over: []time.Duration{time.Hour}},
-		"takes no at":                 {Name: "f", Agg: "newest3", Value: "x", At: "due"},
-		"takes no k":                  {Name: "f", Agg: "newest3", Value: "x", K: 2},
-		"is a string":                 {Name: "f", Agg: "newest3", Value: "name"},
-		"not a condition":             {Name: "f", Agg: "newest3", Value: "x", Where: "y + 1"},
-		"the step is negative":        {Name: "f", Agg: "newest3", Value: "x", Forecast: Forecast{Step: -1}},
-		"sum takes no forecast":       {Name: "f", Agg: "sum", Value: "x", Forecast: minutely},
+		"has no name":                 {Agg: "newest3", Value: "x", Keyed: byValue},
+		"takes a value":               {Name: "f", Agg: "newest3", Keyed: byValue},
+		"takes no window":             {Name: "f", Agg: "newest3", Value: "x", Over: []time.Duration{time.Hour}, Keyed: byValue},
+		"takes no at":                 {Name: "f", Agg: "newest3", Value: "x", At: "due", Keyed: byValue},
+		"takes no k":                  {Name: "f", Agg: "newest3", Value: "x", K: 2, Keyed: byValue},
+		"is a string":                 {Name: "f", Agg: "newest3", Value: "name", Keyed: byValue},
+		"not a condition":             {Name: "f", Agg: "newest3", Value: "x", Where: "y + 1", Keyed: byValue},
+		"takes 0 regressors, of":      {Name: "f", Agg: "newest3", Value: "x", Keyed: one},
+		"sum takes no keyed model":    {Name: "f", Agg: "sum", Value: "x", Keyed: minutely},
 		"unknown aggregation newest4": {Name: "f", Agg: "newest4", Value: "x"},
-		"names source 9":              {Name: "f", Agg: "newest3", Value: "x", Source: 9},
-		`value "x" over source ended`: {Name: "f", Agg: "newest3", Value: "x", Source: 1},
+		"names source 9":              {Name: "f", Agg: "newest3", Value: "x", Source: 9, Keyed: byValue},
+		`value "x" over source ended`: {Name: "f", Agg: "newest3", Value: "x", Source: 1, Keyed: byValue},
 	} {
-		_, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: []Feature{f}}, sources, keyedOptions())
+		_, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: []Feature{f}}, sources, Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	f := Feature{Name: "f", Agg: "newest3", Value: "x"}
-	if _, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: []Feature{f}}, sources, Options{}); err == nil {
-		t.Error("a keyed model was compiled without any being handed in")
+}
+
+// regressed is newest3 over the second of two inputs.
+type regressed struct{ newest3 }
+
+func (r regressed) Shape() features.KeyedShape {
+	s := r.newest3.Shape()
+	s.Inputs = 2
+	return s
+}
+
+// TestInputsOfKeyedModels: what comes with a value reaches the model, and the state of a feature can be found by its name.
+func TestInputsOfKeyedModels(t *testing.T) {
+	p := compileKeyed(t, Feature{Name: "n", Agg: "count"}, Feature{Name: "a", Agg: "newest3", Value: "x", Keyed: Keyed{Model: regressed{}, Inputs: []string{"y * 10"}}})
+	var st State
+	for i := range int64(3) {
+		p.Apply(&st, sold(uint64(i), start+i, 1, float64(i), "n"), start)
+	}
+	if got := read(p, &st, start)["a_1"]; got != 10 {
+		t.Errorf("mean of the regressor %v, want 10", got)
+	}
+	model, state, ok := p.KeyedState(&st, "a")
+	if !ok || model.Read(nil, state, start)[0] != 10 || model.Check(state) != nil {
+		t.Error("the state of a keyed feature is not what it reads from")
+	}
+	if _, state, ok := p.KeyedState(nil, "a"); !ok || state != nil {
+		t.Error("an entity without events has a keyed state")
+	}
+	if _, _, ok := p.KeyedState(&st, "n"); ok {
+		t.Error("a count has a keyed state")
 	}
 }
 
 // TestFingerprintSeesKeyedModels: parameters and the fold version are part of it.
 func TestFingerprintSeesKeyedModels(t *testing.T) {
 	seen := map[uint64]string{}
-	for _, f := range []Forecast{{}, {Step: 1}, {Season: 1}, {Horizon: 1}, {Alpha: 1}, {Beta: 1}, {Gamma: 1}, {Damping: 1}} {
-		p := compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Forecast: f})
+	for _, k := range []Keyed{byValue, minutely, {Model: raised{newest3{}}, Text: byValue.Text}, {Model: regressed{}, Text: byValue.Text, Inputs: []string{"y"}},
+		{Model: regressed{}, Text: byValue.Text, Inputs: []string{"x"}}} {
+		p := compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Keyed: k})
 		if other, ok := seen[p.Fingerprint()]; ok {
-			t.Errorf("%+v has the fingerprint of %s", f, other)
+			t.Errorf("%+v has the fingerprint of %s", k, other)
 		}
-		seen[p.Fingerprint()] = fmt.Sprintf("%+v", f)
-	}
-	opt := keyedOptions()
-	inner := opt.Keyed
-	opt.Keyed = func(f *Feature) (features.Keyed, error) {
-		k, err := inner(f)
-		return raised{k}, err
-	}
-	p, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: []Feature{{Name: "a", Agg: "newest3", Value: "x"}}}, testSources(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := seen[p.Fingerprint()]; ok {
-		t.Error("another fold version has the same fingerprint")
+		seen[p.Fingerprint()] = fmt.Sprintf("%+v", k)
 	}
 }
 
@@ -288,7 +304,7 @@ func (r raised) Shape() features.KeyedShape {
 
 // TestExtremeTimesOfKeyedModels: events that no clock shows are left out, and nothing overflows.
 func TestExtremeTimesOfKeyedModels(t *testing.T) {
-	p := compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Forecast: minutely})
+	p := compileKeyed(t, Feature{Name: "a", Agg: "newest3", Value: "x", Keyed: minutely})
 	var st State
 	for i, at := range []int64{math.MinInt64, -farthest, 0, math.MaxInt64, farthest} {
 		p.Apply(&st, sold(uint64(i), at, 1, 1, "n"), start)
@@ -316,7 +332,7 @@ func TestKeyedModelsDoNotAllocate(t *testing.T) {
 }
 
 func BenchmarkApplyKeyed(b *testing.B) {
-	p, it := compileKeyed(b, Feature{Name: "a", Agg: "newest3", Value: "x", Forecast: minutely}), sold(1, benchStart, 1, 2, "n")
+	p, it := compileKeyed(b, Feature{Name: "a", Agg: "newest3", Value: "x", Keyed: minutely}), sold(1, benchStart, 1, 2, "n")
 	var st State
 	at := feed(p, &st, it, benchStart, 100, 10*second)
 	b.ReportAllocs()

@@ -30,7 +30,7 @@ type scratch struct {
 	set        agg.Set // being changed; its bytes are a copy
 	view       agg.Set // being read; its bytes are the state's
 	row, keyed []byte
-	x          [1]float64 // the input of a keyed model
+	x          []float64 // the inputs of a keyed model
 	tile, base cells
 	tiles      []byte  // the tiles being written
 	limits     []int64 // by level: up to where its tiles may reach

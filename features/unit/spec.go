@@ -1,6 +1,10 @@
 package unit
 
-import "time"
+import (
+	"time"
+
+	"github.com/freshet-ml/freshet/features"
+)
 
 // Feature is one declared feature of an entity: an aggregation of one source. Expressions are over the
 // fields of that source.
@@ -31,18 +35,14 @@ type Feature struct {
 
 	Cap int // distinct: exact up to this many values, then HyperLogLog; 0: 256
 
-	Forecast Forecast // keyed models only
+	Keyed Keyed // keyed models only
 }
 
-// Forecast holds the parameters of a keyed model. Which of them a model takes, and in what range, is its own to say.
-type Forecast struct {
-	Step    time.Duration // length of one step; 0: every event is one step
-	Season  int           // steps of one season; 0 or 1: none
-	Horizon int           // steps ahead of the time of a read: columns Name_1, Name_2 …
-	Alpha   float64       // smoothing of the level, in [0, 1]
-	Beta    float64       // smoothing of the trend, in [0, 1]
-	Gamma   float64       // smoothing of the season, in [0, 1]
-	Damping float64       // of the trend, in [0, 1]; 1: none
+// Keyed is the keyed model of a feature whose Agg is none of the catalogue.
+type Keyed struct {
+	Model  features.Keyed // nil: the feature is no keyed model
+	Text   string         // all that the model's states and answers depend on, for the fingerprint
+	Inputs []string       // expressions of what comes with the value: Model.Shape().Inputs − 1 of them
 }
 
 // Entity is one declared entity type: what its features are grouped by.

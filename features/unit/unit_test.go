@@ -412,7 +412,7 @@ const (
 // FuzzCheckState: a damaged state is refused, or can be read and folded without a panic.
 func FuzzCheckState(f *testing.F) {
 	p, err := Compile(Entity{Name: "shop", Key: []string{"shop"}, Features: append(everyAgg(false), Feature{Name: "o", Agg: "open", Until: []int{1}, By: "id"},
-		Feature{Name: "k", Agg: "newest3", Value: "x", Forecast: minutely})}, testSources(), keyedOptions())
+		Feature{Name: "k", Agg: "newest3", Value: "x", Keyed: minutely})}, testSources(), Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/forecast"
 	"github.com/freshet-ml/freshet/trainer"
@@ -29,7 +30,7 @@ features:
   shop:
     key: shop
     forecast: {holt_winters: sales.amount, where: kind != "gift", step: 1h, season: 24, horizon: 3}
-    smooth: {holt_winters: sales.amount, step: 1h, alpha: .4, beta: .1, damping: .9}
+    smooth: {holt_winters: sales.amount, step: 1h, with: {alpha: .4, beta: .1, damping: .9}}
     usual: {seasonal_naive: sales.amount, step: 1h, season: 24}
     count: {count: sales, over: 1d}
 models:
@@ -175,7 +176,8 @@ func (p *plain) ahead(step int64) float64 {
 func TestForecastsEqualPlainRecursion(t *testing.T) {
 	prog := compiled(t, tills)
 	shop := prog.Entities[0]
-	usual, err := forecast.NewSeasonalNaive(forecast.Grid{Period: anHour, Season: 24, Horizon: 1})
+	usual, err := forecast.NewKeyed(func(env models.ForecastEnv) (models.Forecaster, error) { return forecast.NewNaive(env), nil },
+		forecast.KeyedConfig{Step: anHour, Seasons: []int{24}, Horizon: 1, Leads: []int{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,16 +209,16 @@ func TestForecastsEqualPlainRecursion(t *testing.T) {
 		}
 		if !math.IsNaN(y) {
 			smooth[e].take(when/anHour, y)
-			naive[e] = usual.Update(naive[e], when, []float64{y})
+			naive[e], _ = usual.Update(naive[e], when, []float64{y})
 			if kind == "sale" {
-				season[e] = seasonal.Update(season[e], when, []float64{y})
+				season[e], _ = seasonal.Update(season[e], when, []float64{y})
 			}
 		}
 		for e := range states {
 			asked := at + rng.Int64N(2)*7*anHour
 			got, _ := shop.Read(nil, &states[e], asked)
-			want := map[string]float64{"shop.smooth_1": smooth[e].ahead(asked / anHour), "shop.usual_1": usual.Read(nil, naive[e], asked, nil)[0]}
-			for k, f := range seasonal.Read(nil, season[e], asked, nil) {
+			want := map[string]float64{"shop.smooth_1": smooth[e].ahead(asked / anHour), "shop.usual_1": usual.Read(nil, naive[e], asked)[0]}
+			for k, f := range seasonal.Read(nil, season[e], asked) {
 				want[fmt.Sprintf("shop.forecast_%d", k+1)] = f
 			}
 			for name, x := range want {

@@ -2,8 +2,12 @@ package project
 
 import (
 	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/forecast"
 )
+
+// forecasting are the settings of features that are forecasters.
+var forecasting = []string{"step", "season", "horizon", "levels", "columns", "lateness", "calendar", "holidays", "regressors", "with"}
 
 // aggregations are what a feature can be: the aggregations, then the forecasters, which are described in the same words.
 var aggregations = func() []*agg.Spec {
@@ -12,8 +16,14 @@ var aggregations = func() []*agg.Spec {
 		list = append(list, &agg.Catalog[i])
 	}
 	for _, s := range forecast.Catalog {
-		list = append(list, &agg.Spec{Name: s.Name, Doc: s.Doc, Value: agg.MustValue, Uses: s.Uses, Always: true,
-			Cost: s.Cost, Memory: s.Memory, Source: s.Source, Version: s.Version})
+		if catalog.All.Find(s.Name) == nil {
+			list = append(list, &agg.Spec{Name: s.Name, Doc: s.Doc, Value: agg.MustValue, Uses: forecasting, Always: true, Cost: s.Cost, Memory: s.Memory, Source: s.Source, Version: s.Version})
+		}
+	}
+	for i := range catalog.All {
+		if c := &catalog.All[i]; c.NewForecaster != nil {
+			list = append(list, &agg.Spec{Name: c.Name, Doc: c.Doc, Value: agg.MustValue, Uses: forecasting, Always: true, Cost: c.Cost, Memory: c.Memory, Source: c.Source, Version: c.Fold})
+		}
 	}
 	return list
 }()
@@ -40,7 +50,10 @@ func aggregationNames() []string {
 func known(name string) bool { return find(name) != nil }
 
 // forecasts reports whether the feature is a forecaster: its state is that of a keyed model.
-func (f *Feature) forecasts() bool { return forecast.Find(f.Agg) != nil }
+func (f *Feature) forecasts() bool {
+	spec := find(f.Agg)
+	return spec != nil && contains(spec.Uses, "horizon")
+}
 
 // setting says which aggregations a setting of a feature belongs to.
 type setting struct {
@@ -49,7 +62,7 @@ type setting struct {
 	whose string // for messages
 }
 
-var settings = []setting{
+var settings = append([]setting{
 	{"over", func(s *agg.Spec) bool { return s.Windows }, "aggregations over windows"},
 	{"exact", func(s *agg.Spec) bool { return s.Windows }, "aggregations over windows"},
 	{"value", func(s *agg.Spec) bool { return s.Value != agg.NoValue }, "aggregations of values"},
@@ -63,13 +76,13 @@ var settings = []setting{
 	{"half_life", uses("half_life"), "decayed aggregations"},
 	{"weight", uses("weight"), "decayed_mean"},
 	{"cap", uses("cap"), "distinct"},
-	{"step", uses("step"), "forecasters"},
-	{"season", uses("season"), "forecasters"},
-	{"horizon", uses("horizon"), "forecasters"},
-	{"alpha", uses("alpha"), "holt_winters"},
-	{"beta", uses("beta"), "holt_winters"},
-	{"gamma", uses("gamma"), "holt_winters"},
-	{"damping", uses("damping"), "holt_winters"},
+}, forecastSettings()...)
+
+func forecastSettings() (list []setting) {
+	for _, key := range forecasting {
+		list = append(list, setting{key, uses(key), "forecasters"})
+	}
+	return list
 }
 
 func uses(parameter string) func(*agg.Spec) bool {

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/models"
 )
 
 func (c *checker) entity(e *Entity) {
@@ -98,6 +100,42 @@ func (c *checker) feature(e *Entity, f *Feature, path string) {
 	if spec.Set {
 		c.open(f, s, path)
 	}
+	if f.forecasts() {
+		c.forecaster(f, s, path)
+	}
+}
+
+// forecaster checks the settings and parameters of a forecaster, at path.
+func (c *checker) forecaster(f *Feature, s *Source, path string) {
+	for i, src := range f.Regressors {
+		at := fmt.Sprintf("%s.regressors[%d]", path, i)
+		if !c.given(at) {
+			at = path + ".regressors"
+		}
+		c.number(src, s, at)
+	}
+	_, err := f.keyed()
+	var errs models.SpecErrors
+	if errors.As(err, &errs) {
+		for i := range errs {
+			errs[i].Path = strings.TrimPrefix(strings.TrimPrefix(errs[i].Path, f.Agg), ".")
+		}
+		c.specErrors(errs, path+".with", path+"."+f.Agg)
+		return
+	}
+	if err == nil || f.Horizon < 1 {
+		return
+	}
+	key, rest, ok := strings.Cut(err.Error(), ": ")
+	if !ok || !contains(forecasting, key) {
+		key, rest = strings.Fields(err.Error())[0], err.Error()
+	}
+	at := path + "." + strings.Replace(key, "seasons", "season", 1)
+	if !c.given(at) {
+		at, rest = path, err.Error()
+	}
+	reason, mend, _ := strings.Cut(rest, ": ")
+	c.bad(at, reason, mend, "")
 }
 
 // source1 returns the source of that name, or reports that there is none or that it is a table.

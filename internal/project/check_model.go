@@ -395,6 +395,14 @@ func (c *checker) pipeline(v any, task models.Task, path string) {
 		}
 		return
 	}
+	c.specErrors(errs, path, path)
+}
+
+// specErrors places the errors of a spec below path, at the path itself where that is not in the file: at whole.
+func (c *checker) specErrors(errs models.SpecErrors, path, whole string) {
+	if !c.given(path) {
+		path = whole
+	}
 	for _, e := range errs {
 		at := path
 		switch {

@@ -137,16 +137,15 @@ func (f *Feature) suffixes() []string {
 			windows = append(windows, "_"+window.Suffix(w))
 		}
 	}
-	numbered := f.K
-	switch {
-	case f.forecasts():
-		numbered = f.Horizon
-	case f.Agg != "last_k" && f.Agg != "first_k":
+	if f.forecasts() {
+		return f.keyedColumns()
+	}
+	if f.Agg != "last_k" && f.Agg != "first_k" {
 		return windows
 	}
 	var all []string
 	for _, w := range windows {
-		for i := range numbered {
+		for i := range f.K {
 			all = append(all, w+"_"+strconv.Itoa(i+1))
 		}
 	}

@@ -63,7 +63,8 @@ func (p *Project) entity(e *Entity) unit.Entity {
 		f := &e.Features[i]
 		g := unit.Feature{Name: f.Name, Agg: f.Agg, Source: p.Index(f.Source), Value: f.Value, Where: f.Where, At: f.At, Per: f.Per,
 			Over: f.Over, Suffix: f.Suffix, Exact: f.Exact, Lag: f.Lag, K: f.K, HalfLife: f.HalfLife, Weight: f.Weight,
-			Due: f.Due, By: f.By, Forecast: f.forecast()}
+			Due: f.Due, By: f.By}
+		g.Keyed, _ = f.keyed() // checked: of a feature that is wrong unit.Compile says what it lacks
 		if spec := agg.Find(f.Agg); spec != nil && spec.Set {
 			g.Keep = f.Keep
 		}

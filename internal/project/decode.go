@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -222,6 +223,16 @@ func (d *decoder) value(p pair, f reflect.Value, o *option, path string) {
 	case "list":
 		d.list(p, f, o, path)
 		return
+	case "numbers":
+		d.numbers(p, f, o, path)
+		return
+	case "params":
+		if m, ok := d.generic(p.value, path, 0).(map[string]any); ok {
+			f.Set(reflect.ValueOf(m))
+		} else {
+			d.wrong(p.value, path, "a mapping of parameters")
+		}
+		return
 	}
 	switch {
 	case o.typ.Kind() == reflect.Pointer:
@@ -269,6 +280,41 @@ func (d *decoder) list(p pair, f reflect.Value, o *option, path string) {
 	f.Set(reflect.ValueOf(texts))
 }
 
+// numbers decodes a number or a list of numbers, whole ones where the option holds such.
+func (d *decoder) numbers(p pair, f reflect.Value, o *option, path string) {
+	nodes := []ast.Node{p.value}
+	seq, isList := p.value.(*ast.SequenceNode)
+	if isList {
+		nodes = seq.Values
+	}
+	f.SetLen(0)
+	for i, n := range nodes {
+		at := path
+		if isList {
+			at += "[" + strconv.Itoa(i) + "]"
+			d.mark(at, p.at, n)
+		}
+		whole := f.Type().Elem().Kind() == reflect.Int
+		want := "a number or a list of numbers"
+		if whole {
+			want = "a whole number or a list of them"
+		}
+		s, ok := d.text(n, at, want)
+		if !ok {
+			continue
+		}
+		x, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
+		switch {
+		case err != nil || math.IsNaN(x) || math.IsInf(x, 0) || whole && (x != math.Trunc(x) || math.Abs(x) > 1<<31):
+			d.wrong(n, at, want)
+		case whole:
+			f.Set(reflect.Append(f, reflect.ValueOf(int(x))))
+		default:
+			f.Set(reflect.Append(f, reflect.ValueOf(x)))
+		}
+	}
+}
+
 // named decodes a mapping of names into a slice of structs, sorted by name.
 func (d *decoder) named(n ast.Node, f reflect.Value, path, omit string) {
 	pairs := d.pairs(n, path, "a mapping of names")
@@ -307,6 +353,8 @@ func wanted(o *option) string {
 		return "a date or an RFC 3339 time"
 	case o.form == "expr":
 		return "an expression"
+	case o.form == "numbers":
+		return "a number or a list of numbers"
 	case o.form == "task":
 		return "binary, multiclass, regression, forecast or anomaly"
 	}

@@ -103,7 +103,18 @@ func defineOption(o *option, v reflect.Value) (text string, block bool) {
 		for i, w := range x {
 			words[i] = word(w)
 		}
+		if text = flow(words); text == o.def {
+			return "", false
+		}
+		return text, false
+	case []int, []float64:
+		words := strings.Fields(strings.Trim(fmt.Sprint(x), "[]"))
 		return flow(words), false
+	case map[string]any:
+		if len(x) == 0 {
+			return "", false
+		}
+		return plainText(v), false
 	case fmt.Stringer:
 		return x.String(), false
 	}

@@ -61,6 +61,8 @@ func (d *decoder) feature(p pair, path string) Feature {
 			d.value(q, v.Field(o.index), o, at)
 		case agg != nil && known(q.key):
 			d.add(q.at, at, fmt.Sprintf("a second aggregation, beside %s", agg.key), "make it a feature of its own", "")
+		case agg != nil && parameter(agg.key, q.key):
+			d.add(q.at, at, q.key+" is a parameter of "+agg.key, "write with: {"+q.key+": …}", "")
 		case agg != nil:
 			d.unknown(q, path, keys)
 		}

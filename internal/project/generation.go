@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/catalog"
 )
@@ -41,7 +40,7 @@ func (p *Project) parts() []part {
 		list = append(list, part{"entity", e.Name, struct {
 			Entity
 			Versions  []int
-			Forecasts []unit.Forecast `json:",omitempty"`
+			Forecasts []string `json:",omitempty"`
 		}{e, versions(&e), e.forecasts()}})
 	}
 	for i := range p.Tables {

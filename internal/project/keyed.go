@@ -1,50 +1,133 @@
 package project
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/forecast"
 )
 
 // UnitOptions returns what the entity types of the project share: unit.Compile makes of Entities, FeatureSources and these the columns that
-// Columns promises. Its keyed models are those of models/forecast.
-func (p *Project) UnitOptions() unit.Options {
-	return unit.Options{MaxSkew: p.MaxSkew, Keyed: keyed}
+// Columns promises.
+func (p *Project) UnitOptions() unit.Options { return unit.Options{MaxSkew: p.MaxSkew} }
+
+// keyed makes the forecaster that the feature names; the zero Keyed if it names none. Errors are models.SpecErrors for its parameters.
+func (f *Feature) keyed() (unit.Keyed, error) {
+	if !f.forecasts() {
+		return unit.Keyed{}, nil
+	}
+	cfg, err := f.forecasting()
+	if err != nil {
+		return unit.Keyed{}, err
+	}
+	if old := forecast.Find(f.Agg); old != nil && catalog.All.Find(f.Agg) == nil {
+		return f.plainKeyed(old)
+	}
+	plan, err := catalog.Resolve(models.Spec{Stages: []models.Stage{{Name: f.Agg, Params: f.With}}}, models.Forecast)
+	if err != nil {
+		return unit.Keyed{}, err
+	}
+	model, err := forecast.NewKeyed(plan.Forecaster, cfg)
+	if err != nil {
+		return unit.Keyed{}, err
+	}
+	return unit.Keyed{Model: model, Text: plan.Canonical() + fmt.Sprintf(" %+v", cfg), Inputs: f.Regressors}, nil
 }
 
-// keyed makes the forecaster that a feature names; nil if it names none.
-func keyed(f *unit.Feature) (features.Keyed, error) {
-	spec := forecast.Find(f.Agg)
-	if spec == nil {
-		return nil, nil
+// plainKeyed makes a forecaster that the catalogue of models does not have.
+func (f *Feature) plainKeyed(spec *forecast.Spec) (unit.Keyed, error) {
+	c := forecast.DefaultHoltWinters(forecast.Grid{Period: f.Step.Microseconds(), Horizon: f.Horizon})
+	if len(f.Season) > 0 {
+		c.Season = f.Season[0]
 	}
-	return spec.New(forecast.HoltWintersConfig{
-		Grid:  forecast.Grid{Period: f.Forecast.Step.Microseconds(), Season: f.Forecast.Season, Horizon: f.Forecast.Horizon},
-		Alpha: f.Forecast.Alpha, Beta: f.Forecast.Beta, Gamma: f.Forecast.Gamma, Phi: f.Forecast.Damping,
-	})
+	for name, at := range map[string]*float64{"alpha": &c.Alpha, "beta": &c.Beta, "gamma": &c.Gamma, "damping": &c.Phi} {
+		switch x := f.With[name].(type) {
+		case float64:
+			*at = x
+		case int:
+			*at = float64(x)
+		}
+	}
+	model, err := spec.New(c)
+	return unit.Keyed{Model: model, Text: fmt.Sprintf("%s@%d %+v", spec.Name, spec.Version, c)}, err
 }
 
-// forecast returns the parameters that the feature's forecaster takes, the others zero.
-func (f *Feature) forecast() unit.Forecast {
-	spec := find(f.Agg)
-	if spec == nil || !f.forecasts() {
-		return unit.Forecast{}
+// forecasting returns how the forecaster counts time and what its columns are.
+func (f *Feature) forecasting() (forecast.KeyedConfig, error) {
+	cfg := forecast.KeyedConfig{Step: f.Step.Microseconds(), Lateness: f.Lateness.Microseconds(), Inputs: len(f.Regressors), Seasons: f.Season,
+		Horizon: f.Horizon, Levels: f.Levels, Seed: 1, Calendar: forecast.Calendar{Parts: f.Calendar}}
+	for _, text := range f.Holidays {
+		day, err := forecast.ParseDay(text)
+		if err != nil {
+			return cfg, fmt.Errorf("holidays: %w", err)
+		}
+		cfg.Calendar.Holidays = append(cfg.Calendar.Holidays, day)
 	}
-	p := unit.Forecast{Step: f.Step, Season: f.Season, Horizon: f.Horizon}
-	if uses("alpha")(spec) {
-		p.Alpha, p.Beta, p.Gamma, p.Damping = f.Alpha, f.Beta, f.Gamma, f.Damping
+	cfg.Calendar.Sort()
+	columns := f.Columns
+	if len(columns) == 0 {
+		columns = []string{"mean"}
 	}
-	return p
+	for _, word := range columns {
+		switch word {
+		case "mean":
+			for h := range f.Horizon {
+				cfg.Leads = append(cfg.Leads, h+1)
+			}
+		case "level":
+			cfg.Level = true
+		case "residual":
+			cfg.Residual = true
+		case "anomaly":
+			cfg.Anomaly = true
+		default:
+			return cfg, fmt.Errorf("columns: there is no %q: choose among mean, level, residual and anomaly", word)
+		}
+	}
+	if len(cfg.Leads) == 0 && len(f.Levels) > 0 {
+		return cfg, errors.New("levels need the column mean: add it to columns, or remove levels")
+	}
+	if f.leads != nil {
+		cfg.Leads = f.leads
+	}
+	return cfg, nil
 }
 
-// forecasts returns the parameters of the forecasters of an entity, in the order of its features.
-func (e *Entity) forecasts() []unit.Forecast {
-	var list []unit.Forecast
+// parameter reports whether the forecaster has a parameter of that name.
+func parameter(forecaster, name string) bool {
+	c := catalog.All.Find(forecaster)
+	if c == nil || c.NewForecaster == nil {
+		return false
+	}
+	for i := range c.Params {
+		if c.Params[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// keyedColumns returns what stands behind the name of a forecaster in its columns; nil where it cannot be made.
+func (f *Feature) keyedColumns() []string {
+	k, err := f.keyed()
+	if err != nil || k.Model == nil {
+		return nil
+	}
+	return k.Model.Shape().Columns
+}
+
+// forecasts returns what the forecasters of an entity are, in the order of its features.
+func (e *Entity) forecasts() []string {
+	var list []string
 	for i := range e.Features {
 		if e.Features[i].forecasts() {
-			list = append(list, e.Features[i].forecast())
+			k, _ := e.Features[i].keyed()
+			list = append(list, k.Text, fmt.Sprintf("%q", k.Inputs))
 		}
 	}
 	return list
@@ -52,14 +135,19 @@ func (e *Entity) forecasts() []unit.Forecast {
 
 // forecasterBytes estimates the section of a forecaster in the state of an entity: after ten steps, and at most.
 func (f *Feature) forecasterBytes() (quiet, busy int) {
-	model, err := keyed(&unit.Feature{Agg: f.Agg, Forecast: f.forecast()})
-	if model == nil || err != nil {
+	k, err := f.keyed()
+	if k.Model == nil || err != nil {
 		return 0, 0
 	}
 	const behind = 12 // length, newest time
+	shape := k.Model.Shape()
+	x := make([]float64, shape.Inputs)
 	var state []byte
 	for i := range int64(10) {
-		state = model.Update(state, i*max(f.Step, time.Microsecond).Microseconds(), []float64{1})
+		x[0] = float64(i % 3)
+		state, _ = k.Model.Update(state, i*max(f.Step, time.Microsecond).Microseconds(), x)
 	}
-	return behind + len(state), behind + model.Shape().MaxBytes
+	return behind + len(state), behind + shape.MaxBytes
 }
+
+var _ features.Keyed = (*forecast.Keyed)(nil)

@@ -28,9 +28,10 @@ func TestGenerationOfForecasters(t *testing.T) {
 	seen := map[string]string{}
 	for _, f := range []string{
 		"{holt_winters: orders.amount}", "{seasonal_naive: orders.amount}", "{holt_winters: orders.amount, step: 1h}",
-		"{holt_winters: orders.amount, season: 24}", "{holt_winters: orders.amount, horizon: 2}", "{holt_winters: orders.amount, alpha: .1}",
-		"{holt_winters: orders.amount, beta: 0}", "{holt_winters: orders.amount, gamma: 0}", "{holt_winters: orders.amount, damping: 1}",
-		"{holt_winters: orders.amount, where: amount > 3}", "{last: orders.amount}",
+		"{holt_winters: orders.amount, season: 24}", "{holt_winters: orders.amount, horizon: 2}", "{holt_winters: orders.amount, with: {alpha: .1}}",
+		"{holt_winters: orders.amount, where: amount > 3}", "{last: orders.amount}", "{seasonal_naive: orders.amount, season: [24, 168]}",
+		"{seasonal_naive: orders.amount, levels: 0.9}", "{seasonal_naive: orders.amount, lateness: 1h}", "{seasonal_naive: orders.amount, step: 1d, calendar: weekday}",
+		"{seasonal_naive: orders.amount, step: 1d, holidays: [2024-12-25]}", "{seasonal_naive: orders.amount, regressors: [amount * 2]}",
 	} {
 		g := withForecast(t, f).Generation()
 		if other, ok := seen[g]; ok {
@@ -38,7 +39,7 @@ func TestGenerationOfForecasters(t *testing.T) {
 		}
 		seen[g] = f
 	}
-	a, b := withForecast(t, "{holt_winters: orders.amount}"), withForecast(t, "{holt_winters: orders.amount, alpha: 0.3, step: 0s, horizon: 1}")
+	a, b := withForecast(t, "{holt_winters: orders.amount}"), withForecast(t, "{holt_winters: orders.amount, columns: [mean], step: 0s, horizon: 1}")
 	if a.Generation() != b.Generation() {
 		t.Error("defaults that are written out change the generation")
 	}

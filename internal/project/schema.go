@@ -110,6 +110,11 @@ func (b *schemaBuilder) value(o *option) schema {
 		return schema{"type": []string{"string", "object", "array"}}
 	case "list":
 		return schema{"anyOf": []any{scalarSchema(), schema{"type": "array", "items": scalarSchema()}}}
+	case "numbers":
+		one := schema{"anyOf": []any{schema{"type": "number"}, variable()}}
+		return schema{"anyOf": []any{one, schema{"type": "array", "items": one}}}
+	case "params":
+		return schema{"type": "object"}
 	case "windows":
 		w := schema{"type": "string", "anyOf": []any{schema{"pattern": durationPattern}, schema{"const": "lifetime"}, schema{"pattern": variablePattern}}}
 		return schema{"anyOf": []any{w, schema{"type": "array", "items": pattern(durationPattern), "minItems": 1}}}
@@ -226,6 +231,10 @@ func typeName(o *option) string {
 		return "pipeline"
 	case o.form == "list":
 		return "text or list"
+	case o.form == "numbers":
+		return "number or list"
+	case o.form == "params":
+		return "mapping"
 	case o.form == "tokens":
 		return "list"
 	case o.form == "extensions":

@@ -96,6 +96,7 @@ type Feature struct {
 	Per      string          `key:"per" form:"expr" doc:"ratio: expression of the denominator. Default: the number of events."`
 	Over     []time.Duration `key:"over" form:"windows" doc:"Window or list of windows, such as 1h or [1h, 6h]; a list gives columns NAME_1h, NAME_6h. Default, and lifetime: all events so far."`
 	Suffix   bool            `key:"-"` // the file gave a list
+	leads    []int           // of a model's forecaster: the steps that are columns; nil: all
 	Exact    bool            `key:"exact" default:"false" doc:"Keep the raw events of the window, up to a cap, instead of tiles."`
 	Lag      Duration        `key:"lag" default:"0s" doc:"Read the window as it was so long ago."`
 	K        int             `key:"k" default:"0" min:"0" max:"1024" doc:"last_k, first_k: how many values; lag: how many events ago."`
@@ -107,14 +108,17 @@ type Feature struct {
 	Keep     Duration        `key:"keep" default:"24h" doc:"open: a thing is forgotten so long after it was due."`
 	Cap      int             `key:"cap" default:"256" min:"1" max:"65536" doc:"distinct: exact up to so many values, then estimated."`
 
-	// Parameters of forecasters. The generation takes them from unit.Forecast, for features that have them.
-	Step    Duration `json:"-" key:"step" default:"0s" doc:"Forecasters: length of one step, such as 1h. Several values of one step correct the state one after the other; an event of an earlier step than the newest is left out and counted as late. Like last values, forecasts do not look back. 0s: every event is one step."`
-	Season  int      `json:"-" key:"season" default:"0" min:"0" max:"10000" doc:"Forecasters: steps of one season, such as 24 with step: 1h. 0: none."`
-	Horizon int      `json:"-" key:"horizon" default:"1" min:"1" max:"256" doc:"Forecasters: how many steps after that of the asked time are forecast, as columns NAME_1, NAME_2 and so on."`
-	Alpha   float64  `json:"-" key:"alpha" default:"0.3" min:"0" max:"1" doc:"holt_winters: smoothing of the level; 1 follows the newest value."`
-	Beta    float64  `json:"-" key:"beta" default:"0.05" min:"0" max:"1" doc:"holt_winters: smoothing of the trend; 0 keeps the first."`
-	Gamma   float64  `json:"-" key:"gamma" default:"0.2" min:"0" max:"1" doc:"holt_winters: smoothing of the season; 0 keeps the first."`
-	Damping float64  `json:"-" key:"damping" default:"0.98" min:"0" max:"1" doc:"holt_winters: by how much the trend goes on from step to step; 1: undamped, 0: no trend."`
+	// Settings of forecasters. The generation takes them from the compiled forecaster, for features that have one.
+	Step       Duration       `json:"-" key:"step" default:"0s" doc:"Forecasters: length of one step, such as 1h. Several values of one step correct the state one after the other. Like last values, forecasts do not look back. 0s: every event is one step."`
+	Season     []int          `json:"-" key:"season" form:"numbers" doc:"Forecasters: steps of one season, such as 24 with step: 1h, or of several, such as [24, 168]. Default: none."`
+	Horizon    int            `json:"-" key:"horizon" default:"1" min:"1" max:"256" doc:"Forecasters: how many steps after that of the asked time are forecast, as columns NAME_1, NAME_2 and so on."`
+	Levels     []float64      `json:"-" key:"levels" form:"numbers" doc:"Forecasters: quantiles that are columns beside the mean of each step, such as [0.1, 0.9] for NAME_1_q10 and NAME_1_q90."`
+	Columns    []string       `json:"-" key:"columns" form:"list" doc:"Forecasters: what the columns are; default: mean. One or several of mean (of each step, with levels), level (NAME_level: the present level without season), residual (NAME_residual: the error of the newest one-step forecast) and anomaly (NAME_anomaly: how strange the newest value is, 0 to 1)."`
+	Lateness   Duration       `json:"-" key:"lateness" default:"0s" doc:"Forecasters: an event may be older than the newest one by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted as late."`
+	Calendar   []string       `json:"-" key:"calendar" form:"list" doc:"Forecasters: regressors that follow from the time, in UTC, of hour, weekday, month and year. They need step."`
+	Holidays   []string       `json:"-" key:"holidays" form:"list" doc:"Forecasters: days, such as 2024-12-25, on which a regressor is 1. They need step."`
+	Regressors []string       `json:"-" key:"regressors" form:"list" doc:"Forecasters: expressions of what comes with each value, such as price. For the steps ahead the newest ones are taken to stay."`
+	With       map[string]any `json:"-" key:"with" form:"params" doc:"Forecasters: parameters of the forecaster, such as {alpha: 0.4}; see the reference of the models."`
 }
 
 // Derived is a feature computed when it is asked for, from others. Exactly one of Expr and Cross is set.

@@ -16,7 +16,7 @@ type Spec struct {
 }
 
 // Catalog lists every forecaster.
-var Catalog = []Spec{holtWintersSpec, seasonalNaiveSpec}
+var Catalog = []Spec{holtWintersSpec}
 
 // Find returns the forecaster of that name, or nil.
 func Find(name string) *Spec {

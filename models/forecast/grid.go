@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strconv"
 )
 
 // Grid is how a forecaster counts time.
@@ -35,6 +36,15 @@ func (g *Grid) check() error {
 	}
 	g.Season = max(g.Season, 1)
 	return nil
+}
+
+// columns names the steps of the horizon.
+func (g *Grid) columns() []string {
+	var names []string
+	for i := range g.Horizon {
+		names = append(names, "_"+strconv.Itoa(i+1))
+	}
+	return names
 }
 
 // slot is the step that the event time t falls into; for a grid by events, the step after last.
@@ -84,7 +94,6 @@ const (
 const (
 	kindWarmUp byte = 1 // doubles: the values since the first slot
 	kindHolt   byte = 2 // doubles: level, trend, the season by phase
-	kindNaive  byte = 3 // doubles: the newest value by phase
 )
 
 // stateKind returns the kind of a state, 0 if the bytes are none.

@@ -78,7 +78,7 @@ func NewHoltWinters(cfg HoltWintersConfig) (*HoltWinters, error) {
 // Shape returns the horizon as width; the largest state is that of a warm-up, or of one without season.
 func (h *HoltWinters) Shape() features.KeyedShape {
 	most := max(2*h.cfg.Season-1, 2+h.cfg.Season)
-	return features.KeyedShape{Width: h.cfg.Horizon, MaxBytes: stateHead + 8*most, Step: h.cfg.Period, Version: holtWintersVersion}
+	return features.KeyedShape{Columns: h.cfg.columns(), Inputs: 1, MaxBytes: stateHead + 8*most, Version: holtWintersVersion}
 }
 
 // Check returns an error if the bytes are no state of a forecaster with this season.
@@ -103,7 +103,14 @@ func (h *HoltWinters) Check(state []byte) error {
 }
 
 // Update takes in x[0] at the event time t. It allocates only while a state grows.
-func (h *HoltWinters) Update(state []byte, t int64, x []float64) []byte {
+func (h *HoltWinters) Update(state []byte, t int64, x []float64) (next []byte, late bool) {
+	if h.kind(state) != 0 && h.cfg.slot(t, lastSlot(state), true) < lastSlot(state) {
+		return state, true
+	}
+	return h.update(state, t, x), false
+}
+
+func (h *HoltWinters) update(state []byte, t int64, x []float64) []byte {
 	y := math.NaN()
 	if len(x) > 0 && finite(x[0]) {
 		y = x[0]
@@ -208,7 +215,7 @@ func (h *HoltWinters) warm(state []byte, t int64, y float64) []byte {
 		}
 		return state
 	case slot-last >= int64(2*h.cfg.Season-n)+int64(h.cfg.Season): // a gap that leaves less than one season: start anew
-		return h.Update(state[:0], t, []float64{y})
+		return h.update(state[:0], t, []float64{y})
 	}
 	for s := last + 1; s <= slot; s++ {
 		v := math.NaN()
@@ -277,8 +284,8 @@ func mean(x []float64) float64 {
 	return total / n
 }
 
-// Read appends the forecasts of the Horizon steps after that of t (or after the newest value, if t is older). x is not used.
-func (h *HoltWinters) Read(dst []float64, state []byte, t int64, _ []float64) []float64 {
+// Read appends the forecasts of the Horizon steps after that of t (or after the newest value, if t is older).
+func (h *HoltWinters) Read(dst []float64, state []byte, t int64) []float64 {
 	switch h.kind(state) {
 	case kindHolt:
 	case kindWarmUp:

@@ -36,11 +36,23 @@ func (k *Track) at(t int64) int64 {
 	if k.step == 0 {
 		return k.slot + 1
 	}
-	s := t / k.step
-	if t < 0 && s*k.step != t {
-		s--
+	return floorDiv(t, k.step)
+}
+
+// start is the event time at which a step of a grid by time starts.
+func (k *Track) start(slot int64) int64 { return slot * k.step }
+
+// outside reports a step that no event time lies in.
+func (k *Track) outside() bool {
+	return k.step > 0 && (k.slot > maxTime/k.step || k.slot < floorDiv(-maxTime, k.step)) || k.step == 0 && k.slot < 0
+}
+
+// Ahead is how many steps t lies after the present one, 0 if none.
+func (k *Track) Ahead(t int64) int64 {
+	if !k.started || k.step == 0 {
+		return 0
 	}
-	return s
+	return max(k.at(t)-k.slot, 0)
 }
 
 // Update takes in y, NaN if missing, at the event time t (µs). x are its regressors, borrowed. The step of a missing value passes. A missing
@@ -71,10 +83,7 @@ func (k *Track) Update(t int64, y float64, x []float64) Taken {
 
 // Forecast answers the steps after the one that t lies in (the present one, if t is older); x as in models.Series.
 func (k *Track) Forecast(o *models.Outlook, t int64, x [][]float64) {
-	o.Skip = 0
-	if k.started && k.step > 0 {
-		o.Skip = max(k.at(t)-k.slot, 0)
-	}
+	o.Skip = k.Ahead(t)
 	k.Series.Forecast(o, x)
 }
 
