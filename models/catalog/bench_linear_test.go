@@ -7,21 +7,11 @@ import (
 	"testing"
 
 	"github.com/freshet-ml/freshet/models"
-	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/linear"
 	"github.com/freshet-ml/freshet/models/loss"
+	"github.com/freshet-ml/freshet/models/modeltest"
 	"github.com/freshet-ml/freshet/models/optim"
 )
-
-// elec2 is the electricity stream with 8 numeric columns, as examples.
-func elec2(b *testing.B) (stream, []models.Example) {
-	s := readStream(b, "elec2", "class", is("UP"))
-	es := make([]models.Example, len(s.rows))
-	for i := range es {
-		es[i] = models.Example{Row: models.Row{Value: s.rows[i]}, Y: s.labels[i], Weight: 1}
-	}
-	return s, es
-}
 
 // events measures predict, observe and learn of one event.
 func events(b *testing.B, m models.Learner, es []models.Example) {
@@ -52,7 +42,7 @@ func cpu() int64 {
 
 // BenchmarkElec2Linear measures linear models behind a scaler on the 8 columns of elec2.
 func BenchmarkElec2Linear(b *testing.B) {
-	s, es := elec2(b)
+	s := modeltest.ReadReference(b, "elec2num")
 	for _, c := range []struct {
 		name string
 		spec any
@@ -62,15 +52,7 @@ func BenchmarkElec2Linear(b *testing.B) {
 		{"adagrad", []any{"standard_scaler", one("logistic_regression", map[string]any{"optimizer": "adagrad"})}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			sp, err := models.ParseSpec(c.spec)
-			if err != nil {
-				b.Fatal(err)
-			}
-			m, err := catalog.Build(sp, models.Env{Task: models.Binary, Schema: s.schema, Seed: 1})
-			if err != nil {
-				b.Fatal(err)
-			}
-			events(b, m, es)
+			events(b, built(b, c.spec, s.Env), s.Examples)
 		})
 	}
 }

@@ -1,12 +1,10 @@
 package catalog_test
 
 import (
-	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,31 +15,13 @@ import (
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/metric"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
-// openData opens a file of the reference data, or skips the test.
-func openData(t testing.TB, name string) *gzip.Reader {
-	t.Helper()
-	dir := os.Getenv("FRESHET_DATA")
-	if dir == "" {
-		dir = "../../../shared/refs/data"
-	}
-	f, err := os.Open(filepath.Join(dir, name+".gz"))
-	if err != nil {
-		t.Skipf("the reference stream %s is not here (set FRESHET_DATA): %v", name, err)
-	}
-	t.Cleanup(func() { f.Close() })
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return z
-}
-
 // nabStream reads a series of the Numenta benchmark: one column, and as label whether the time lies in an anomaly's window.
-func nabStream(t testing.TB, name, key string) stream {
+func nabStream(t testing.TB, name, key string) modeltest.Stream {
 	var windows map[string][][2]string
-	if err := json.NewDecoder(openData(t, "nab_combined_windows.json")).Decode(&windows); err != nil {
+	if err := json.NewDecoder(modeltest.OpenReference(t, "nab_combined_windows.json")).Decode(&windows); err != nil {
 		t.Fatal(err)
 	}
 	const layout = "2006-01-02 15:04:05"
@@ -52,11 +32,11 @@ func nabStream(t testing.TB, name, key string) stream {
 		}
 		return v
 	}
-	recs, err := csv.NewReader(openData(t, name+".csv")).ReadAll()
+	recs, err := csv.NewReader(modeltest.OpenReference(t, name+".csv")).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := stream{schema: &features.Schema{Columns: []features.Column{{Name: "value"}}}}
+	s := modeltest.Stream{Env: models.Env{Task: models.Anomaly, Schema: &features.Schema{Columns: []features.Column{{Name: "value"}}}, Seed: 1}}
 	for _, r := range recs[1:] {
 		x, err := strconv.ParseFloat(r[1], 64)
 		if err != nil {
@@ -68,7 +48,7 @@ func nabStream(t testing.TB, name, key string) stream {
 				y = 1
 			}
 		}
-		s.rows, s.labels = append(s.rows, []float64{x}), append(s.labels, y)
+		s.Examples = append(s.Examples, models.Example{Row: models.Row{Value: []float64{x}}, Y: y, Weight: 1})
 	}
 	return s
 }
@@ -83,8 +63,7 @@ func TestAnomalyReference(t *testing.T) {
 	} {
 		s := nabStream(t, data.name, data.key)
 		for _, model := range []any{"half_space_trees", "robust_random_cut_forest", "online_isolation_forest", "loda", "gaussian_filter", "quantile_filter"} {
-			m, size, auc, alarms, right, anomalous := anomalyRun(t, s, model)
-			_ = m
+			size, auc, alarms, right, anomalous := anomalyRun(t, s, model)
 			t.Logf("%s %v: roc_auc %.4f, alarms %.2f %%, precision %.2f (%.2f %% anomalous), %d bytes", data.name, model, auc, 100*alarms, right, 100*anomalous, size)
 			if data.name == "nab_machine_temperature" && auc < 0.5 {
 				t.Errorf("%v: roc_auc %.4f is worse than chance", model, auc)
@@ -93,41 +72,35 @@ func TestAnomalyReference(t *testing.T) {
 	}
 }
 
-func anomalyRun(t testing.TB, s stream, model any) (m models.Learner, size int, auc, alarms, right, anomalous float64) {
+func anomalyRun(t testing.TB, s modeltest.Stream, model any) (size int, auc, alarms, right, anomalous float64) {
 	t.Helper()
-	spec, err := models.ParseSpec(model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err = catalog.Build(spec, models.Env{Task: models.Anomaly, Schema: s.schema, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := built(t, model, s.Env)
 	scores := metric.New(models.Anomaly, 2)
 	var out []float64
-	for i := range s.rows {
-		e := models.Example{Row: models.Row{Value: s.rows[i]}, Weight: 1}
+	for i := range s.Examples {
+		e, y := s.Examples[i], s.Examples[i].Y
+		e.Y = math.NaN() // only the scores know it
 		out = m.Predict(out[:0], &e)
 		m.Observe(&e)
-		scores.Add(s.labels[i], out, 1)
-		if anomalous += s.labels[i]; out[0] > 0.5 {
+		scores.Add(y, out, 1)
+		if anomalous += y; out[0] > 0.5 {
 			alarms++
-			right += s.labels[i]
+			right += y
 		}
 	}
 	auc, _ = scores.Value("roc_auc")
-	n := float64(len(s.rows))
-	return m, len(codec.Save(m)), auc, alarms / n, right / max(alarms, 1), anomalous / n
+	n := float64(len(s.Examples))
+	return len(codec.Save(m)), auc, alarms / n, right / max(alarms, 1), anomalous / n
 }
 
 // BenchmarkAnomaly measures predict and observe of one event of elec2, all eight columns as numbers.
 func BenchmarkAnomaly(b *testing.B) {
-	s, env := othersStream(b, "elec2num")
-	env.Task, env.Schema = models.Anomaly, s.schema
+	s := modeltest.ReadReference(b, "elec2num")
+	s.Env.Task = models.Anomaly
 	for _, c := range catalog.All {
 		if len(c.Tasks) != 1 || c.Tasks[0] != models.Anomaly {
 			continue
 		}
-		b.Run(fmt.Sprint(c.Name), func(b *testing.B) { benchStream(b, s, env, c.Name) })
+		b.Run(fmt.Sprint(c.Name), func(b *testing.B) { benchStream(b, s, c.Name) })
 	}
 }

@@ -20,13 +20,8 @@ func cpu(b testing.TB) time.Duration {
 // benchElec2 measures predict and learn of an event of elec2's 8 columns, all as numbers; cpu-ns/op is processor time over all
 // goroutines, the collector's included.
 func benchElec2(b *testing.B, spec any, publish int) {
-	s := read(b, "elec2")
-	for i := range s.env.Schema.Columns {
-		s.env.Schema.Columns[i].Kind = 0
-	}
-	s.env.Seed = 1
-	m := build(b, spec, s.env)
-	e := models.Example{Weight: 1}
+	s := read(b, "elec2num")
+	m := build(b, spec, s.Env)
 	var out []float64
 	b.ReportAllocs()
 	begin := time.Duration(0)
@@ -35,10 +30,10 @@ func benchElec2(b *testing.B, spec any, publish int) {
 		if i == 0 {
 			begin = cpu(b)
 		}
-		e.Value, e.Y = s.rows[i%len(s.rows)], s.labels[i%len(s.rows)]
-		out = m.Predict(out[:0], &e)
-		m.Observe(&e)
-		m.Learn(&e, out)
+		e := &s.Examples[i%len(s.Examples)]
+		out = m.Predict(out[:0], e)
+		m.Observe(e)
+		m.Learn(e, out)
 		if i++; publish > 0 && i%publish == 0 {
 			m.(models.Publisher).Publish()
 		}
@@ -64,9 +59,7 @@ func BenchmarkForest100Publishing(b *testing.B) {
 // BenchmarkRegressionForest10 runs on the 10 columns of fried.
 func BenchmarkRegressionForest10(b *testing.B) {
 	s := read(b, "fried")
-	s.env.Seed = 1
-	m := build(b, "adaptive_random_forest", s.env)
-	e := models.Example{Weight: 1}
+	m := build(b, "adaptive_random_forest", s.Env)
 	var out []float64
 	b.ReportAllocs()
 	begin, i := time.Duration(0), 0
@@ -74,9 +67,9 @@ func BenchmarkRegressionForest10(b *testing.B) {
 		if i == 0 {
 			begin = cpu(b)
 		}
-		e.Value, e.Y = s.rows[i%len(s.rows)], s.labels[i%len(s.rows)]
-		out = m.Predict(out[:0], &e)
-		m.Learn(&e, out)
+		e := &s.Examples[i%len(s.Examples)]
+		out = m.Predict(out[:0], e)
+		m.Learn(e, out)
 		i++
 	}
 	b.ReportMetric(float64(cpu(b)-begin)/float64(i), "cpu-ns/op")

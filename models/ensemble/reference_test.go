@@ -1,188 +1,35 @@
 package ensemble_test
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
-	"github.com/freshet-ml/freshet/models"
-	"github.com/freshet-ml/freshet/models/catalog"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
-// data is a reference stream and how it is read.
-type data struct {
-	file, target string
-	positive     string // the class 1 of a binary stream; "": as it says below
-	task         models.Task
-	categorical  []string
-	drop         []string
-}
-
-var streams = map[string]data{
-	"elec2":            {file: "elec2", target: "class", positive: "UP", task: models.Binary, categorical: []string{"day"}},
-	"electricity_tiny": {file: "electricity_tiny", target: "class", positive: "1", task: models.Binary},
-	"sea_stream":       {file: "sea_stream", target: "class", positive: "1", task: models.Binary},
-	"bananas":          {file: "bananas", target: "label", positive: "1", task: models.Binary},
-	"phishing":         {file: "phishing", target: "is_phishing", positive: "1", task: models.Binary},
-	"segment":          {file: "segment", target: "category", task: models.Multiclass},
-	"fried":            {file: "fried", target: "target", task: models.Regression},
-	"bike":             {file: "bike_sharing_hour", target: "cnt", task: models.Regression, drop: []string{"instant", "dteday", "casual", "registered"}},
-	"trump_approval":   {file: "trump_approval", target: "five_thirty_eight", task: models.Regression},
-}
-
-// stream is a reference stream in memory.
-type stream struct {
-	env    models.Env
-	rows   [][]float64
-	labels []float64
-}
-
-// read reads a stream from $FRESHET_DATA; the files are not part of the repository, and without them the test says so.
-func read(t testing.TB, name string) stream {
+// read reads a reference stream. The classes of segment stand in the order of their occurrence, as the figures below were taken.
+func read(t testing.TB, name string) modeltest.Stream {
 	t.Helper()
-	d := streams[name]
-	f, err := os.Open(filepath.Join(os.Getenv("FRESHET_DATA"), d.file+".csv.gz"))
-	if err != nil {
-		t.Skipf("the reference stream %s is not here (set FRESHET_DATA): %v", name, err)
+	s := modeltest.References[name]
+	if name == "segment" {
+		s.Classes = []string{"path", "foliage", "sky", "grass", "brickface", "cement", "window"}
 	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	recs, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := stream{env: models.Env{Task: d.task, Classes: 2, Schema: &features.Schema{}}}
-	at := slices.Index(recs[0], d.target)
-	classes := map[string]int{}
-	for i, h := range recs[0] {
-		if i == at || slices.Contains(d.drop, h) {
-			continue
-		}
-		c := features.Column{Name: h}
-		if slices.Contains(d.categorical, h) {
-			c.Kind = features.Categorical
-		}
-		s.env.Schema.Columns = append(s.env.Schema.Columns, c)
-	}
-	for _, r := range recs[1:] {
-		var row []float64
-		for i, text := range r {
-			if i == at || slices.Contains(d.drop, recs[0][i]) {
-				continue
-			}
-			v, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				t.Fatalf("%s, column %s: %v", name, recs[0][i], err)
-			}
-			row = append(row, v)
-		}
-		s.rows = append(s.rows, row)
-		s.labels = append(s.labels, label(d, r[at], classes))
-	}
-	s.env.Classes = max(2, len(classes))
-	return s
+	return modeltest.ReadStream(t, s)
 }
 
-func label(d data, text string, classes map[string]int) float64 {
-	switch d.task {
-	case models.Binary:
-		if text == d.positive {
-			return 1
-		}
-		return 0
-	case models.Multiclass:
-		if _, ok := classes[text]; !ok {
-			classes[text] = len(classes)
-		}
-		return float64(classes[text])
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-// result is what a progressive validation gives.
-type result struct {
-	accuracy, logLoss, mae, rmse float64
-	perEvent                     time.Duration
-	bytes                        int
-}
-
-// progressive predicts and scores each row, and learns each delay rows later. A probability of ½ is the class 0.
-func progressive(t testing.TB, s stream, spec any, seed uint64, delay int) result {
+// progressive builds a model with a seed for a stream and validates it with labels that come delay events late. size is that of the saved state.
+func progressive(t testing.TB, s modeltest.Stream, spec any, seed uint64, delay int) (score modeltest.Score, perEvent time.Duration, size int) {
 	t.Helper()
-	sp, err := models.ParseSpec(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := s.env
-	env.Seed = seed
-	m, err := catalog.Build(sp, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r result
-	answers := make([][]float64, delay+1)
-	n, k := models.AnswerLen(env.Task, env.Classes), float64(len(s.rows))
-	e := models.Example{Weight: 1}
+	s.Env.Seed = seed
+	m := build(t, spec, s.Env)
 	begin := time.Now()
-	for i, row := range s.rows {
-		e.Value, e.Y = row, s.labels[i]
-		a := m.Predict(answers[i%(delay+1)][:0], &e)
-		answers[i%(delay+1)] = a
-		m.Observe(&e)
-		r.add(a[:n], e.Y, env.Task)
-		if i >= delay {
-			e.Value, e.Y = s.rows[i-delay], s.labels[i-delay]
-			m.Learn(&e, answers[(i-delay)%(delay+1)])
-		}
-	}
-	r.perEvent = time.Since(begin) / time.Duration(len(s.rows))
-	r.accuracy, r.logLoss, r.mae, r.rmse = r.accuracy/k, r.logLoss/k, r.mae/k, math.Sqrt(r.rmse/k)
-	r.bytes = len(codec.Save(m))
-	return r
-}
-
-func (r *result) add(answer []float64, y float64, task models.Task) {
-	switch task {
-	case models.Binary:
-		p := answer[0]
-		if (p > 0.5) == (y == 1) {
-			r.accuracy++
-		}
-		if y == 0 {
-			p = 1 - p
-		}
-		r.logLoss -= math.Log(max(p, 1e-15))
-	case models.Multiclass:
-		best := 0
-		for c, p := range answer {
-			if p > answer[best] {
-				best = c
-			}
-		}
-		if best == int(y) {
-			r.accuracy++
-		}
-		r.logLoss -= math.Log(max(answer[int(y)], 1e-15))
-	default:
-		r.mae += math.Abs(answer[0] - y)
-		r.rmse += (answer[0] - y) * (answer[0] - y)
-	}
+	score = modeltest.Progressive(m, s, delay)
+	return score, time.Since(begin) / time.Duration(len(s.Examples)), len(codec.Save(m))
 }
 
 func one(name string, params map[string]any) map[string]any { return map[string]any{name: params} }
@@ -202,11 +49,10 @@ func TestReference(t *testing.T) {
 				t.Skip("takes minutes: set FRESHET_SEEDS")
 			}
 			var values []float64
-			var r result
 			for seed := range max(1, seeds) {
-				r = progressive(t, s, c.spec, uint64(seed+1), delay)
-				values = append(values, r.value(c.metric))
-				t.Logf("seed %d: accuracy %.4f log-loss %.4f mae %.4f rmse %.4f, %v, %d bytes", seed+1, r.accuracy, r.logLoss, r.mae, r.rmse, r.perEvent, r.bytes)
+				r, perEvent, bytes := progressive(t, s, c.spec, uint64(seed+1), delay)
+				values = append(values, value(r, c.metric))
+				t.Logf("seed %d: accuracy %.4f log-loss %.4f mae %.4f rmse %.4f, %v, %d bytes", seed+1, r.Accuracy, r.LogLoss, r.MAE, r.RMSE, perEvent, bytes)
 			}
 			mean, spread := moments(values)
 			t.Logf("%s %.4f ± %.4f, asked %.4f", c.metric, mean, spread, c.ask)
@@ -220,14 +66,14 @@ func TestReference(t *testing.T) {
 	}
 }
 
-func (r *result) value(metric string) float64 {
+func value(s modeltest.Score, metric string) float64 {
 	switch metric {
 	case "mae":
-		return r.mae
+		return s.MAE
 	case "rmse":
-		return r.rmse
+		return s.RMSE
 	}
-	return r.accuracy
+	return s.Accuracy
 }
 
 func moments(x []float64) (mean, deviation float64) {

@@ -1,36 +1,21 @@
 package metric_test
 
 import (
-	"compress/gzip"
 	"encoding/csv"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/freshet-ml/freshet/models/metric"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // wide reads a file of M4: a row for each series, its id first, padded with empty cells. The test is skipped where the data is not.
 func wide(t *testing.T, name string) [][]float64 {
-	dir := os.Getenv("FRESHET_DATA")
-	if dir == "" {
-		t.Skip("FRESHET_DATA does not name the folder of reference data")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("no reference data: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := csv.NewReader(z)
+	r := csv.NewReader(modeltest.OpenReference(t, name))
 	r.FieldsPerRecord = -1
 	rows, err := r.ReadAll()
 	if err != nil {
@@ -56,7 +41,7 @@ func wide(t *testing.T, name string) [][]float64 {
 
 // TestOfficialFiguresOfM4: the published figures of the hourly data for the seasonal naive forecast and Naive2, to their last digit.
 func TestOfficialFiguresOfM4(t *testing.T) {
-	history, future := wide(t, "m4_hourly_train.csv.gz"), wide(t, "m4_hourly_test.csv.gz")
+	history, future := wide(t, "m4_hourly_train.csv"), wide(t, "m4_hourly_test.csv")
 	var s, m, s2, m2 float64
 	answer, n := make([]float64, 48), float64(len(history))
 	for i, y := range future {

@@ -1,6 +1,7 @@
 // Package modeltest is the conformance suite of the models: what the contract in package models
 // promises, checked on whatever the catalogue lists. In the flow it stands beside the catalogue; a new
-// model gets the whole battery for its one line there.
+// model gets the whole battery for its one line there. Besides it reads reference streams and validates models on them progressively, for the
+// tests that hold models to the figures of other libraries. Only tests use it, so it may read files.
 package modeltest
 
 import (

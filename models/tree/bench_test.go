@@ -1,13 +1,12 @@
 package tree
 
 import (
-	"os"
 	"slices"
 	"syscall"
 	"testing"
 
-	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // cpu is the processor time of this process in nanoseconds.
@@ -39,28 +38,13 @@ func benchStream(b *testing.B, fresh func() models.Learner, examples []models.Ex
 	b.ReportMetric(float64(spent)/float64(n), "cpu-ns/event")
 }
 
-// elec2 reads the stream that figures of others are known for; `day` may be a category.
-func elec2(t testing.TB, nominal bool) (*features.Schema, []models.Example) {
-	f, err := os.Open(os.Getenv("FRESHET_DATA") + "/elec2.csv.gz")
-	if err != nil {
-		t.Skip("elec2.csv.gz not found: set FRESHET_DATA to the folder that holds it")
-	}
-	s := schema(8)
-	if nominal {
-		s.Columns[1].Kind = features.Categorical
-	}
-	return s, readExamples(t, f, "UP")
-}
-
 func BenchmarkElec2(b *testing.B) {
-	for _, nominal := range []bool{false, true} {
-		s, examples := elec2(b, nominal)
-		name := map[bool]string{false: "numeric", true: "day_nominal"}[nominal]
+	for _, name := range []string{"elec2num", "elec2"} {
+		s := modeltest.ReadReference(b, name)
 		for _, c := range Components {
-			env := models.Env{Schema: s, Task: models.Binary, Seed: 1}
 			if c.Tasks[0] == models.Binary {
 				b.Run(c.Name+"/"+name, func(b *testing.B) {
-					benchStream(b, func() models.Learner { return build(b, c.Name, env) }, examples)
+					benchStream(b, func() models.Learner { return build(b, c.Name, s.Env) }, s.Examples)
 				})
 			}
 		}
@@ -68,11 +52,11 @@ func BenchmarkElec2(b *testing.B) {
 }
 
 func BenchmarkFried(b *testing.B) {
-	s := readNamed(b, "fried")
+	s := modeltest.ReadReference(b, "fried")
 	for _, c := range Components {
 		if slices.Contains(c.Tasks, models.Regression) {
 			b.Run(c.Name, func(b *testing.B) {
-				benchStream(b, func() models.Learner { return build(b, c.Name, s.env) }, s.examples)
+				benchStream(b, func() models.Learner { return build(b, c.Name, s.Env) }, s.Examples)
 			})
 		}
 	}

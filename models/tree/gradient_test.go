@@ -49,11 +49,9 @@ func TestGradientTreeLearns(t *testing.T) {
 		t.Errorf("accuracy %.3f", got)
 	}
 	r := NewGradient(regressionEnv(3), DefaultGradientConfig())
-	s := stream{env: regressionEnv(3), examples: steps(40000, 1)}
-	prequential(r, s, 0)
-	s.examples = steps(2000, 2)
-	if got := prequential(r, s, 0); got.rmse > 0.6 {
-		t.Errorf("rmse %.3f", got.rmse)
+	regression(r, steps(40000, 1))
+	if got := regression(r, steps(2000, 2)); got.RMSE > 0.6 {
+		t.Errorf("rmse %.3f", got.RMSE)
 	}
 }
 

@@ -2,18 +2,16 @@ package tree
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 func schema(numeric int, categorical ...string) *features.Schema {
@@ -302,69 +300,24 @@ func TestStateContinues(t *testing.T) {
 	}
 }
 
-// readExamples reads a file of numbers whose last column is the label, 1 for positive.
-func readExamples(t testing.TB, f *os.File, positive string) []models.Example {
-	t.Helper()
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []models.Example
-	for _, r := range rows[1:] {
-		e, last := models.Example{Weight: 1}, len(r)-1
-		for _, s := range r[:last] {
-			x, err := strconv.ParseFloat(s, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.Value = append(e.Value, x)
-		}
-		if r[last] == positive {
-			e.Y = 1
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
 // On the same rows in the same order River's HoeffdingTreeClassifier reaches 87.99 %, MOA's 87.68 %.
 func TestPhishingLikeOthers(t *testing.T) {
-	f, err := os.Open("testdata/phishing.csv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := accuracy(binary(schema(9)), readExamples(t, f, "1")); math.Abs(got-0.8799) > 0.01 {
+	phishing := modeltest.References["phishing"]
+	phishing.Folder = "testdata"
+	if got := accuracy(binary(schema(9)), modeltest.ReadStream(t, phishing).Examples); math.Abs(got-0.8799) > 0.01 {
 		t.Errorf("accuracy %.4f, want 0.8799 ± 0.01", got)
 	}
 }
 
 // MOA's HoeffdingTree reaches 79.20 % with its defaults and `day` as a category, 80.29 % with `day` as a number.
-//
-// The file is not part of the repository (its source states no licence): the test runs where FRESHET_DATA names a folder that holds it.
 func TestElec2LikeMOA(t *testing.T) {
-	f, err := os.Open(os.Getenv("FRESHET_DATA") + "/elec2.csv.gz")
-	if err != nil {
-		t.Skip("elec2.csv.gz not found: set FRESHET_DATA to the folder that holds it")
-	}
-	examples := readExamples(t, f, "UP")
-	for _, c := range []struct {
-		nominal bool
-		want    float64
-	}{{true, 0.7920}, {false, 0.8029}} {
-		s := schema(8)
-		if c.nominal {
-			s.Columns[1].Kind = features.Categorical
-		}
-		h := binary(s)
-		got := accuracy(h, examples)
-		t.Logf("day categorical %t: accuracy %.4f, %d leaves, %d bytes", c.nominal, got, h.Leaves(), len(codec.Save(h)))
-		if math.Abs(got-c.want) > 0.01 {
-			t.Errorf("day categorical %t: accuracy %.4f, want %.4f ± 0.01", c.nominal, got, c.want)
+	for name, want := range map[string]float64{"elec2": 0.7920, "elec2num": 0.8029} {
+		s := modeltest.ReadReference(t, name)
+		h := binary(s.Env.Schema)
+		got := accuracy(h, s.Examples)
+		t.Logf("%s: accuracy %.4f, %d leaves, %d bytes", name, got, h.Leaves(), len(codec.Save(h)))
+		if math.Abs(got-want) > 0.01 {
+			t.Errorf("%s: accuracy %.4f, want %.4f ± 0.01", name, got, want)
 		}
 	}
 }

@@ -145,11 +145,9 @@ func TestRegressorLearns(t *testing.T) {
 			cfg := DefaultRegressConfig()
 			cfg.Leaf, cfg.Splitter = leaf, splitter
 			r := NewRegressor(regressionEnv(3), cfg)
-			s := stream{env: regressionEnv(3), examples: steps(20000, 1)}
-			prequential(r, s, 0)
-			s.examples = steps(2000, 2)
-			if got := prequential(r, s, 0); got.rmse > most {
-				t.Errorf("%s, %s: rmse %.3f; noise is 0.1", leaf, splitter, got.rmse)
+			regression(r, steps(20000, 1))
+			if got := regression(r, steps(2000, 2)); got.RMSE > most {
+				t.Errorf("%s, %s: rmse %.3f; noise is 0.1", leaf, splitter, got.RMSE)
 			}
 			if n := r.nodes[r.root]; n.column != 0 || math.Abs(n.threshold-0.4) > 1.0/32 {
 				t.Errorf("%s, %s: first split on column %d at %g", leaf, splitter, n.column, n.threshold)
@@ -185,11 +183,11 @@ func TestAdaptiveRegressorFollowsDrift(t *testing.T) {
 		x := after[i].Value
 		x[0], x[2] = x[2], x[0] // the jump is in another column
 	}
-	s := stream{env: regressionEnv(3), examples: append(before, after[:10000]...)}
-	prequential(plain, s, 0)
+	turned := append(before, after[:10000]...)
+	regression(plain, turned)
 	alternates := 0
-	for i := range s.examples {
-		a.Learn(&s.examples[i], nil)
+	for i := range turned {
+		a.Learn(&turned[i], nil)
 		if i%300 != 0 {
 			continue
 		}
@@ -204,10 +202,9 @@ func TestAdaptiveRegressorFollowsDrift(t *testing.T) {
 			a = b
 		}
 	}
-	s.examples = after[10000:]
-	got, other := prequential(a, s, 0), prequential(plain, s, 0)
-	if got.rmse > 0.9*other.rmse || alternates == 0 {
-		t.Errorf("rmse after the turn %.3f (plain %.3f); %d states with an alternate at the root", got.rmse, other.rmse, alternates)
+	got, other := regression(a, after[10000:]), regression(plain, after[10000:])
+	if got.RMSE > 0.9*other.RMSE || alternates == 0 {
+		t.Errorf("rmse after the turn %.3f (plain %.3f); %d states with an alternate at the root", got.RMSE, other.RMSE, alternates)
 	}
 }
 
