@@ -3,4 +3,4 @@ package neural
 import "github.com/freshet-ml/freshet/models"
 
 // Components lists what this package has for the catalogue.
-var Components = []models.Component{MLPComponent}
+var Components = []models.Component{MLPComponent, GRUComponent, RNNComponent, LinearRecurrenceComponent}

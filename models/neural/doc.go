@@ -12,6 +12,8 @@
 //   - steady guards the steps: it limits the norm of a gradient, leaves out steps that are not finite, and goes back to older weights
 //     when the loss explodes (steady.go).
 //   - net puts them together as models.Learner and models.Publisher (net.go).
+//   - Nets that remember entities are put together in sequence.go instead: a cell (gru.go, rnn.go, linear_recurrence.go) is walked through
+//     the last events of an entity (recurrence.go), which the memory of entities holds (entity.go, entity_publish.go, entity_state.go).
 //
 // # How a layer is written
 //
@@ -35,6 +37,6 @@
 //
 // # Publishing
 //
-// A version copies the dense weights, some ten thousand numbers, as every event changes all of them; rows of embeddings are shared
-// between versions until they change.
+// A version copies the dense weights, some ten thousand numbers, as every event changes all of them; rows of embeddings and the memory
+// of entities are shared between versions until they change.
 package neural

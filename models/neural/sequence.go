@@ -1,0 +1,303 @@
+package neural
+
+import (
+	"math"
+	"sync"
+
+	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
+)
+
+// Sequence is a recurrent net that learns event by event: it answers from what an entity did before. It implements models.Learner and
+// models.Publisher; NewGRU, NewRNN and NewLinearRecurrence make one.
+//
+// Each entity's last events are held, with their inputs and the hidden state that each found. An answer walks through the last of
+// them with the weights as they are now: so weights that moved on do not meet states that they do not know, and a state is never
+// older than a walk is long. A label goes back from the event that it belongs to, through the events before it (truncated
+// back-propagation through time, Williams and Peng, Neural Computation 2, 1990). It may come as late as the event is held; one that
+// comes later still teaches one step, from the state that the answer had found and kept for it; without that answer it is passed
+// over and counted.
+//
+// Cost of an event: a walk forward and a walk back, and a step of the optimizer in every weight. Under a label delay two walks forward.
+type Sequence struct {
+	*recurrence
+	known
+	params   *params
+	table    *table // nil without categories
+	steady   steady
+	entities *entities
+	late     uint64 // labels that taught one step only
+	missed   uint64 // labels whose event was not known any more
+
+	walk   *walk
+	walked walked
+	moved  uint64 // changes of what walks depend on, but for the entities
+}
+
+// walked says what the learner's walk is of: it is made once for the answer, the observation and a label without delay. It is no state:
+// a walk that is made again has the same bits.
+type walked struct {
+	key, event uint64 // the newest event
+	moved      uint64
+	prefix     bool // the events before it are walked
+	whole      bool // it is, too
+}
+
+// SequenceCounts says what became of labels and entities.
+type SequenceCounts struct {
+	Counts
+	Late     uint64 // labels whose event was no longer held: one step was learned
+	Missed   uint64 // labels whose event was not known: nothing was learned
+	Entities int    // that are remembered
+	Evicted  uint64 // that had to make room
+}
+
+// Counts says what became of labels and entities so far.
+func (n *Sequence) Counts() SequenceCounts {
+	return SequenceCounts{Counts: n.steady.Counts, Late: n.late, Missed: n.missed, Entities: len(n.entities.slots), Evicted: n.entities.evicted}
+}
+
+// Predict appends the answer, and behind it what Learn wants to know of this moment: the event's number, the hidden state, the label before.
+func (n *Sequence) Predict(dst []float64, e *models.Example) []float64 {
+	key, named := n.key(e)
+	of := n.entityOf(key, named)
+	n.before(key, of, named)
+	n.newest(&n.walk.parts[n.walk.n], e, &n.known, of, nil)
+	n.step(n.walk, &n.known)
+	n.walked.whole = true
+	n.read(n.walk, &n.known, false, 0)
+	return n.answer(dst, n.walk, &n.known, n.entities.next())
+}
+
+func (n *Sequence) entityOf(key uint64, named bool) *entity {
+	if !named {
+		return nil
+	}
+	return n.entities.find(key)
+}
+
+// before walks to the state that the next event of an entity finds.
+func (n *Sequence) before(key uint64, of *entity, named bool) {
+	n.walkTo(n.walk, &n.entities.entityShape, of, len(of.held()), &n.known)
+	n.walked = walked{key: key, event: n.entities.next(), moved: n.moved, prefix: named}
+}
+
+// held are the events of an entity that may be nil.
+func (e *entity) held() []heldEvent {
+	if e == nil {
+		return nil
+	}
+	return e.events
+}
+
+// Observe takes the event into its entity's memory, and the numbers of the row into their means and variances.
+func (n *Sequence) Observe(e *models.Example) {
+	if key, named := n.key(e); named {
+		n.remember(key, e)
+	}
+	n.inputs.observe(n.stats, e, n.rate) // the walk stays: its inputs were scaled before
+}
+
+func (n *Sequence) remember(key uint64, e *models.Example) {
+	w, of := n.walk, n.entities.find(key)
+	if was := n.walked; !was.prefix || was.key != key || was.event != n.entities.next() || was.moved != n.moved {
+		n.before(key, of, true)
+	}
+	n.newest(&w.scratch, e, &n.known, of, nil)
+	if n.walked.whole {
+		w.n--
+		n.walked.whole = sameNumbers(w.scratch.x, w.parts[w.n].x)
+	}
+	of, place := n.entities.observe(key, e.Time)
+	state := n.entities.before(of, place)
+	for i, v := range w.h[w.n] {
+		state[i] = bounded(v)
+	}
+	numbers, names := n.entities.input(of, place)
+	copy(numbers, w.scratch.x[n.inputs.embedded():])
+	for f, i := range n.inputs.categorical {
+		names[f] = value(e, i)
+	}
+	if n.walked.whole {
+		w.n++
+	}
+}
+
+func sameNumbers(a, b []float64) bool {
+	for i, v := range a {
+		if math.Float64bits(v) != math.Float64bits(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Learn takes one step on the label, back through the events before the one that it belongs to. A label that the task does not have is left out.
+func (n *Sequence) Learn(e *models.Example, past []float64) {
+	if !(e.Weight > 0) || !n.out.fits(e.Y) {
+		return
+	}
+	if _, regression := n.out.(targeted); regression {
+		n.target.add(e.Y, n.rate)
+	}
+	key, named := n.key(e)
+	of := n.entityOf(key, named)
+	event, state, extra, ok := n.own(past)
+	place := -1
+	switch {
+	case of != nil && ok:
+		place = of.at(event)
+	case of != nil:
+		if place = of.atTime(e.Time); place >= 0 {
+			event = of.events[place].seq
+		}
+	}
+	switch {
+	case place >= 0:
+		n.toHeld(of, place, e)
+	case ok:
+		n.toLate(e, state, extra)
+		if named {
+			n.late++
+		}
+	default:
+		n.missed++
+		n.moved++ // the moments of the target may have
+		return
+	}
+	n.learn(e)
+	if of != nil && event > 0 {
+		n.entities.own(key).teach(event, bounded(e.Y))
+	}
+}
+
+// toHeld walks to an event that is held, and one step on. A new category gets its vector before, if it may have one.
+func (n *Sequence) toHeld(of *entity, place int, e *models.Example) {
+	w := n.walk
+	if n.admit(&n.entities.entityShape, of, place, e) || n.walked != (walked{of.key, of.events[place].seq, n.moved, true, true}) {
+		n.walkTo(w, &n.entities.entityShape, of, place, &n.known)
+		n.held(&w.parts[w.n], &n.entities.entityShape, of, place, &n.known)
+		n.step(w, &n.known)
+	}
+}
+
+// admit looks up the categories of an event for learning, and reports whether that changed the table.
+func (n *Sequence) admit(m *entityShape, of *entity, place int, e *models.Example) bool {
+	if n.table == nil {
+		return false
+	}
+	before := n.table.count
+	_, names := m.input(of, place)
+	for f, name := range names {
+		n.inputs.lookUp(&n.walk.scratch, f, name, e.Time, n.w, n.rows, n.table)
+	}
+	return n.table.count.Held != before.Held || n.table.count.Evicted != before.Evicted
+}
+
+// toLate makes one step from what the answer kept.
+func (n *Sequence) toLate(e *models.Example, state, extra []float64) {
+	w := n.walk
+	n.walkTo(w, &n.entities.entityShape, nil, 0, &n.known)
+	copy(w.h[0], state)
+	n.newest(&w.parts[0], e, &n.known, nil, n.table)
+	copy(w.parts[0].x[n.inputs.size():], extra)
+	n.step(w, &n.known)
+}
+
+// learn takes the step that the walk asks for.
+func (n *Sequence) learn(e *models.Example) {
+	w := n.walk
+	n.read(w, &n.known, true, n.steady.Learned)
+	l := n.out.slopes(w.slopes, w.scores, e.Y, &n.target)
+	if !finite(l) || !allFinite(w.slopes) {
+		n.steady.skip()
+	} else {
+		if e.Weight != 1 {
+			for k := range w.slopes {
+				w.slopes[k] *= e.Weight
+			}
+		}
+		n.back(w, &n.known, n.params.g)
+		n.move()
+	}
+	if n.steady.watch(l, n.w) {
+		clear(n.params.g)
+	}
+	if n.table != nil {
+		n.table.expire()
+	}
+	n.moved++
+}
+
+func (n *Sequence) move() {
+	square := n.params.square()
+	for i := range n.walk.parts[:n.walk.n] {
+		square += n.inputs.square(&n.walk.parts[i])
+	}
+	factor, ok := n.steady.shorten(square)
+	if !ok {
+		clear(n.params.g)
+		return
+	}
+	n.params.move(factor)
+	if n.table == nil {
+		return
+	}
+	for i := range n.walk.parts[:n.walk.n] { // the oldest event first
+		n.inputs.learn(&n.walk.parts[i], n.table, factor)
+	}
+}
+
+// State visits weights, optimizer, moments, vectors of categories, the copy of the weights, and the memory of entities.
+func (n *Sequence) State(s *codec.State) {
+	n.params.state(s)
+	s.Fixed("numbers of a net", len(n.stats))
+	for i := range n.stats {
+		n.stats[i].state(s)
+	}
+	n.target.state(s)
+	n.steady.state(s)
+	s.Uint64(&n.late)
+	s.Uint64(&n.missed)
+	if n.table != nil {
+		n.table.state(s)
+	}
+	n.entities.state(s)
+	n.moved++
+}
+
+// Publish copies the weights and the moments, and shares the vectors of categories and the memory of entities that did not change.
+func (n *Sequence) Publish() models.Predictor {
+	s := &sequenceSnapshot{recurrence: n.recurrence, entities: n.entities.publish(),
+		known: known{w: append([]float64(nil), n.w...), stats: append([]moments(nil), n.stats...), target: n.target}}
+	if n.table != nil {
+		version := n.table.publish()
+		s.rows = &version
+	}
+	s.pool.New = func() any { return s.recurrence.memory() }
+	return s
+}
+
+// sequenceSnapshot is an immutable version of a recurrent net and of all that it remembers.
+type sequenceSnapshot struct {
+	*recurrence
+	known
+	entities entityVersion
+	pool     sync.Pool
+}
+
+// Predict answers as the net did when it was published.
+func (s *sequenceSnapshot) Predict(dst []float64, e *models.Example) []float64 {
+	w := s.pool.Get().(*walk)
+	var of *entity
+	if key, named := s.key(e); named {
+		of = s.entities.find(key)
+	}
+	s.walkTo(w, &s.entities.entityShape, of, len(of.held()), &s.known)
+	s.newest(&w.parts[w.n], e, &s.known, of, nil)
+	s.step(w, &s.known)
+	s.read(w, &s.known, false, 0)
+	dst = s.answer(dst, w, &s.known, s.entities.next)
+	s.pool.Put(w)
+	return dst
+}

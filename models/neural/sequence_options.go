@@ -1,0 +1,209 @@
+package neural
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/optim"
+)
+
+// SequenceOptions are what recurrent nets take. Start from SequenceDefaults.
+type SequenceOptions struct {
+	Options // without Batch and Replay; Hidden are the layers between the state and the scores
+
+	Units         int      // numbers of the hidden state, in [1, 512]; even for a linear recurrence
+	Steps         int      // events that a label goes back through, its own included, in [1, 64]
+	Held          int      // events of an entity that are held, in [Steps, 1024]
+	Entities      int      // greatest number of entities that are remembered, in [1, 2^26]
+	Entity        []string // columns that name the entity, which are no inputs then; none: Example.Key
+	PreviousLabel bool     // the last label of the entity that is known is an input
+}
+
+// SequenceDefaults are the options that the catalogue has for gru and rnn.
+func SequenceDefaults() SequenceOptions {
+	o := SequenceOptions{Options: Defaults(), Units: 16, Steps: 8, Held: 16, Entities: 50_000}
+	o.Hidden = nil
+	return o
+}
+
+// sequenceParams are those of a recurrent net with these layers between state and scores.
+func sequenceParams(layers []int) []models.Param {
+	own := []models.Param{
+		{Name: "units", Default: 16, Range: models.Between(1, 512), Doc: "numbers of the hidden state"},
+		{Name: "steps", Default: 8, Range: models.Between(1, 64), Unit: "events", Doc: "a label goes back through so many of its entity's events, its own included; an answer walks through as many"},
+		{Name: "held", Default: 16, Range: models.Between(1, 1024), Unit: "events", Doc: "so many of an entity's last events are held, at least steps: a label may come so many less steps of its entity's events late and still go back all steps; later ones teach one step"},
+		{Name: "max_entities", Default: 50_000, Range: models.Between(1, 1<<26), Unit: "entities", Doc: "so many entities are remembered; the one whose newest event is oldest makes room"},
+		{Name: "entity", Default: []string{}, Doc: "columns that name the entity together, and are no inputs then; none: the key of the examples (`freshet evaluate --key`). A row without it has no memory"},
+		{Name: "previous_label", Default: false, Doc: "the entity's last label that is known at the event is an input, with one that says whether there is any"},
+		{Name: "layers", Default: layers, Range: models.Between(1, 4096), Unit: "units", Doc: "widths of dense layers between the hidden state, which the inputs of the event go beside, and the scores; `[]` for none"},
+		{Name: "activation", Default: "leaky_relu", Choices: activationNames, Doc: "of these layers"},
+	}
+	learn := slices.DeleteFunc(slices.Clone(learnParams), func(p models.Param) bool {
+		return slices.Contains([]string{"batch", "replay", "replay_labels"}, p.Name)
+	})
+	return slices.Concat(own, embeddingParams, lossParams, learn)
+}
+
+func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
+	o := SequenceDefaults()
+	o.Units, o.Steps, o.Held, o.Entities = a.Int("units"), a.Int("steps"), a.Int("held"), a.Int("max_entities")
+	o.Entity, o.PreviousLabel = a.Texts("entity"), a.Bool("previous_label")
+	o.Hidden, o.Activation = a.Ints("layers"), a.Text("activation")
+	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
+	o.Options = embeddingsOf(o.Options, a)
+	o.HalfLife, o.MaxNorm, o.Shadow = a.Float("half_life"), a.Float("max_gradient_norm"), a.Int("shadow_every")
+	o.Optimizer = func(n int) (*optim.Block, error) { return optim.BuildBlock(a, "optimizer", env, n) }
+	return o
+}
+
+const (
+	sequenceDoc    = " Each entity has a hidden state of its own, which its last events are walked through with the weights as they are; the exact derivatives go back through them from the event that a label belongs to, even when it comes late." + inputsDoc
+	sequenceMemory = "24 bytes a weight (32 with the copy that shadow_every keeps), 8 · (embedding + 2) bytes a category, and for each of the held events of an entity 8 · (units + 2 · numeric columns + categories) + 24 bytes, " +
+		"at most max_entities times held of them; copies of what changed in versions that are still read"
+	sequenceCost = "O(steps · weights of the recurrence)"
+)
+
+// GRUComponent is the catalogue entry of the gated recurrent unit.
+var GRUComponent = models.Component{
+	Name: "gru", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
+	Doc: "A gated recurrent net over the events of each entity, in their order." + sequenceDoc +
+		" Good for: labels that depend on what an entity did some events ago and in which order, where no window or lag names it: machines, accounts, patients, sessions. " +
+		"Not for: rows without an entity or with one event each (use mlp); what a lag, a last value or a mean over a window says as well, which is faster and can be read; effects further back than steps, which only the state may carry. " +
+		"A project names the columns of the entity in `entity`.",
+	Params: sequenceParams([]int{}),
+	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Cho et al. 2014, §2.3, with the reset gate behind the product; back-propagation through time: Williams and Peng 1990",
+	NewModel: sequenceModel(newGRUCell),
+}
+
+// RNNComponent is the catalogue entry of the simple recurrent net.
+var RNNComponent = models.Component{
+	Name: "rnn", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
+	Doc: "A simple recurrent net over the events of each entity, in their order: the new state is the hyperbolic tangent of a linear function of input and state." + sequenceDoc +
+		" Good for: short memories of one to three events at a third of the cost of gru. Not for: longer ones, where its derivatives vanish or explode; otherwise as gru.",
+	Params: sequenceParams([]int{}),
+	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Elman 1990; back-propagation through time: Williams and Peng 1990",
+	NewModel: sequenceModel(newRNNCell),
+}
+
+// LinearRecurrenceComponent is the catalogue entry of the linear recurrent unit.
+var LinearRecurrenceComponent = models.Component{
+	Name: "linear_recurrence", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
+	Doc: "A diagonal linear recurrence over the events of each entity, in their order (a linear recurrent unit): complex numbers that turn and fade, each at its own pace, and a layer behind them for what is not linear." + sequenceDoc +
+		" Derivatives go back through the held events, not by real-time recurrent learning, whose sensitivities would take as much for each entity as the events do. " +
+		"Good for: memories that fade or repeat (rhythms, levels, counts of what happened before), at less cost than gru, and states that last thousands of events. " +
+		"Not for: memories that must be reset by what an event says, which takes the gates of gru; otherwise as gru.",
+	Params: sequenceParams([]int{32}),
+	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Orvieto et al. 2023, §3; back-propagation through time: Williams and Peng 1990",
+	NewModel: sequenceModel(newLinearCell),
+}
+
+func sequenceModel(cell func(l *layout, inputs, units int) cell) func(models.Args, models.Env) (models.Learner, error) {
+	return func(a models.Args, env models.Env) (models.Learner, error) {
+		n, err := newSequence(env, sequenceOptions(a, env), cell)
+		if err != nil {
+			return nil, err
+		}
+		return n, nil
+	}
+}
+
+// NewGRU returns a gated recurrent net for the rows and the task of env: Binary, Multiclass or Regression.
+func NewGRU(env models.Env, o SequenceOptions) (*Sequence, error) {
+	return newSequence(env, o, newGRUCell)
+}
+
+// NewRNN returns a simple recurrent net for the rows and the task of env: Binary, Multiclass or Regression.
+func NewRNN(env models.Env, o SequenceOptions) (*Sequence, error) {
+	return newSequence(env, o, newRNNCell)
+}
+
+// NewLinearRecurrence returns a linear recurrent unit for the rows and the task of env: Binary, Multiclass or Regression. The catalogue
+// gives it a hidden layer of 32.
+func NewLinearRecurrence(env models.Env, o SequenceOptions) (*Sequence, error) {
+	return newSequence(env, o, newLinearCell)
+}
+
+func newSequence(env models.Env, o SequenceOptions, make func(l *layout, inputs, units int) cell) (*Sequence, error) {
+	out, err := o.output(env)
+	if err != nil {
+		return nil, err
+	}
+	n := &recurrence{out: out, rate: rateOf(o.HalfLife), steps: o.Steps, task: env.Task}
+	keep, err := n.name(env, o.Entity)
+	if err != nil {
+		return nil, err
+	}
+	l := &layout{}
+	if n.inputs, err = newInputs(l, env.Schema, keep, o.Embedding, 0, 0); err != nil {
+		return nil, err
+	}
+	if o.PreviousLabel {
+		n.extra = extras(env.Task, env.Classes)
+	}
+	if n.cell, err = o.cell(l, n.inputs.size()+n.extra, make); err != nil {
+		return nil, err
+	}
+	n.layers = newTrunk(l, n.cell.size()+n.inputs.size()+n.extra, o.trunk(), env.Seed)
+	n.top = newDense(l, n.layers.width(n.cell.size()+n.inputs.size()+n.extra), out.width(), 0)
+	return o.learner(env, l, n)
+}
+
+// cell makes the cell, or says what is wrong with its sizes.
+func (o *SequenceOptions) cell(l *layout, inputs int, make func(l *layout, inputs, units int) cell) (cell, error) {
+	if o.Held < o.Steps {
+		return nil, models.SpecErrors{{Path: "held", Reason: strconv.Itoa(o.Held) + " events are held, and a label goes back through " + strconv.Itoa(o.Steps), Mend: "held at least as great as steps"}}
+	}
+	c := make(l, inputs, o.Units)
+	if _, complex := c.(*linearCell); complex && o.Units%2 != 0 {
+		return nil, models.SpecErrors{{Path: "units", Reason: strconv.Itoa(o.Units) + " units; two of them make one complex number", Mend: "an even number"}}
+	}
+	return c, nil
+}
+
+// name finds the columns that name the entity, and returns which columns are inputs.
+func (n *recurrence) name(env models.Env, columns []string) ([]bool, error) {
+	keep := make([]bool, len(env.Schema.Columns))
+	for i := range keep {
+		keep[i] = true
+	}
+	if len(columns) == 0 {
+		return keep, nil
+	}
+	if _, err := models.SelectColumns(env, columns, false); err != nil {
+		for _, e := range err.(models.SpecErrors) {
+			e.Path = "entity"
+			return nil, models.SpecErrors{e}
+		}
+	}
+	for _, c := range columns {
+		i := env.Schema.Index(c)
+		n.entity = append(n.entity, i)
+		keep[i] = false
+		if env.Schema.Columns[i].Kind == features.Text {
+			return nil, models.SpecErrors{{Path: "entity", Reason: "column " + strconv.Quote(c) + " is a text", Mend: "name a category or a number"}}
+		}
+	}
+	return keep, nil
+}
+
+// learner puts the net together.
+func (o *SequenceOptions) learner(env models.Env, l *layout, r *recurrence) (*Sequence, error) {
+	p, err := o.weights(l, env.Seed)
+	if err != nil {
+		return nil, err
+	}
+	n := &Sequence{recurrence: r, params: p, known: known{w: p.w, stats: make([]moments, len(r.inputs.numeric))},
+		steady:   newSteady(steadyOptions{o.MaxNorm, o.Shadow}, len(p.w)),
+		entities: newEntities(o.Entities, entityShape{held: o.Held, hidden: r.cell.size(), width: r.inputs.size() - r.inputs.embedded() + r.extra, names: len(r.inputs.categorical)})}
+	for i := range n.stats {
+		n.stats[i].measure()
+	}
+	n.target.measure()
+	if n.table = o.table(r.inputs.stride(), env.Seed, r.inputs); n.table != nil {
+		n.rows = &n.table.rows
+	}
+	n.walk = r.memory()
+	return n, nil
+}
