@@ -12,6 +12,7 @@ import (
 var Components = []models.Component{
 	SeasonalNaiveComponent,
 	HoltWintersComponent,
+	ETSComponent,
 }
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.

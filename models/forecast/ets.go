@@ -1,0 +1,106 @@
+package forecast
+
+import (
+	"fmt"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// ETSConfig are a form and its rates, in innovations form: one error moves every part of the state, so that Beta holds the factor α of the books and Gamma
+// the factor 1−α. The usual region is 0 < β < α, 0 < γ < 1−α.
+type ETSConfig struct {
+	Form               SmoothingForm
+	Alpha, Beta, Gamma float64 // in [0, 1]
+	Phi                float64 // damping, in [0, 1]; used where Form.Damped
+	Forms              []SmoothingForm
+	SmoothingOptions
+}
+
+// NewETS returns exponential smoothing in innovations form (Hyndman, Koehler, Ord & Snyder 2008, table 2.2 and 2.3): with q = l + φb and the forecast f = q,
+// q + s or q·s of the present step, its error e = y − f, divided by f for a relative error, whose variance is what is kept, moves
+//
+//	no or additive season: l ← q + αe, b ← φb + βe, s ← s + γe
+//	multiplicative season: l ← q + αe/s, b ← φb + βe/s, s ← s + γe/q
+//
+// with e in units of y. Forecasts of forms with additive error and no factors are normal with variances in closed form (table 6.2 there); for others the mean is the path
+// without errors and quantiles are those of simulated paths. With Fit the candidates Forms (nil: the one of Form) are fitted to the first so many steps of each series, and
+// the best by AICc is taken; the rates given do not matter then.
+func NewETS(c ETSConfig) (*Smoothing, error) {
+	for _, r := range []struct {
+		name  string
+		value float64
+	}{{"alpha", c.Alpha}, {"beta", c.Beta}, {"gamma", c.Gamma}, {"phi", c.Phi}} {
+		if !(r.value >= 0 && r.value <= 1) {
+			return nil, fmt.Errorf("%s %v: give a number from 0 to 1", r.name, r.value)
+		}
+	}
+	p := smoothParams{SmoothingForm: c.Form, alpha: c.Alpha, beta: c.Beta, gamma: c.Gamma, phi: c.Phi}
+	if !c.Form.Damped {
+		p.phi = 1
+	}
+	if len(c.Forms) == 0 {
+		c.Forms = []SmoothingForm{c.Form}
+	}
+	return newSmoothing("ets", p, c.SmoothingOptions, c.Forms)
+}
+
+// stableForms are the candidates of an automatic choice: all but additive errors with factors, whose variance is not finite (Hyndman et al. 2008, chapter 15).
+func stableForms() (forms []SmoothingForm) {
+	for _, f := range smoothingForms {
+		if f.RelativeError || f.Season != MultiplicativeSeason {
+			forms = append(forms, f)
+		}
+	}
+	return forms
+}
+
+// leastFit is how many steps an automatic fit takes at least.
+const leastFit = 40
+
+// ETSComponent is the catalogue entry of exponential smoothing in innovations form.
+var ETSComponent = models.Component{
+	Name: "ets", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
+	Doc: "Exponential smoothing in innovations form: error A or M, trend N, A or Ad, season N, A or M. The first `fit` steps of each series are collected (forecasts are then the value one season before, or the mean, and the series is cold); the form " +
+		"with the best AICc is taken, with the rates that maximise the likelihood, and from then on each value is one update. For long or many seasons and for series that change their nature, prefer forecaster_bank. Missing values move level, trend and season along. " +
+		"A value far outside its forecast is damped and counted as an anomaly; the fourth in succession is believed and counted as a shift. Forms with relative error or factors are chosen for positive series only, and refuse and count negative values. Regressors are not used.",
+	Cost:   "O(1) to update, once 2,000 times `fit` for each form tried; O(horizon) to ask, O(paths · horizon) for forms with M",
+	Memory: "8 bytes per step of the season and about 100; until the fit 8 per step",
+	Source: "Hyndman, Koehler, Ord & Snyder 2008, §2–6; choice of the form: Hyndman, Koehler, Snyder & Grose 2002",
+	Params: append([]models.Param{
+		{Name: "form", Default: "auto", Choices: formNames(), Doc: "error, trend and season; auto: the best by AICc of those whose variance is finite"},
+		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "steps", Doc: "steps that form and rates are fitted to; 0: three seasons, at least 40"},
+		{Name: "given", Default: false, Doc: "take alpha, beta, gamma and phi instead of a fit; needs a form"},
+		{Name: "alpha", Default: 0.3, Range: models.Between(0, 1), Doc: "with given: what an error moves the level by"},
+		{Name: "beta", Default: 0.015, Range: models.Between(0, 1), Doc: "with given: what it moves the trend by; usually below alpha"},
+		{Name: "gamma", Default: 0.1, Range: models.Between(0, 1), Doc: "with given: what it moves the season by; usually below 1 − alpha"},
+		{Name: "phi", Default: 0.98, Range: models.Between(0, 1), Doc: "with given: damping of the trend of a form with Ad"},
+		{Name: "paths", Default: 500, Range: models.Between(0, maxPaths), Doc: "simulated futures for the quantiles of forms with M; 0: normal quantiles"},
+	}, smoothingParams...),
+	NewForecaster: func(a models.Args, env models.ForecastEnv) (models.Forecaster, error) {
+		c := ETSConfig{Alpha: a.Float("alpha"), Beta: a.Float("beta"), Gamma: a.Float("gamma"), Phi: a.Float("phi"), SmoothingOptions: smoothingOptions(a, env)}
+		c.Paths = a.Int("paths")
+		switch name := a.Text("form"); {
+		case name != "auto":
+			c.Form, _ = ParseSmoothingForm(name)
+		case a.Bool("given"):
+			return nil, fmt.Errorf("given rates need a form: give form, such as AAdA, or leave given out")
+		default:
+			c.Forms = stableForms()
+		}
+		switch {
+		case a.Bool("given"):
+			c.Fit = 0
+		case c.Fit == 0:
+			c.Fit = min(max(3*c.Season, leastFit), maxFit)
+		}
+		return NewETS(c)
+	},
+}
+
+func formNames() []string {
+	names := []string{"auto"}
+	for _, f := range smoothingForms {
+		names = append(names, f.String())
+	}
+	return names
+}
