@@ -28,7 +28,7 @@ import (
 // can have around it.
 var canaries = map[string]string{
 	"KAFKA_PW": "kAnarieKafka/@:#?%& '\"\\", "REDIS_PW": "kAnarieRedis/@:#?%& '\"\\", "CLIENT_SECRET": "kAnarieClient/@:#?%&",
-	"S3_SECRET": "kAnarieBlob/@:#?%&", "REGISTRY_PW": "kAnarieRegistry/@:#?%&", "TOKEN": "kAnarieToken/@:#?%&", "WRONG": "kAnarieWrong/@:#?%&",
+	"S3_SECRET": "kAnarieBlob/@:#?%&", "TOKEN": "kAnarieToken/@:#?%&", "WRONG": "kAnarieWrong/@:#?%&",
 	"FRESHET_TOKEN": "kAnarieShown/@:#?%&", "FRESHET_SECRET": "kAnarieHmac", "AWS_SECRET_ACCESS_KEY": "kAnarieEnv",
 }
 
@@ -76,7 +76,7 @@ serving: {grpc: "127.0.0.1:0", http: "127.0.0.1:0", tokens: [{name: one, token: 
 checkpoints: {url: "s3://bucket/x", endpoint: "http://127.0.0.1:1", region: here, access_key: me, secret_key: "${S3_SECRET}"}
 `
 	canaryRedis = "redis: {addr: %q, user: me, password: \"${REDIS_PW}\"%s}\n"
-	canaryKafka = "kafka: {brokers: [%q]%s, sasl: {mechanism: %s, user: me, password: \"${%s}\"}, schema_registry: {url: \"http://127.0.0.1:1\", user: u, password: \"${REGISTRY_PW}\"}}\n"
+	canaryKafka = "kafka: {brokers: [%q]%s, sasl: {mechanism: %s, user: me, password: \"${%s}\"}}\n"
 )
 
 // Commands that fail, in whatever way, show no secret, as text and as JSON.

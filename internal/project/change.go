@@ -51,7 +51,7 @@ func refoldNote(a part, to *Project) string {
 // serviceParts are settings that no log depends on. Secrets are left out: a new password is no change.
 func serviceParts(p *Project) []part {
 	list := []part{
-		{"kafka", "", p.Kafka}, {"redis", "", p.Redis}, {"checkpoints", "", p.Checkpoints}, {"serving", "", p.Serving}, {"archive", "", p.Archive},
+		{"kafka", "", p.Kafka}, {"redis", "", p.Redis}, {"checkpoints", "", p.Checkpoints}, {"serving", "", p.Serving},
 	}
 	for i := range p.Models {
 		m := &p.Models[i]

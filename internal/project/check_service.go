@@ -106,9 +106,6 @@ func (c *checker) services() {
 	if (p.Checkpoints.AccessKey == "") != p.Checkpoints.SecretKey.Empty() {
 		c.badKey("checkpoints", "access_key and secret_key belong together", "give both, or neither: then the environment's are taken", "")
 	}
-	if p.Archive.URL != "" {
-		c.url(p.Archive.URL, "archive.url")
-	}
 	for _, t := range []struct {
 		path string
 		tls  *TLS

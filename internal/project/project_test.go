@@ -33,7 +33,7 @@ func TestDefaultsAreTheTags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{p.Serving, p.Kafka, p.Redis, p.Checkpoints, p.Archive, p.Sources[0], p.Features[0], p.Features[0].Features[0]} {
+	for _, v := range []any{p.Serving, p.Kafka, p.Redis, p.Checkpoints, p.Sources[0], p.Features[0], p.Features[0].Features[0]} {
 		value := reflect.ValueOf(v)
 		for _, o := range options(value.Type(), "") {
 			if o.key == "*" || o.def == "" {

@@ -60,14 +60,12 @@ var referenceSections = []struct {
 	{"kafka", "", reflect.TypeFor[Kafka](), ""},
 	{"kafka.sasl", "", reflect.TypeFor[SASL](), ""},
 	{"kafka.sasl.oauth", "", reflect.TypeFor[OAuth](), ""},
-	{"kafka.schema_registry", "", reflect.TypeFor[SchemaRegistry](), ""},
 	{"redis", "", reflect.TypeFor[Redis](), ""},
 	{"tls", "Of kafka, redis and serving.", reflect.TypeFor[TLS](), ""},
 	{"checkpoints", "", reflect.TypeFor[Checkpoints](), ""},
 	{"serving", "", reflect.TypeFor[Serving](), ""},
 	{"serving.ready", "", reflect.TypeFor[Ready](), ""},
 	{"serving.tokens", "Of each token in the list. A text alone is a token with the default scopes.", reflect.TypeFor[Token](), ""},
-	{"archive", "", reflect.TypeFor[Archive](), ""},
 }
 
 // Reference returns docs/reference/project-file.md, made from the same tags as decoder and schema.

@@ -94,7 +94,6 @@ func TestMessagesShowNoSecret(t *testing.T) {
 		"serving: {tokens: \"${CANARY}\", grpc: \"${CANARY}\"}",
 		"serving: {tokens: {token: \"${CANARY}\", scopes: [\"${CANARY}\"]}}",
 		"checkpoints: {url: \"x://u:${CANARY}@h\"}",
-		"archive: {url: \"x://u:${CANARY}@h?k=${CANARY}\"}",
 	} {
 		_, err := Parse("freshet.yaml", []byte(head+section+"\n"), env)
 		if err == nil {

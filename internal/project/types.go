@@ -28,7 +28,6 @@ type Project struct {
 	Redis       Redis       `key:"redis" doc:"The store of entity states. Embedded, in memory, unless an address is given."`
 	Checkpoints Checkpoints `key:"checkpoints" doc:"Where models, joiners and scores are saved."`
 	Serving     Serving     `key:"serving" doc:"The servers that answer predictions and lookups."`
-	Archive     Archive     `key:"archive" doc:"A copy of the events log beyond what the broker keeps."`
 
 	file  string         // name used in messages
 	where map[string]Pos // position of every path of the file
@@ -174,14 +173,13 @@ type Label struct {
 
 // Kafka says where the broker is. No brokers: the embedded one.
 type Kafka struct {
-	Brokers        []string       `key:"brokers" form:"list" doc:"host:port of brokers. Default: an embedded broker in memory."`
-	TLS            *TLS           `key:"tls" doc:"Encrypt; {} for the system's certificates."`
-	SASL           *SASL          `key:"sasl" doc:"Log in."`
-	SchemaRegistry SchemaRegistry `key:"schema_registry" doc:"Confluent-compatible schema registry."`
-	Session        Duration       `key:"session" default:"10s" min:"1s" doc:"How long a process that shares stages may be silent before others take them over. Not below the broker's group.min.session.timeout.ms, which is 6s unless it was changed."`
-	Replication    int            `key:"replication" default:"1" min:"1" max:"15" doc:"Replicas of the topics that Freshet makes. Use 3 where you can."`
-	CreateTopics   bool           `key:"create_topics" default:"true" doc:"Make the topics that are missing. false: the start is refused while one is missing, and says how to make it; freshet plan --topics lists all."`
-	Retention      Duration       `key:"retention" default:"0s" doc:"How long the broker keeps Freshet's own logs. 0s: for ever. A rebuild cannot see farther back. Quiet logs are kept readable while their stages run; choose it at least three times as long as any pause of these."`
+	Brokers      []string `key:"brokers" form:"list" doc:"host:port of brokers. Default: an embedded broker in memory."`
+	TLS          *TLS     `key:"tls" doc:"Encrypt; {} for the system's certificates."`
+	SASL         *SASL    `key:"sasl" doc:"Log in."`
+	Session      Duration `key:"session" default:"10s" min:"1s" doc:"How long a process that shares stages may be silent before others take them over. Not below the broker's group.min.session.timeout.ms, which is 6s unless it was changed."`
+	Replication  int      `key:"replication" default:"1" min:"1" max:"15" doc:"Replicas of the topics that Freshet makes. Use 3 where you can."`
+	CreateTopics bool     `key:"create_topics" default:"true" doc:"Make the topics that are missing. false: the start is refused while one is missing, and says how to make it; freshet plan --topics lists all."`
+	Retention    Duration `key:"retention" default:"0s" doc:"How long the broker keeps Freshet's own logs. 0s: for ever. A rebuild cannot see farther back. Quiet logs are kept readable while their stages run; choose it at least three times as long as any pause of these."`
 }
 
 // SASL is a login to Kafka.
@@ -202,13 +200,6 @@ type OAuth struct {
 	Scopes       []string `key:"scopes" form:"list" doc:"Scopes that are asked for."`
 	Audience     string   `key:"audience" doc:"Audience that is asked for; some endpoints want one."`
 	CA           string   `key:"ca" doc:"File of the certificates that are trusted. Default: the system's."`
-}
-
-// SchemaRegistry is where Avro and Protobuf schemas are.
-type SchemaRegistry struct {
-	URL      string `key:"url" doc:"Address; empty: none."`
-	User     string `key:"user" doc:"User."`
-	Password Secret `key:"password" doc:"Password, or password_file."`
 }
 
 // Redis says where the store is. No address: the embedded one.
@@ -277,12 +268,6 @@ type Token struct {
 	Name   string   `key:"name" doc:"Name for messages and logs. Default: its place in the list."`
 	Token  Secret   `key:"token" required:"true" doc:"At least 16 characters, or sha256: and the 64 hexadecimal digits of its SHA-256, so that the file does not hold it. token_file: a file that holds it; changes are taken up without a restart."`
 	Scopes []string `key:"scopes" form:"list" default:"predict, lookup, feedback" doc:"What it may be used for. predict: Predict and its stream. lookup: features, drift, audit, the page. feedback: Feedback. admin: freeze, thaw, pprof, and all others. Every token may list models and ask for the status."`
-}
-
-// Archive keeps a copy of the events log.
-type Archive struct {
-	URL  string   `key:"url" doc:"Folder or bucket, as in checkpoints. Empty: none."`
-	Keep Duration `key:"keep" default:"0s" doc:"How long. 0s: for ever."`
 }
 
 // Duration is a time.Duration that project files write as 500ms, 90s, 1h, 7d, 1w or 1h30m.
