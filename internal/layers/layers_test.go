@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"models":              {"features", "models", "internal/codec"},
 	"trainer":             {"features", "models", "internal/codec"},
 	"trainer/run":         {"features", "models", "trainer", "internal"},
-	"trainer/evaluate":    {"features", "models", "internal/codec", "datasets"}, // generated streams are read like files
+	"trainer/evaluate":    {"features", "models", "trainer/evaluate", "internal/codec", "datasets"}, // generated streams are read like files
 	"trainer/backtest":    {"features", "models", "trainer"},
 	"trainer/report":      {"models", "trainer"},
 	"internal/checkpoint": {"internal/codec", "internal/frame"},

@@ -1,4 +1,4 @@
-package evaluate
+package draw
 
 import (
 	"bytes"
@@ -17,17 +17,17 @@ import (
 // pngCanvas draws pixels, lines with smooth edges.
 type pngCanvas struct{ img *image.RGBA }
 
-func (r *Report) png() ([]byte, error) {
-	w, h := r.size()
+// PNG returns an image of width w and height h.
+func PNG(w, h float64, paint func(Canvas)) ([]byte, error) {
 	c := &pngCanvas{image.NewRGBA(image.Rect(0, 0, int(w), int(h)))}
 	draw.Draw(c.img, c.img.Bounds(), image.White, image.Point{}, draw.Src)
-	r.draw(c)
+	paint(c)
 	var b bytes.Buffer
 	err := png.Encode(&b, c.img)
 	return b.Bytes(), err
 }
 
-func (c *pngCanvas) path(points [][2]float64, ink color.RGBA, width float64, dashed bool) {
+func (c *pngCanvas) Path(points [][2]float64, ink color.RGBA, width float64, dashed bool) {
 	if len(points) == 1 {
 		p := points[0]
 		points = [][2]float64{{p[0] - 2, p[1]}, {p[0] + 2, p[1]}}
@@ -55,6 +55,19 @@ func (c *pngCanvas) path(points [][2]float64, ink color.RGBA, width float64, das
 	pen.Draw(c.img, c.img.Bounds(), image.NewUniform(ink), image.Point{})
 }
 
+func (c *pngCanvas) Area(points [][2]float64, ink color.RGBA) {
+	if len(points) < 3 {
+		return
+	}
+	pen := vector.NewRasterizer(c.img.Bounds().Dx(), c.img.Bounds().Dy())
+	pen.MoveTo(float32(points[0][0]), float32(points[0][1]))
+	for _, p := range points[1:] {
+		pen.LineTo(float32(p[0]), float32(p[1]))
+	}
+	pen.ClosePath()
+	pen.Draw(c.img, c.img.Bounds(), image.NewUniform(ink), image.Point{})
+}
+
 func along(a, b [2]float64, t float64) [2]float64 {
 	return [2]float64{a[0] + (b[0]-a[0])*t, a[1] + (b[1]-a[1])*t}
 }
@@ -76,8 +89,8 @@ func stroke(pen *vector.Rasterizer, a, b [2]float64, half float64) {
 	pen.ClosePath()
 }
 
-func (c *pngCanvas) text(x, y float64, anchor, s string) {
-	d := font.Drawer{Dst: c.img, Src: image.NewUniform(inkColor), Face: basicfont.Face7x13}
+func (c *pngCanvas) Text(x, y float64, anchor, s string) {
+	d := font.Drawer{Dst: c.img, Src: image.NewUniform(Ink), Face: basicfont.Face7x13}
 	width := float64(d.MeasureString(s)) / 64
 	switch anchor {
 	case "middle":
