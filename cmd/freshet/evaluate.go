@@ -14,6 +14,7 @@ import (
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/trainer/evaluate"
+	"github.com/freshet-ml/freshet/trainer/evaluate/forecasts"
 )
 
 // evaluateFlags are the flags of freshet evaluate.
@@ -25,6 +26,8 @@ type evaluateFlags struct {
 	recent  string
 	plot    string
 	require []string
+
+	forecast forecastFlags
 }
 
 func (c *cli) evaluate() *cobra.Command {
@@ -38,23 +41,24 @@ func (c *cli) evaluate() *cobra.Command {
 			"the differences of each to the first, with their bands.\n\n" +
 			"The file may be CSV (separated by one of , ; tab |), JSON lines, Parquet, ARFF, libsvm or Vowpal Wabbit text, plain,\n" +
 			"gz or zst; - is standard input. generator:NAME?PARAMETER=VALUE&... makes rows instead: streams with drift at known\n" +
-			"places, such as generator:sea?concept=2&n=20000 (freshet evaluate --data generator: lists them).",
+			"places, such as generator:sea?concept=2&n=20000 (freshet evaluate --data generator: lists them).\n\n" +
+			forecastLong,
 		Example: "  freshet evaluate --data credit.csv --target default\n" +
 			"  freshet evaluate --data bikes.csv.gz --target count --label-delay 24h --time at \\\n" +
 			"    --model '[standard_scaler, {linear_regression: {optimizer: {sgd: {learning_rate: 0.01}}}}]'\n" +
 			"  freshet evaluate --data 'generator:led?n=20000' --model hoeffding_tree --model majority_class \\\n" +
-			"    --every 2000 --plot curve.svg",
+			"    --every 2000 --plot curve.svg\n" + forecastExample,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.runEvaluate(cmd, f) },
 	}
 	o := &f.options
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.models, "model", "m", nil, "a model: a SPEC as in pipeline: of a project file, or @FILE; may be given several times (default auto, or the model of --load)")
+	flags.StringArrayVarP(&f.models, "model", "m", nil, "a model: a SPEC as in pipeline: of a project file, or @FILE; may be given several times (default auto, or the model of --load; of forecasts "+forecasts.DefaultModel(catalog.All)+")")
 	flags.StringVarP(&o.Path, "data", "d", "", "the file, - for standard input, or generator:NAME?PARAMETER=VALUE&...")
 	flags.StringVar(&o.Format, "format", "", "csv, jsonl, parquet, arff, libsvm or vw (default: what name and beginning of the file say)")
 	flags.StringVarP(&o.Target, "target", "t", "", "the column to predict; libsvm, vw, arff and generators have one of their own")
 	flags.StringSliceVar(&o.Classes, "classes", nil, "all labels that there may be (default: those of the file)")
-	flags.StringVar(&f.task, "task", "", "binary, multiclass, regression or anomaly (default: what the target looks like)")
+	flags.StringVar(&f.task, "task", "", "binary, multiclass, regression, anomaly or forecast (default: what the target looks like)")
 	flags.StringSliceVar(&o.Drop, "drop", nil, "columns that the model does not see")
 	flags.StringSliceVar(&o.Categorical, "categorical", nil, "columns of numbers that are names")
 	flags.StringSliceVar(&o.Numeric, "numeric", nil, "columns that hold numbers: a text there is an error")
@@ -68,10 +72,11 @@ func (c *cli) evaluate() *cobra.Command {
 	flags.StringVar(&o.Predictions, "predictions", "", "write every scored answer to this CSV file")
 	flags.Int64Var(&o.Every, "every", 0, "show the metrics after each so many labels (0: at the end only)")
 	flags.StringVar(&f.recent, "recent", "", "what those metrics are over: a number of events, a duration, or fading:0.999 (default: the labels since the last time)")
-	flags.StringVar(&f.plot, "plot", "", "draw them to this file, .svg, .png or .html")
-	flags.StringVar(&o.Save, "save", "", "write the model's state to this file at the end")
+	flags.StringVar(&f.plot, "plot", "", "draw them (of forecasts: history, forecasts and intervals of series) to this file, .svg, .png or .html")
+	flags.StringVar(&o.Save, "save", "", "write the model's state (of forecasts: those of all series) to this file at the end")
 	flags.StringVar(&o.Load, "load", "", "begin with the state of this file, which --save wrote")
 	flags.StringArrayVar(&f.require, "require", nil, "a metric that must hold, such as 'roc_auc>=0.7' or 'mae<=12'; else the exit code is 4")
+	f.forecast.register(flags)
 	return cmd
 }
 
@@ -88,6 +93,12 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 	}
 	bounds, err := parseBounds(f.require)
 	if err != nil {
+		return err
+	}
+	if f.task == models.Forecast.String() {
+		return c.runForecasts(cmd, f, o, bounds)
+	}
+	if err := only(cmd, "is for --task forecast", forecastOnly); err != nil {
 		return err
 	}
 	if err := f.parse(&o); err != nil {
@@ -237,12 +248,9 @@ func parseTask(name string) (models.Task, error) {
 		return 0, nil
 	}
 	task, ok := models.ParseTask(name)
-	tasks := []string{"binary", "multiclass", "regression", "anomaly"}
-	switch {
-	case !ok:
+	tasks := []string{"binary", "multiclass", "regression", "anomaly", "forecast"}
+	if !ok {
 		return 0, usagef("--task: there is no task %q%s", name, didYouMean(name, tasks))
-	case task == models.Forecast:
-		return 0, usagef("--task forecast: the catalogue has no forecaster that a file can be run through; forecasts are keyed features of a project, and of files %s can be evaluated", strings.Join(tasks, ", "))
 	}
 	return task, nil
 }

@@ -1,0 +1,577 @@
+package forecasts
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/freshet-ml/freshet/trainer/evaluate"
+)
+
+// point is one row of a series. Until the steps are known t is its time, then the number of its step since the first.
+type point struct {
+	t      int64
+	y      float64 // NaN: missing
+	offset int32
+	line   int32
+}
+
+func (p *point) stamp() stamp { return stamp{p.t, p.offset} }
+
+// series is one key.
+type series struct {
+	key    string
+	base   int64     // count of the first step
+	points []point   // by rising step, beginning with a value
+	x      []float64 // regressors by point
+	train  int       // points before those of the test file
+	tail   []point   // of the test file, until they are joined
+	tailX  []float64
+	last   int64 // greatest moment read, for times that are there twice
+}
+
+// data is what files hold.
+type data struct {
+	o          *Options
+	layout     string
+	grid       grid
+	series     []*series
+	index      map[string]*series
+	regressors []string
+	values     int64 // held in memory
+	strangers  int64 // keys of the test that a limit left out
+	unsorted   int64 // rows that stood before an earlier one
+	unsortedAt string
+	repeated   int64 // values that were merged
+	notes      []string
+}
+
+// readData reads the file and its test.
+func readData(o *Options) (*data, error) {
+	d := &data{o: o, index: map[string]*series{}, regressors: o.Regressors}
+	times := &clockReader{zone: o.Zone}
+	name, err := d.file(o.Path, o.Reader, times, false)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.series) == 0 {
+		return nil, fmt.Errorf("%s: there is no row after the first line, which names the columns", name)
+	}
+	if o.Test != "" {
+		if _, err := d.file(o.Test, nil, times, true); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.steps(times, name); err != nil {
+		return nil, err
+	}
+	d.explain()
+	return d, nil
+}
+
+// file reads one file, and finds its layout if it is the first.
+func (d *data) file(path string, in io.Reader, times *clockReader, test bool) (string, error) {
+	r, err := evaluate.OpenRows(path, in, d.o.Format, true)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	c, err := d.columns(r)
+	if err != nil {
+		return "", err
+	}
+	if test && c.layout != d.layout {
+		return "", fmt.Errorf("%s: its layout is %s, and that of the file before %s: write both alike, or name it with --layout", r.Name(), c.layout, d.layout)
+	}
+	d.layout = c.layout
+	f := &filing{data: d, rows: r, columns: c, times: times, test: test}
+	for n := int64(0); test || d.o.Limit == 0 || n < d.o.Limit; n++ {
+		err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = f.row()
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return r.Name(), nil
+}
+
+// filing puts the rows of a file into their series.
+type filing struct {
+	*data
+	rows    *evaluate.Rows
+	columns *columns
+	times   *clockReader
+	test    bool
+	x       []float64
+	seen    map[string]int // of files with a row for each series: the line of each key
+	place   int64          // of files with a column for each series and no times
+}
+
+func (f *filing) errorf(format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %w", f.rows.Name(), f.rows.Line, fmt.Errorf(format, args...))
+}
+
+func (f *filing) row() error {
+	if f.layout != "rows" && len(f.rows.Fields) < len(f.rows.Columns) {
+		return f.errorf("the row has %d fields, and the first line names %d columns: mend or remove it", len(f.rows.Fields), len(f.rows.Columns))
+	}
+	switch f.layout {
+	case "rows":
+		return f.wideRow()
+	case "columns":
+		return f.wideColumns()
+	}
+	return f.longRow()
+}
+
+// find returns the series of a key; nil for one of the test that a limit left out.
+func (f *filing) find(key string) (*series, error) {
+	if s, ok := f.index[key]; ok {
+		return s, nil
+	}
+	if f.test {
+		if f.o.Limit > 0 {
+			f.strangers++
+			return nil, nil
+		}
+		var near string
+		if len(f.series) <= 10_000 {
+			keys := make([]string, len(f.series))
+			for i, s := range f.series {
+				keys[i] = s.key
+			}
+			near = evaluate.Nearest(key, keys)
+		}
+		return nil, f.errorf("%q: there is no such key in the file before: nothing was learned of it; remove the row, or mend the key%s", key, prefix("; ", near))
+	}
+	if len(f.series) == MaxSeries {
+		return nil, f.errorf("more than %d series: split the file", MaxSeries)
+	}
+	s := &series{key: strings.Clone(key), last: never}
+	f.series, f.index[s.key] = append(f.series, s), s
+	return s, nil
+}
+
+func prefix(by, text string) string {
+	if text == "" {
+		return ""
+	}
+	return by + text
+}
+
+// add appends a point to a series, with the regressors of f.x.
+func (f *filing) add(s *series, p point) error {
+	if f.values += int64(1 + len(f.x)); f.values > maxValues {
+		return f.errorf("more than %d numbers: split the file, or take --limit", maxValues)
+	}
+	p.line = int32(min(f.rows.Line, math.MaxInt32))
+	if f.test {
+		s.tail, s.tailX = append(s.tail, p), append(s.tailX, f.x...)
+		return nil
+	}
+	s.points, s.x = append(s.points, p), append(s.x, f.x...)
+	return nil
+}
+
+// value parses a field: NaN where it is missing.
+func (f *filing) value(column int) (float64, error) {
+	text := f.rows.Fields[column]
+	if evaluate.Missing(text) {
+		return math.NaN(), nil
+	}
+	x, ok := evaluate.Number(text)
+	if !ok || math.IsInf(x, 0) {
+		return 0, f.errorf("column %s: %q is no finite number: mend it, or leave it empty if it is missing", f.rows.Columns[column], text)
+	}
+	return x, nil
+}
+
+// longRow is key, time, value and regressors.
+func (f *filing) longRow() error {
+	c, key := f.columns, ""
+	if c.key >= 0 {
+		if key = f.rows.Fields[c.key]; key == "" {
+			return f.errorf("column %s: the row has no key: mend or remove it", f.rows.Columns[c.key])
+		}
+	}
+	s, err := f.find(key)
+	if s == nil {
+		return err
+	}
+	var p point
+	if p.y, err = f.value(c.target); err != nil {
+		return err
+	}
+	f.x = f.x[:0]
+	for _, column := range c.regressors {
+		x, err := f.value(column)
+		if err != nil {
+			return err
+		}
+		f.x = append(f.x, x)
+	}
+	if c.time < 0 {
+		p.t = int64(len(s.points) + len(s.tail))
+		return f.add(s, p)
+	}
+	if p.t, p.offset, err = f.time(s.last); err != nil {
+		return err
+	}
+	s.last = max(s.last, p.t)
+	return f.add(s, p)
+}
+
+func (f *filing) time(last int64) (int64, int32, error) {
+	column := f.columns.time
+	text := f.rows.Fields[column]
+	if evaluate.Missing(text) {
+		return 0, 0, f.errorf("column %s: the row has no time: mend or remove it", f.rows.Columns[column])
+	}
+	s, err := f.times.read(text, last)
+	if err != nil {
+		return 0, 0, f.errorf("column %s: %w", f.rows.Columns[column], err)
+	}
+	return s.t, s.offset, nil
+}
+
+// wideRow is an id and the values of its series. Empty fields at the end are padding, those between are gaps.
+func (f *filing) wideRow() error {
+	if f.seen == nil {
+		f.seen = map[string]int{}
+	}
+	fields, at := f.rows.Fields, f.columns.key
+	if at >= len(fields) || fields[at] == "" {
+		return f.errorf("the row has no key in column %s: mend or remove it", f.rows.Columns[at])
+	}
+	key := fields[at]
+	if line, ok := f.seen[key]; ok {
+		return f.errorf("the key %q is there twice, first in line %d: a series has one row", key, line)
+	}
+	s, err := f.find(key)
+	if s == nil {
+		return err
+	}
+	f.seen[s.key] = f.rows.Line
+	from := int64(0)
+	if n := len(s.points); f.test && n > 0 {
+		from = s.points[n-1].t + 1
+	}
+	place := int64(0)
+	for i := range fields {
+		if i == at {
+			continue
+		}
+		y, err := f.value(i)
+		if err != nil {
+			return err
+		}
+		if !math.IsNaN(y) {
+			if err := f.add(s, point{t: from + place, y: y}); err != nil {
+				return err
+			}
+		}
+		place++
+	}
+	return nil
+}
+
+// wideColumns is a time and a value of each series.
+func (f *filing) wideColumns() error {
+	var at point
+	if f.columns.time >= 0 {
+		var err error
+		var last int64 = never
+		if len(f.columns.series) > 0 {
+			if s := f.index[f.rows.Columns[f.columns.series[0]]]; s != nil {
+				last = s.last
+			}
+		}
+		if at.t, at.offset, err = f.time(last); err != nil {
+			return err
+		}
+	} else {
+		at.t = f.place
+		f.place++
+	}
+	for _, column := range f.columns.series {
+		s, err := f.find(f.rows.Columns[column])
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			continue
+		}
+		y, err := f.value(column)
+		if err != nil {
+			return err
+		}
+		p := at
+		if p.y = y; f.columns.time < 0 && f.test && len(s.points) > 0 {
+			p.t += s.points[len(s.points)-1].t + 1
+		}
+		s.last = max(s.last, p.t)
+		if err := f.add(s, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// steps finds the length of a step and turns the times of all series into steps.
+func (d *data) steps(times *clockReader, name string) error {
+	for _, s := range d.series {
+		d.sort(s.points, s.x, name)
+		d.sort(s.tail, s.tailX, d.o.Test)
+	}
+	if err := d.findGrid(times, name); err != nil {
+		return err
+	}
+	d.grid.snap = d.o.Snap
+	for _, s := range d.series {
+		if err := d.place(s, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sort puts points into the order of their times; rows of one time keep theirs.
+func (d *data) sort(points []point, x []float64, name string) {
+	sorted := true
+	for i := 1; i < len(points); i++ {
+		if points[i].t < points[i-1].t {
+			sorted = false
+			d.unsorted++
+			if d.unsortedAt == "" {
+				d.unsortedAt = fmt.Sprintf("%s:%d", name, points[i].line)
+			}
+		}
+	}
+	if !sorted {
+		sort.Stable(&byTime{points, x, len(d.regressors), make([]float64, len(d.regressors))})
+	}
+}
+
+// byTime sorts points with their regressors.
+type byTime struct {
+	points []point
+	x      []float64
+	width  int
+	swap   []float64
+}
+
+func (b *byTime) Len() int           { return len(b.points) }
+func (b *byTime) Less(i, j int) bool { return b.points[i].t < b.points[j].t }
+func (b *byTime) Swap(i, j int) {
+	b.points[i], b.points[j] = b.points[j], b.points[i]
+	xi, xj := b.x[i*b.width:(i+1)*b.width], b.x[j*b.width:(j+1)*b.width]
+	copy(b.swap, xi)
+	copy(xi, xj)
+	copy(xj, b.swap)
+}
+
+func (d *data) findGrid(times *clockReader, name string) error {
+	if !times.started {
+		d.grid = grid{kind: byPlace, step: 1}
+		if d.o.Step != "" {
+			return fmt.Errorf("step: there are no times that it could hold for: name their column with --time")
+		}
+		return nil
+	}
+	if d.o.Step != "" {
+		g, err := parseStep(d.o.Step, times.numbers)
+		d.grid = g
+		return err
+	}
+	f := newFinding()
+	for _, s := range d.series {
+		f.series(s.points, times.numbers)
+	}
+	if len(f.kinds[byMoment].count) == 0 { // no series has two times: those of the test say more
+		for _, s := range d.series {
+			f.series(slices.Concat(s.points[max(len(s.points)-1, 0):], s.tail), times.numbers)
+		}
+	}
+	d.grid = f.grid(times.numbers, times.monthly)
+	if d.grid.step > 0 {
+		return nil
+	}
+	if len(f.kinds[byMoment].count) == 0 { // every key has one time
+		d.grid.step = dayLength
+		return nil
+	}
+	usual := f.usual(times.numbers)
+	return d.misfit(usual, name)
+}
+
+// misfit names the first time that is no multiple of the usual step from the time before.
+func (d *data) misfit(g grid, name string) error {
+	for _, s := range d.series {
+		for i := 1; i < len(s.points); i++ {
+			if gap := s.points[i].t - s.points[i-1].t; gap%g.step != 0 {
+				return fmt.Errorf("%s:%d: key %q: the time lies %s after the one before, which is no multiple of the usual step of %s: mend it, give --step, or let times belong to the step they lie in with --snap and --step",
+					name, s.points[i].line, s.key, describeGap(g, gap), g.describe())
+			}
+		}
+	}
+	return fmt.Errorf("%s: no step fits the times: give --step", name)
+}
+
+func describeGap(g grid, gap int64) string {
+	g.step = gap
+	return g.describe()
+}
+
+// place turns the times of a series into steps since its first value, and joins its test part.
+func (d *data) place(s *series, name string) error {
+	width := len(d.regressors)
+	lead := 0 // missing values before the first one
+	for lead < len(s.points) && math.IsNaN(s.points[lead].y) {
+		lead++
+	}
+	s.points, s.x = s.points[lead:], s.x[lead*width:]
+	if len(s.points) == 0 {
+		s.tail, s.tailX = nil, nil
+		return nil
+	}
+	first := s.points[0].stamp()
+	s.base = d.count(first)
+	var err error
+	if s.points, s.x, err = d.slots(s, first, s.points, s.x, name); err != nil {
+		return err
+	}
+	if s.tail, s.tailX, err = d.slots(s, first, s.tail, s.tailX, d.o.Test); err != nil {
+		return err
+	}
+	s.train = len(s.points)
+	if len(s.tail) > 0 && s.tail[0].t <= s.points[s.train-1].t {
+		return fmt.Errorf("%s:%d: key %q: its time %s is not after %s, the last of the file before: a test file holds what comes after",
+			d.o.Test, s.tail[0].line, s.key, d.grid.text(s.tail[0].t, s.base), d.grid.text(s.points[s.train-1].t, s.base))
+	}
+	s.points, s.x = append(s.points, s.tail...), append(s.x, s.tailX...)
+	s.tail, s.tailX = nil, nil
+	return nil
+}
+
+func (d *data) count(s stamp) int64 {
+	if d.grid.kind == byPlace {
+		return s.t
+	}
+	return d.grid.count(s)
+}
+
+// slots turns times into steps, and merges those of one step.
+func (d *data) slots(s *series, first stamp, points []point, x []float64, name string) ([]point, []float64, error) {
+	width, n, same := len(d.regressors), 0, 0
+	for i := range points {
+		p := points[i]
+		slot, fits := d.grid.slot(d.count(p.stamp()), s.base)
+		if !fits {
+			return nil, nil, fmt.Errorf("%s:%d: key %q: the time does not fit steps of %s from the series' first, %s: mend it, give another --step, or let times belong to the step they lie in with --snap",
+				name, p.line, s.key, d.grid.describe(), d.grid.text(0, s.base))
+		}
+		if d.grid.kind == byMonth && !d.grid.snap && !sameDay(first, p.stamp()) {
+			return nil, nil, fmt.Errorf("%s:%d: key %q: the time lies on another day of the month than the series' first: mend it, or let times belong to the month they lie in with --snap", name, p.line, s.key)
+		}
+		p.t = slot
+		if n == 0 || points[n-1].t != slot {
+			points[n] = p
+			copy(x[n*width:(n+1)*width], x[i*width:(i+1)*width])
+			n, same = n+1, 0
+			if !math.IsNaN(p.y) {
+				same = 1
+			}
+			continue
+		}
+		d.repeated++
+		if !math.IsNaN(p.y) {
+			same++
+		}
+		if err := d.merge(&points[n-1], &p, same); err != nil {
+			return nil, nil, fmt.Errorf("%s:%d: key %q: %w", name, p.line, s.key, err)
+		}
+		if d.o.Repeat != "first" {
+			copy(x[(n-1)*width:n*width], x[i*width:(i+1)*width])
+		}
+	}
+	return points[:n], x[:n*width], nil
+}
+
+// merge takes a further value of a step into the first; same of them are not missing.
+func (d *data) merge(into, p *point, same int) error {
+	switch d.o.Repeat {
+	case "first":
+		if math.IsNaN(into.y) {
+			into.y = p.y
+		}
+	case "last":
+		if !math.IsNaN(p.y) {
+			into.y = p.y
+		}
+	case "sum":
+		if math.IsNaN(into.y) {
+			into.y = 0
+		}
+		if !math.IsNaN(p.y) {
+			into.y += p.y
+		}
+	case "mean":
+		switch {
+		case math.IsNaN(into.y):
+			into.y = p.y
+		case !math.IsNaN(p.y):
+			into.y += (p.y - into.y) / float64(same)
+		}
+	default:
+		hint := ""
+		if d.grid.kind == byMoment && d.o.Zone == nil {
+			hint = "; where clocks go back an hour is there twice: give --zone, such as Europe/Berlin"
+		}
+		return fmt.Errorf("there is a value of this step already, in line %d: remove one, or say with --repeated first, last, mean or sum what to do%s", into.line, hint)
+	}
+	return nil
+}
+
+// sameDay reports whether two times lie on the same day of a month, or both on its last.
+func sameDay(a, b stamp) bool {
+	x, y := wallDate(a), wallDate(b)
+	return x.Day() == y.Day() || x.AddDate(0, 0, 1).Day() == 1 && y.AddDate(0, 0, 1).Day() == 1
+}
+
+// explain writes what was done with the rows.
+func (d *data) explain() {
+	if d.unsorted > 0 {
+		d.notes = append(d.notes, fmt.Sprintf("%d rows stood before an earlier time of their key, the first at %s: they were sorted", d.unsorted, d.unsortedAt))
+	}
+	if d.repeated > 0 {
+		d.notes = append(d.notes, fmt.Sprintf("%d values came to a step that had one: %s of each was taken", d.repeated, d.o.Repeat))
+	}
+	if d.strangers > 0 {
+		d.notes = append(d.notes, fmt.Sprintf("%d rows of the test have keys beyond --limit: they were left out", d.strangers))
+	}
+	if d.grid.kind == byPlace && d.layout != "rows" {
+		d.notes = append(d.notes, "no --time: the rows of each key are taken for steps that follow each other")
+	}
+	gaps, empty := int64(0), 0
+	for _, s := range d.series {
+		if len(s.points) == 0 {
+			empty++
+			continue
+		}
+		gaps += s.points[len(s.points)-1].t + 1 - int64(len(s.points))
+	}
+	if gaps > 0 {
+		d.notes = append(d.notes, fmt.Sprintf("%d steps between the values have no row: they count as missing", gaps))
+	}
+	if empty > 0 {
+		d.notes = append(d.notes, fmt.Sprintf("%d series have no value: they were left out", empty))
+	}
+}
