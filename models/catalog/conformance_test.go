@@ -100,6 +100,12 @@ var small = map[string]map[string]any{
 	"robust_random_cut_forest": {"trees": 3, "window": 24},
 	"online_isolation_forest":  {"trees": 3, "window": 64, "max_leaf": 4},
 	"half_space_trees":         {"trees": 4, "height": 6, "window": 50},
+	"two_tower":                {"left": []any{"small", "town"}, "hidden": []any{8}, "max_categories": 512},
+	"mlp":                      {"hidden": []any{8, 4}, "max_categories": 512, "dropout": 0.1, "replay": 8},
+	"deep_fm":                  {"hidden": []any{8, 4}, "max_categories": 512},
+	"wide_and_deep":            {"hidden": []any{8, 4}, "max_categories": 512, "batch": 2},
+	"hedge_backpropagation":    {"hidden": []any{8, 4}, "max_categories": 512},
+	"autoencoder":              {"hidden": []any{4}},
 	"loda":                     {"projections": 20, "bins": 16},
 	"quantile_filter":          {"model": map[string]any{"half_space_trees": map[string]any{"trees": 2, "height": 4, "window": 50}}},
 }

@@ -31,12 +31,18 @@ func glorotBound(in, out int) float64 { return math.Sqrt(6 / float64(max(1, in+o
 // forward writes b + xW into y.
 func (d *dense) forward(w, x, y []float64) {
 	copy(y[:d.out], d.b.of(w))
+	if d.in == 0 || d.out == 0 {
+		return
+	}
 	kernels.Dgemv(blas.Trans, d.in, d.out, 1, d.w.of(w), d.out, x, 1, 1, y, 1)
 }
 
 // backward adds the derivatives of the weights to g and writes those of the first len(dx) inputs into dx; with keep it adds them to
 // what stands there.
 func (d *dense) backward(w, g, x, dy, dx []float64, keep bool) {
+	if d.out == 0 {
+		return
+	}
 	kernels.Dger(d.in, d.out, 1, x, 1, dy, 1, d.w.of(g), d.out)
 	gb := d.b.of(g)
 	for j, v := range dy[:d.out] {

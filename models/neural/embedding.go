@@ -66,7 +66,8 @@ type embeddingOptions struct {
 	Gate   int     // a category gets a row at its Gate-th label; 1: at once
 	Expire int64   // µs of event time without a label after which a row is dropped; 0: never
 	Rate   float64 // of AdaGrad
-	Spread float64 // new rows begin within ±Spread of what is given
+	Lead   int     // first numbers of a row, which begin just as what is given
+	Spread float64 // the others of a new row begin within ±Spread of what is given
 	Seed   uint64
 }
 
@@ -79,11 +80,11 @@ type table struct {
 	gate   []gateCell
 	newest int64 // event time of the newest label
 	sweep  int   // next bucket that is searched for expired rows
-	count  tableCounts
+	count  CategoryCounts
 }
 
-// tableCounts says what became of categories.
-type tableCounts struct {
+// CategoryCounts says what became of categories: those that have numbers of their own, and those that do not.
+type CategoryCounts struct {
 	Held    uint64 // rows
 	Evicted uint64 // rows that gave way to another in a full bucket
 	Expired uint64 // rows that were not used for too long
@@ -130,7 +131,7 @@ func fieldKey(salt uint64, category float64) uint64 {
 }
 
 // admit returns the slot of a key for a label of the event time now: that of its row, or of a new one once the gate lets it pass, else
-// −1. A new row begins as begin, with numbers of the table's hash in ±Spread added.
+// −1. A new row begins as begin, with numbers of the hash in ±Spread added behind the lead.
 func (t *table) admit(key uint64, now int64, begin []float64) int {
 	t.newest = max(t.newest, now)
 	slot := t.find(key)
@@ -186,7 +187,11 @@ func (t *table) place(key uint64, begin []float64) int {
 	b.keys[way], s.used[way] = key, noTimeYet
 	r := draws{seed: key ^ t.Seed}
 	for k := range t.stride {
-		b.v[way*t.stride+k] = float32(begin[k] + float64(t.Spread*(float64(2*r.unit())-1)))
+		spread := t.Spread
+		if k < t.Lead {
+			spread = 0
+		}
+		b.v[way*t.stride+k] = float32(begin[k] + float64(spread*(float64(2*r.unit())-1)))
 		s.sums[way*t.stride+k] = adaFloor
 	}
 	return i*ways + way
@@ -293,7 +298,7 @@ func (t *table) reset() {
 	t.chunks = make([]*chunk, len(t.chunks))
 	clear(t.sides)
 	clear(t.gate)
-	t.count = tableCounts{}
+	t.count = CategoryCounts{}
 }
 
 func (t *table) save(s *codec.State) {

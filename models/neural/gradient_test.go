@@ -24,6 +24,7 @@ func checkGradient(t *testing.T, name string, v, g []float64, f func() float64) 
 		v[i] = was - h
 		down := f()
 		v[i] = was
+		f() // what it writes elsewhere is as it was, too
 		want := (up - down) / (2 * h)
 		if d := math.Abs(g[i] - want); !(d <= tolerance*max(1, math.Abs(want))) {
 			t.Fatalf("%s: derivative %d of %d is %v, differences say %v", name, i, len(v), g[i], want)
@@ -186,7 +187,7 @@ func checkNet(t *testing.T, name string, n *Net, e *models.Example) {
 	copy(n.w, normals(rng, len(n.w)))
 	p, spare := n.pass, make([]float64, len(n.pass.slopes))
 	p.learning, p.event = true, 3
-	n.scores(&n.known, p, e, n.table)
+	n.scores(&n.known, p, e, n.tables)
 	n.out.slopes(p.slopes, p.scores, e.Y, &n.target)
 	for i := range p.parts {
 		clear(p.parts[i].demb)
@@ -209,8 +210,15 @@ func checkNet(t *testing.T, name string, n *Net, e *models.Example) {
 	}
 	g := append([]float64(nil), n.params.g...)
 	clear(n.params.g)
-	checkGradient(t, name+", weights", n.w, g, func() float64 {
+	f := func() float64 {
 		n.scores(&n.known, p, e, nil) // the first pass gave rows to those that get one
 		return n.out.slopes(spare, p.scores, e.Y, &n.target)
-	})
+	}
+	if h, ok := n.body.(*hedge); ok { // the shares move by another rule
+		at, end := h.shares.at, h.shares.at+h.shares.n
+		checkGradient(t, name+", weights before the shares", n.w[:at], g[:at], f)
+		checkGradient(t, name+", weights after the shares", n.w[end:], g[end:], f)
+		return
+	}
+	checkGradient(t, name+", weights", n.w, g, f)
 }

@@ -48,13 +48,29 @@ type known struct {
 	w      []float64
 	stats  []moments // of the numeric columns
 	target moments   // of the labels of a regression
-	rows   *rows     // nil without categories
+	rows   []*rows   // by part; nil for one without categories
 }
 
-// scores runs a row forward.
-func (n *shape) scores(k *known, p *pass, e *models.Example, learner *table) {
+// share copies weights and moments, and shares the rows of the tables, which are those of k.
+func (k *known) share(tables []*table) known {
+	c := known{w: append([]float64(nil), k.w...), stats: append([]moments(nil), k.stats...), target: k.target, rows: make([]*rows, len(tables))}
+	for i, t := range tables {
+		if t != nil {
+			version := t.publish()
+			c.rows[i] = &version
+		}
+	}
+	return c
+}
+
+// scores runs a row forward. Learners are the tables that k's rows are of, or nil: with them, categories get rows.
+func (n *shape) scores(k *known, p *pass, e *models.Example, learners []*table) {
 	for i := range n.parts {
-		n.parts[i].encode(&p.parts[i], e, k.w, k.stats, k.rows, learner)
+		var learner *table
+		if learners != nil {
+			learner = learners[i]
+		}
+		n.parts[i].encode(&p.parts[i], e, k.w, k.stats, k.rows[i], learner)
 	}
 	n.body.forward(k.w, p)
 }
@@ -65,7 +81,7 @@ type Net struct {
 	*shape
 	known
 	params *params
-	table  *table // nil without categories
+	tables []*table // by part; nil for one without categories
 	steady steady
 	replay *replay
 	batch  uint64
@@ -75,6 +91,20 @@ type Net struct {
 
 // Counts says what became of the labels so far.
 func (n *Net) Counts() Counts { return n.steady.Counts }
+
+// Categories says what became of the categories so far.
+func (n *Net) Categories() CategoryCounts {
+	var c CategoryCounts
+	for _, t := range n.tables {
+		if t != nil {
+			c.Held += t.count.Held
+			c.Evicted += t.count.Evicted
+			c.Expired += t.count.Expired
+			c.Waited += t.count.Waited
+		}
+	}
+	return c
+}
 
 // Predict appends the answer.
 func (n *Net) Predict(dst []float64, e *models.Example) []float64 {
@@ -112,8 +142,10 @@ func (n *Net) Learn(e *models.Example, _ []float64) {
 		clear(n.params.g)
 		n.held = 0
 	}
-	if n.table != nil {
-		n.table.expire()
+	for _, t := range n.tables {
+		if t != nil {
+			t.expire()
+		}
 	}
 }
 
@@ -128,7 +160,7 @@ func (quantiles) targeted() {}
 func (n *Net) step(e *models.Example) float64 {
 	p := n.pass
 	p.learning, p.event = true, n.steady.Learned
-	n.scores(&n.known, p, e, n.table)
+	n.scores(&n.known, p, e, n.tables)
 	l := n.out.slopes(p.slopes, p.scores, e.Y, &n.target)
 	if !finite(l) || !allFinite(p.slopes) {
 		n.steady.skip()
@@ -144,7 +176,15 @@ func (n *Net) step(e *models.Example) float64 {
 	}
 	n.body.backward(n.w, n.params.g, p)
 	n.move(p)
+	if b, ok := n.body.(settler); ok {
+		b.settle(n.w, p, e.Y, &n.target)
+	}
 	return l
+}
+
+// settler is a body that changes some of its weights by another rule than by derivatives, after each step.
+type settler interface {
+	settle(w []float64, p *pass, y float64, target *moments)
 }
 
 // move takes the step that the derivatives of the pass ask for, or keeps them for the end of a batch. Rows of embeddings move at once.
@@ -173,11 +213,10 @@ func (n *Net) move(p *pass) {
 }
 
 func (n *Net) moveRows(p *pass, factor float64) {
-	if n.table == nil {
-		return
-	}
-	for i := range n.parts {
-		n.parts[i].learn(&p.parts[i], n.table, factor)
+	for i, t := range n.tables {
+		if t != nil {
+			n.parts[i].learn(&p.parts[i], t, factor)
+		}
 	}
 }
 
@@ -198,8 +237,10 @@ func (n *Net) State(s *codec.State) {
 	}
 	n.target.state(s)
 	n.steady.state(s)
-	if n.table != nil {
-		n.table.state(s)
+	for _, t := range n.tables {
+		if t != nil {
+			t.state(s)
+		}
 	}
 	if n.replay != nil {
 		n.replay.state(s)
@@ -208,7 +249,7 @@ func (n *Net) State(s *codec.State) {
 
 // Publish copies the weights and the moments, and shares the rows of embeddings.
 func (n *Net) Publish() models.Predictor {
-	return newSnapshot(n.shape, &n.known, n.table)
+	return newSnapshot(n.shape, &n.known, n.tables)
 }
 
 // snapshot is an immutable version of a net.
@@ -218,12 +259,8 @@ type snapshot struct {
 	pool sync.Pool
 }
 
-func newSnapshot(n *shape, k *known, t *table) *snapshot {
-	s := &snapshot{shape: n, known: known{w: append([]float64(nil), k.w...), stats: append([]moments(nil), k.stats...), target: k.target}}
-	if t != nil {
-		version := t.publish()
-		s.rows = &version
-	}
+func newSnapshot(n *shape, k *known, tables []*table) *snapshot {
+	s := &snapshot{shape: n, known: k.share(tables)}
 	s.pool.New = func() any { return n.memory() }
 	return s
 }

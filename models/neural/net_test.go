@@ -295,3 +295,23 @@ func ExampleNewMLP() {
 	// centre: true
 	// corner: false
 }
+
+func TestGradientFamilies(t *testing.T) {
+	gated := small()
+	gated.MinCount = 1
+	checkFamily(t, "wide_and_deep", func(env models.Env) (*Net, error) { return NewWideAndDeep(env, small(), true) })
+	checkFamily(t, "wide_and_deep, no gate, no crosses", func(env models.Env) (*Net, error) { return NewWideAndDeep(env, gated, false) })
+	one := func(make func(env models.Env) (*Net, error)) func(env models.Env) (*Net, error) {
+		return func(env models.Env) (*Net, error) {
+			if env.Task == models.Multiclass {
+				env.Task = models.Binary
+			}
+			return make(env)
+		}
+	}
+	checkFamily(t, "deep_fm", one(func(env models.Env) (*Net, error) { return NewDeepFM(env, small()) }))
+	checkFamily(t, "two_tower", one(func(env models.Env) (*Net, error) {
+		return NewTwoTower(env, small(), []bool{true, false, false, true, false}, 3)
+	}))
+	checkFamily(t, "hedge_backpropagation", func(env models.Env) (*Net, error) { return NewHedge(env, small(), 0.99, 0.2) })
+}

@@ -89,22 +89,23 @@ var (
 
 // optionsOf reads the parameters of a component that has those of layers, embeddings, losses and learning.
 func optionsOf(a models.Args, env models.Env) Options {
-	o := learnOptions(a, env)
+	o := Defaults().learning(a, env)
+	o.Batch, o.Replay, o.ReplayLabels = a.Int("batch"), a.Int("replay"), a.Int("replay_labels")
 	o.Hidden, o.Activation, o.LayerNorm, o.Dropout = a.Ints("hidden"), a.Text("activation"), a.Bool("layer_norm"), a.Float("dropout")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
-	return embeddingsOf(o, a)
+	return o.embeddings(a)
 }
 
-func embeddingsOf(o Options, a models.Args) Options {
+// embeddings reads embeddingParams.
+func (o Options) embeddings(a models.Args) Options {
 	o.Embedding, o.Rows, o.MinCount = a.Int("embedding"), a.Int("max_categories"), a.Int("min_count")
 	o.Expire, o.EmbeddingRate = a.Float("expire_after"), a.Float("embedding_learning_rate")
 	return o
 }
 
-func learnOptions(a models.Args, env models.Env) Options {
-	o := Defaults()
+// learning reads the first four of learnParams.
+func (o Options) learning(a models.Args, env models.Env) Options {
 	o.HalfLife, o.MaxNorm, o.Shadow = a.Float("half_life"), a.Float("max_gradient_norm"), a.Int("shadow_every")
-	o.Batch, o.Replay, o.ReplayLabels = a.Int("batch"), a.Int("replay"), a.Int("replay_labels")
 	o.Optimizer = func(n int) (*optim.Block, error) { return optim.BuildBlock(a, "optimizer", env, n) }
 	return o
 }
@@ -117,17 +118,13 @@ func (o *Options) output(env models.Env) (output, error) {
 	return newOutput(env, outputOptions{Loss: o.Loss, Quantiles: o.Quantiles, NegativeRate: o.NegativeRate})
 }
 
-// table returns the table of embeddings with rows of that many numbers, nil if no part has categories.
-func (o *Options) table(stride int, seed uint64, parts ...inputs) *table {
-	categories := 0
-	for i := range parts {
-		categories += len(parts[i].categorical)
-	}
-	if categories == 0 {
+// table returns the table of embeddings of a part, nil if it has no categories.
+func (o *Options) table(in *inputs, seed uint64) *table {
+	if len(in.fields) == 0 {
 		return nil
 	}
-	return newTable(stride, embeddingOptions{Rows: 1 << bitsOf(max(512, o.Rows)), Gate: o.MinCount, Expire: int64(min(o.Expire, 1e11) * 1e6),
-		Rate: o.EmbeddingRate, Spread: 0.1 / math.Sqrt(float64(stride)), Seed: seed})
+	return newTable(in.stride(), embeddingOptions{Rows: 1 << bitsOf(max(512, o.Rows)), Gate: o.MinCount, Expire: int64(min(o.Expire, 1e11) * 1e6),
+		Rate: o.EmbeddingRate, Lead: in.lead, Spread: 0.1 / math.Sqrt(float64(max(1, in.width))), Seed: seed})
 }
 
 // maxWeights bounds the dense weights of a net.
@@ -168,8 +165,11 @@ func (o *Options) net(env models.Env, l *layout, b body, out output, parts ...in
 		n.stats[i].measure()
 	}
 	n.target.measure()
-	if n.table = o.table(parts[0].stride(), env.Seed, parts...); n.table != nil {
-		n.rows = &n.table.rows
+	n.tables, n.rows = make([]*table, len(parts)), make([]*rows, len(parts))
+	for i := range parts {
+		if n.tables[i] = o.table(&parts[i], env.Seed); n.tables[i] != nil {
+			n.rows[i] = &n.tables[i].rows
+		}
 	}
 	n.pass = n.memory()
 	return n, nil

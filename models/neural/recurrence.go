@@ -72,7 +72,7 @@ func (n *recurrence) key(e *models.Example) (uint64, bool) {
 
 // newest writes the inputs of an example into p: those of its row, and the label that the entity had last.
 func (n *recurrence) newest(p *encoded, e *models.Example, k *known, last *entity, learner *table) {
-	n.inputs.encode(p, e, k.w, k.stats, k.rows, learner)
+	n.inputs.encode(p, e, k.w, k.stats, k.rows[0], learner)
 	if n.extra == 0 {
 		return
 	}
@@ -108,7 +108,7 @@ func extras(task models.Task, classes int) int {
 func (n *recurrence) held(p *encoded, m *entityShape, e *entity, i int, k *known) {
 	numbers, names := m.input(e, i)
 	for f, name := range names {
-		n.inputs.lookUp(p, f, name, 0, k.w, k.rows, nil)
+		n.inputs.lookUp(p, f, name, 0, k.w, k.rows[0], nil)
 	}
 	copy(p.x[n.inputs.embedded():], numbers)
 }

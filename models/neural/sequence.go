@@ -115,7 +115,8 @@ func (n *Sequence) remember(key uint64, e *models.Example) {
 	}
 	numbers, names := n.entities.input(of, place)
 	copy(numbers, w.scratch.x[n.inputs.embedded():])
-	for f, i := range n.inputs.categorical {
+	for f := range n.inputs.fields {
+		i := n.inputs.fields[f].column
 		names[f] = value(e, i)
 	}
 	if n.walked.whole {
@@ -189,7 +190,7 @@ func (n *Sequence) admit(m *entityShape, of *entity, place int, e *models.Exampl
 	before := n.table.count
 	_, names := m.input(of, place)
 	for f, name := range names {
-		n.inputs.lookUp(&n.walk.scratch, f, name, e.Time, n.w, n.rows, n.table)
+		n.inputs.lookUp(&n.walk.scratch, f, name, e.Time, n.w, n.rows[0], n.table)
 	}
 	return n.table.count.Held != before.Held || n.table.count.Evicted != before.Evicted
 }
@@ -268,12 +269,7 @@ func (n *Sequence) State(s *codec.State) {
 
 // Publish copies the weights and the moments, and shares the vectors of categories and the memory of entities that did not change.
 func (n *Sequence) Publish() models.Predictor {
-	s := &sequenceSnapshot{recurrence: n.recurrence, entities: n.entities.publish(),
-		known: known{w: append([]float64(nil), n.w...), stats: append([]moments(nil), n.stats...), target: n.target}}
-	if n.table != nil {
-		version := n.table.publish()
-		s.rows = &version
-	}
+	s := &sequenceSnapshot{recurrence: n.recurrence, entities: n.entities.publish(), known: n.share([]*table{n.table})}
 	s.pool.New = func() any { return s.recurrence.memory() }
 	return s
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
-	"github.com/freshet-ml/freshet/models/optim"
 )
 
 // SequenceOptions are what recurrent nets take. Start from SequenceDefaults.
@@ -52,9 +51,7 @@ func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
 	o.Entity, o.PreviousLabel = a.Texts("entity"), a.Bool("previous_label")
 	o.Hidden, o.Activation = a.Ints("layers"), a.Text("activation")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
-	o.Options = embeddingsOf(o.Options, a)
-	o.HalfLife, o.MaxNorm, o.Shadow = a.Float("half_life"), a.Float("max_gradient_norm"), a.Int("shadow_every")
-	o.Optimizer = func(n int) (*optim.Block, error) { return optim.BuildBlock(a, "optimizer", env, n) }
+	o.Options = o.Options.embeddings(a).learning(a, env)
 	return o
 }
 
@@ -196,13 +193,14 @@ func (o *SequenceOptions) learner(env models.Env, l *layout, r *recurrence) (*Se
 	}
 	n := &Sequence{recurrence: r, params: p, known: known{w: p.w, stats: make([]moments, len(r.inputs.numeric))},
 		steady:   newSteady(steadyOptions{o.MaxNorm, o.Shadow}, len(p.w)),
-		entities: newEntities(o.Entities, entityShape{held: o.Held, hidden: r.cell.size(), width: r.inputs.size() - r.inputs.embedded() + r.extra, names: len(r.inputs.categorical)})}
+		entities: newEntities(o.Entities, entityShape{held: o.Held, hidden: r.cell.size(), width: r.inputs.size() - r.inputs.embedded() + r.extra, names: len(r.inputs.fields)})}
 	for i := range n.stats {
 		n.stats[i].measure()
 	}
 	n.target.measure()
-	if n.table = o.table(r.inputs.stride(), env.Seed, r.inputs); n.table != nil {
-		n.rows = &n.table.rows
+	n.rows = make([]*rows, 1)
+	if n.table = o.table(&r.inputs, env.Seed); n.table != nil {
+		n.rows[0] = &n.table.rows
 	}
 	n.walk = r.memory()
 	return n, nil

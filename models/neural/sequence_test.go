@@ -121,7 +121,7 @@ func checkWalk(t *testing.T, name string, n *Sequence, rng *rand.Rand, length in
 func checkRow(t *testing.T, name string, n *Sequence, slot int, w *walk, run func() float64) {
 	t.Helper()
 	stride := n.inputs.stride()
-	row := n.rows.row(slot)
+	row := n.rows[0].row(slot)
 	const h = 1.0 / 1024
 	for k := range row {
 		was := row[k]
