@@ -28,8 +28,44 @@ type cell interface {
 // fastTanh is the hyperbolic tangent within 1e-15 of it, by the sigmoid: tanh x = 2σ(2x) − 1.
 func fastTanh(x float64) float64 { return float64(2*loss.FastSigmoid(2*x)) - 1 }
 
-// recurrentBound is that of the weights from a hidden state of n numbers to itself.
-func recurrentBound(n int) float64 { return 1 / math.Sqrt(float64(n)) }
+// orthogonal fills a matrix of n rows and blocks·n columns with orthogonal matrices side by side, drawn at random: a state neither fades nor grows on
+// its way through one, in either direction (Saxe, McClelland and Ganguli 2014, §4). Columns are made by Gram and Schmidt's process, twice for
+// the sake of rounding.
+func orthogonal(n, blocks int) func(w []float64, r *draws) {
+	return func(w []float64, r *draws) {
+		width := blocks * n
+		for first := 0; first < width; first += n {
+			for c := first; c < first+n; c++ {
+				for i := range n {
+					w[i*width+c] = float64(2*r.unit()) - 1
+				}
+				straighten(w, n, width, first, c)
+				straighten(w, n, width, first, c)
+			}
+		}
+	}
+}
+
+// straighten takes out of column c what lies along the columns from first on, and makes its length 1.
+func straighten(w []float64, n, width, first, c int) {
+	square := 0.0
+	for o := first; o <= c; o++ {
+		along := 0.0
+		for i := range n {
+			along += float64(w[i*width+o] * w[i*width+c])
+		}
+		if o == c {
+			square = along
+			break
+		}
+		for i := range n {
+			w[i*width+c] -= float64(along * w[i*width+o])
+		}
+	}
+	for i := range n {
+		w[i*width+c] /= math.Sqrt(square)
+	}
+}
 
 // slab returns n slices of size numbers each, in one block of memory.
 func slab(n, size int) [][]float64 {

@@ -14,13 +14,9 @@ type gruCell struct {
 	again dense // U and c
 }
 
-// keepBias is where the bias of z begins: a state is kept for some events from the first on (as the forget gate of Jozefowicz et
-// al. 2015, §2.1).
-const keepBias = 1.0
-
 func newGRUCell(l *layout, inputs, n int) cell {
-	c := &gruCell{n: n, in: newDense(l, inputs, 3*n, glorotBound(inputs, n)), again: newDense(l, n, 3*n, recurrentBound(n))}
-	l.starts = append(l.starts, start{span{c.in.b.at, n}, constantly(keepBias)})
+	c := &gruCell{n: n, in: newDense(l, inputs, 3*n, glorotBound(inputs, n)), again: newDense(l, n, 3*n, 0)}
+	l.starts = append(l.starts, start{c.again.w, orthogonal(n, 3)})
 	return c
 }
 

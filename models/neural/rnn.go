@@ -7,7 +7,9 @@ type rnnCell struct {
 }
 
 func newRNNCell(l *layout, inputs, n int) cell {
-	return &rnnCell{n: n, in: newDense(l, inputs, n, glorotBound(inputs, n)), again: newDense(l, n, n, recurrentBound(n))}
+	c := &rnnCell{n: n, in: newDense(l, inputs, n, glorotBound(inputs, n)), again: newDense(l, n, n, 0)}
+	l.starts = append(l.starts, start{c.again.w, orthogonal(n, 1)})
+	return c
 }
 
 type rnnPass struct{ a, u []float64 }

@@ -78,7 +78,7 @@ var GRUComponent = models.Component{
 var RNNComponent = models.Component{
 	Name: "rnn", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
 	Doc: "A simple recurrent net over the events of each entity, in their order: the new state is the hyperbolic tangent of a linear function of input and state." + sequenceDoc +
-		" Good for: short memories of one to three events at a third of the cost of gru. Not for: longer ones, where its derivatives vanish or explode; otherwise as gru.",
+		" Good for: what happened a fixed few events ago, which it finds sooner than gru at half the cost. Not for: what must be kept for an unknown while or be forgotten at once, which takes the gates of gru; otherwise as gru.",
 	Params: sequenceParams([]int{}),
 	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Elman 1990; back-propagation through time: Williams and Peng 1990",
 	NewModel: sequenceModel(newRNNCell),
@@ -91,7 +91,7 @@ var LinearRecurrenceComponent = models.Component{
 		" Derivatives go back through the held events, not by real-time recurrent learning, whose sensitivities would take as much for each entity as the events do. " +
 		"Good for: memories that fade or repeat (rhythms, levels, counts of what happened before), at less cost than gru, and states that last thousands of events. " +
 		"Not for: memories that must be reset by what an event says, which takes the gates of gru; otherwise as gru.",
-	Params: sequenceParams([]int{32}),
+	Params: sequenceParams([]int{16}),
 	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Orvieto et al. 2023, §3; back-propagation through time: Williams and Peng 1990",
 	NewModel: sequenceModel(newLinearCell),
 }
@@ -117,7 +117,7 @@ func NewRNN(env models.Env, o SequenceOptions) (*Sequence, error) {
 }
 
 // NewLinearRecurrence returns a linear recurrent unit for the rows and the task of env: Binary, Multiclass or Regression. The catalogue
-// gives it a hidden layer of 32.
+// gives it a hidden layer of 16.
 func NewLinearRecurrence(env models.Env, o SequenceOptions) (*Sequence, error) {
 	return newSequence(env, o, newLinearCell)
 }

@@ -21,7 +21,7 @@ var recurrent = []struct {
 	make func(models.Env, SequenceOptions) (*Sequence, error)
 }{{"gru", NewGRU}, {"rnn", NewRNN}, {"linear_recurrence", func(env models.Env, o SequenceOptions) (*Sequence, error) {
 	if o.Hidden == nil {
-		o.Hidden = []int{32}
+		o.Hidden = []int{16}
 	}
 	return NewLinearRecurrence(env, o)
 }}}
@@ -467,4 +467,59 @@ func cpuTime() int64 {
 		return 0
 	}
 	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// TestOrthogonal: each block is orthogonal: its product with its transpose is 1.
+func TestOrthogonal(t *testing.T) {
+	const n, blocks = 16, 3
+	w := make([]float64, n*n*blocks)
+	orthogonal(n, blocks)(w, &draws{seed: 1})
+	for b := range blocks {
+		for i := range n {
+			for j := range n {
+				dot, want := 0.0, 0.0
+				for k := range n {
+					dot += w[k*n*blocks+b*n+i] * w[k*n*blocks+b*n+j]
+				}
+				if i == j {
+					want = 1
+				}
+				if math.Abs(dot-want) > 1e-14 {
+					t.Fatalf("block %d, columns %d and %d: %v", b, i, j, dot)
+				}
+			}
+		}
+	}
+}
+
+// Machines drift in and out of a fault over several of their own readings, and are heard one at a time.
+func ExampleNewGRU() {
+	schema := &features.Schema{Columns: []features.Column{{Name: "sound"}}}
+	o := SequenceDefaults()
+	o.Units = 8
+	net, err := NewGRU(models.Env{Schema: schema, Task: models.Binary, Classes: 2, Seed: 1}, o)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rng, loud := rand.New(rand.NewPCG(1, 1)), map[uint64]int{}
+	right := 0
+	for i := range 20_000 {
+		machine, sound := uint64(rng.IntN(50)), rng.NormFloat64()
+		if loud[machine]++; sound < 0 {
+			loud[machine] = 0
+		}
+		e := &models.Example{Row: models.Row{Value: []float64{sound}}, Key: machine, Time: int64(i), Weight: 1}
+		answer := net.Predict(nil, e)
+		net.Observe(e)
+		if loud[machine] >= 3 { // three readings above 0 in a row
+			e.Y = 1
+		}
+		if i >= 10_000 && (answer[0] > 0.5) == (e.Y == 1) {
+			right++
+		}
+		net.Learn(e, answer)
+	}
+	fmt.Println(right > 9800, net.Counts().Entities)
+	// Output: true 50
 }
