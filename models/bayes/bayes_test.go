@@ -9,19 +9,8 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/bayes"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
-
-func schema(kinds string) *features.Schema {
-	s := &features.Schema{}
-	for i, k := range kinds {
-		c := features.Column{Name: fmt.Sprint("x", i)}
-		if k == 'c' {
-			c.Kind = features.Categorical
-		}
-		s.Columns = append(s.Columns, c)
-	}
-	return s
-}
 
 func learn(m models.Learner, y float64, row ...float64) {
 	m.Learn(&models.Example{Row: models.Row{Value: row}, Y: y, Weight: 1}, nil)
@@ -128,7 +117,7 @@ func (o *joint) column(j int, kind byte, c int, x float64) float64 {
 // TestNaiveAgainstOracle: the posterior of every kind of column is Bayes' rule over all rows kept, missing values included.
 func TestNaiveAgainstOracle(t *testing.T) {
 	for _, kinds := range []string{"nnn", "ccc", "fff", "nncfc", "n"} {
-		s := schema(kinds)
+		s := modeltest.Columns(kinds)
 		flags := make([]bool, len(kinds))
 		for i := range kinds {
 			flags[i] = kinds[i] == 'f'
@@ -166,7 +155,7 @@ func TestNaiveAgainstOracle(t *testing.T) {
 }
 
 func TestColumnWithoutSpread(t *testing.T) {
-	m := naive(t, models.Env{Task: models.Binary, Schema: schema("nn")})
+	m := naive(t, models.Env{Task: models.Binary, Schema: modeltest.Columns("nn")})
 	for i := range 10 {
 		learn(m, float64(i%2), float64(i%2), 5)
 	}
@@ -179,7 +168,7 @@ func TestColumnWithoutSpread(t *testing.T) {
 }
 
 func TestCategoriesAreBounded(t *testing.T) {
-	m := naive(t, models.Env{Task: models.Binary, Schema: schema("c")})
+	m := naive(t, models.Env{Task: models.Binary, Schema: modeltest.Columns("c")})
 	for i := range 100 {
 		learn(m, float64(i%2), float64(i))
 	}
@@ -189,7 +178,7 @@ func TestCategoriesAreBounded(t *testing.T) {
 }
 
 func TestNotAClassification(t *testing.T) {
-	if _, err := bayes.NewNaive(models.Env{Task: models.Regression, Schema: schema("n")}, bayes.Config{}); err == nil {
+	if _, err := bayes.NewNaive(models.Env{Task: models.Regression, Schema: modeltest.Columns("n")}, bayes.Config{}); err == nil {
 		t.Error("a regression was accepted")
 	}
 }
@@ -201,7 +190,7 @@ func TestPublishedExample(t *testing.T) {
 	docs := [][]float64{{2, 1, 0, 0, 0, 0}, {2, 0, 1, 0, 0, 0}, {1, 0, 0, 1, 0, 0}, {1, 0, 0, 0, 1, 1}}
 	labels := []float64{1, 1, 1, 0}
 	question := []float64{3, 0, 0, 0, 1, 1}
-	env := models.Env{Task: models.Binary, Schema: schema("nnnnnn")}
+	env := models.Env{Task: models.Binary, Schema: modeltest.Columns("nnnnnn")}
 	m, err := bayes.NewMultinomial(env, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +213,7 @@ func TestPublishedExample(t *testing.T) {
 // TestComplementAgainstDefinition: Rennie et al. 2003, equation 6, over all rows kept.
 func TestComplementAgainstDefinition(t *testing.T) {
 	const d, classes, alpha = 5, 3, 0.5
-	m, err := bayes.NewComplement(models.Env{Task: models.Multiclass, Classes: classes, Schema: schema("nnnnn")}, alpha)
+	m, err := bayes.NewComplement(models.Env{Task: models.Multiclass, Classes: classes, Schema: modeltest.Columns("nnnnn")}, alpha)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +258,7 @@ func TestComplementAgainstDefinition(t *testing.T) {
 
 // TestWeightTwiceIsTwice: a weight of 2 is the same as the example twice, for counts.
 func TestWeightTwiceIsTwice(t *testing.T) {
-	env := models.Env{Task: models.Binary, Schema: schema("nc")}
+	env := models.Env{Task: models.Binary, Schema: modeltest.Columns("nc")}
 	a, b := naive(t, env), naive(t, env)
 	rng := rand.New(rand.NewPCG(7, 8))
 	for range 50 {

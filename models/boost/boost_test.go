@@ -18,15 +18,8 @@ func small(trees int) Config {
 	return cfg
 }
 
-func env(task models.Task, columns int, nominal ...int) models.Env {
-	s := &features.Schema{}
-	for i := range columns {
-		s.Columns = append(s.Columns, features.Column{Name: fmt.Sprint("x", i)})
-	}
-	for _, i := range nominal {
-		s.Columns[i].Kind = features.Categorical
-	}
-	return models.Env{Task: task, Classes: 3, Seed: 1, Schema: s}
+func env(task models.Task, kinds string) models.Env {
+	return models.Env{Task: task, Classes: 3, Seed: 1, Schema: modeltest.Columns(kinds)}
 }
 
 func build(t testing.TB, e models.Env, cfg Config) *Boosted {
@@ -61,7 +54,7 @@ func TestBestSplit(t *testing.T) {
 	for round := range 30 {
 		cfg := small(1)
 		cfg.Subspace, cfg.GracePeriod, cfg.Bins = 1, 1e9, 16
-		m := build(t, env(models.Regression, 3, 2), cfg)
+		m := build(t, env(models.Regression, "nnc"), cfg)
 		type row struct {
 			x    [3]float64
 			g, h float64
@@ -121,7 +114,7 @@ func TestBestSplit(t *testing.T) {
 func TestNewton(t *testing.T) {
 	cfg := small(1)
 	cfg.Window, cfg.Shortest, cfg.GracePeriod, cfg.LearningRate, cfg.Calibrate = 1e18, 1e18, 1e18, 1, false
-	m := build(t, env(models.Binary, 1), cfg)
+	m := build(t, env(models.Binary, "n"), cfg)
 	g, h, n := 0.0, cfg.L2, [2]float64{}
 	for i := range 200 {
 		y := float64(i % 3 / 2)
@@ -150,7 +143,7 @@ func xor(rng *rand.Rand, noise float64) ([]float64, float64) {
 
 // TestInteraction: what no single column shows is learned, and the probabilities come out as the noise is.
 func TestInteraction(t *testing.T) {
-	m := build(t, env(models.Binary, 3), DefaultConfig())
+	m := build(t, env(models.Binary, "nnn"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(2, 2))
 	right, n, gap := 0.0, 0.0, 0.0
 	var out []float64
@@ -172,7 +165,7 @@ func TestInteraction(t *testing.T) {
 // TestRandomLabels: the control that must not win.
 func TestRandomLabels(t *testing.T) {
 	for _, task := range []models.Task{models.Binary, models.Regression} {
-		m := build(t, env(task, 4), small(30))
+		m := build(t, env(task, "nnnn"), small(30))
 		rng := rand.New(rand.NewPCG(3, 3))
 		right, sq, out := 0.0, 0.0, []float64(nil)
 		const n = 10000
@@ -196,7 +189,7 @@ func TestRandomLabels(t *testing.T) {
 
 // TestFollowsChange: after the concept turns over, the model turns too.
 func TestFollowsChange(t *testing.T) {
-	m := build(t, env(models.Binary, 3), DefaultConfig())
+	m := build(t, env(models.Binary, "nnn"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(4, 4))
 	late, out := 0.0, []float64(nil)
 	for i := range 12000 {
@@ -218,7 +211,7 @@ func TestFollowsChange(t *testing.T) {
 func TestBounds(t *testing.T) {
 	cfg := small(10)
 	cfg.MaxLeaves, cfg.MaxBytes = 8, 10*3*64*8*4 // four leaves of each tree
-	m := build(t, env(models.Regression, 4), cfg)
+	m := build(t, env(models.Regression, "nnnn"), cfg)
 	rng := rand.New(rand.NewPCG(5, 5))
 	var out []float64
 	for i := range 20000 {
@@ -289,7 +282,7 @@ func TestCuts(t *testing.T) {
 
 // TestAllocations: at most one allocation in a hundred examples once the trees stand.
 func TestAllocations(t *testing.T) {
-	m := build(t, env(models.Binary, 3), small(20))
+	m := build(t, env(models.Binary, "nnn"), small(20))
 	rng := rand.New(rand.NewPCG(7, 7))
 	xs, ys := make([][]float64, 4000), make([]float64, 4000)
 	for i := range xs {
@@ -309,7 +302,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func FuzzState(f *testing.F) {
-	m := build(f, env(models.Binary, 3, 2), small(3))
+	m := build(f, env(models.Binary, "nnc"), small(3))
 	rng := rand.New(rand.NewPCG(8, 8))
 	for range 300 {
 		x, y := xor(rng, 0)
@@ -318,7 +311,7 @@ func FuzzState(f *testing.F) {
 	}
 	f.Add(codec.Save(m))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m := build(t, env(models.Binary, 3, 2), small(3))
+		m := build(t, env(models.Binary, "nnc"), small(3))
 		if codec.Load(m, b) == nil {
 			step(m, nil, []float64{1, 2, 3}, 1)
 			codec.Save(m)
@@ -328,24 +321,7 @@ func FuzzState(f *testing.F) {
 
 // benchmark measures predict and learn of one event of 8 numeric columns.
 func benchmark(b *testing.B, task models.Task, trees int) {
-	m := build(b, env(task, 8), small(trees))
-	rng := rand.New(rand.NewPCG(9, 9))
-	xs, ys := make([][]float64, 8192), make([]float64, 8192)
-	for i := range xs {
-		xs[i] = make([]float64, 8)
-		for j := range xs[i] {
-			xs[i][j] = rng.Float64()
-		}
-		ys[i] = float64(int(3*xs[i][0]*xs[i][1]+rng.Float64()) % 2)
-	}
-	out := make([]float64, 0, 8)
-	for i := range 20000 {
-		out = step(m, out, xs[i%8192], ys[i%8192])
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		out = step(m, out, xs[i%8192], ys[i%8192])
-	}
+	modeltest.Bench(b, build(b, env(task, "nnnnnnnn"), small(trees)), 20000, nil)
 }
 
 func BenchmarkBinary100(b *testing.B)     { benchmark(b, models.Binary, 100) }
@@ -354,7 +330,7 @@ func BenchmarkBinary10(b *testing.B)      { benchmark(b, models.Binary, 10) }
 
 // BenchmarkPublish is a snapshot after every example, with the copies it causes.
 func BenchmarkPublish(b *testing.B) {
-	m := build(b, env(models.Binary, 3), DefaultConfig())
+	m := build(b, env(models.Binary, "nnn"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(10, 10))
 	for range 5000 {
 		x, y := xor(rng, 0.1)

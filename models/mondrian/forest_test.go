@@ -12,15 +12,8 @@ import (
 	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
-func env(task models.Task, columns int, nominal ...int) models.Env {
-	s := &features.Schema{}
-	for i := range columns {
-		s.Columns = append(s.Columns, features.Column{Name: fmt.Sprint("x", i)})
-	}
-	for _, i := range nominal {
-		s.Columns[i].Kind = features.Categorical
-	}
-	return models.Env{Task: task, Classes: 3, Seed: 1, Schema: s}
+func env(task models.Task, kinds string) models.Env {
+	return models.Env{Task: task, Classes: 3, Seed: 1, Schema: modeltest.Columns(kinds)}
 }
 
 func step(m *Forest, dst, x []float64, y float64) []float64 {
@@ -80,7 +73,7 @@ func TestAggregation(t *testing.T) {
 	for round := range 40 {
 		cfg := DefaultConfig()
 		cfg.Trees, cfg.MaxNodes = 1, 13
-		e := env(models.Binary, 2)
+		e := env(models.Binary, "nn")
 		e.Seed = uint64(round)
 		f := New(e, cfg)
 		for range 3 + rng.IntN(20) {
@@ -107,7 +100,7 @@ func TestAggregation(t *testing.T) {
 func TestShape(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Trees, cfg.MaxNodes = 2, 101
-	f := New(env(models.Binary, 2), cfg)
+	f := New(env(models.Binary, "nn"), cfg)
 	rng := rand.New(rand.NewPCG(2, 2))
 	for i := range 3000 {
 		x, y := spiral(rng)
@@ -152,7 +145,7 @@ func check(t *testing.T, f *Forest, tr *tree, at int32) {
 
 // TestUnits: columns in other units give the same answers, bit for bit if the units are powers of two.
 func TestUnits(t *testing.T) {
-	a, b := New(env(models.Binary, 2), DefaultConfig()), New(env(models.Binary, 2), DefaultConfig())
+	a, b := New(env(models.Binary, "nn"), DefaultConfig()), New(env(models.Binary, "nn"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(3, 3))
 	right, n := 0.0, 0.0
 	for i := range 3000 {
@@ -174,7 +167,7 @@ func TestUnits(t *testing.T) {
 
 // TestLabelUnits: a regression answers alike in every unit of its labels.
 func TestLabelUnits(t *testing.T) {
-	a, b := New(env(models.Regression, 1), DefaultConfig()), New(env(models.Regression, 1), DefaultConfig())
+	a, b := New(env(models.Regression, "n"), DefaultConfig()), New(env(models.Regression, "n"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(4, 4))
 	sum, n := 0.0, 0.0
 	for i := range 3000 {
@@ -195,7 +188,7 @@ func TestLabelUnits(t *testing.T) {
 
 // TestCategories: a category is told apart by its own values.
 func TestCategories(t *testing.T) {
-	f := New(env(models.Binary, 2, 0), DefaultConfig())
+	f := New(env(models.Binary, "cn"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(5, 5))
 	right := 0.0
 	for i := range 4000 {
@@ -212,7 +205,7 @@ func TestCategories(t *testing.T) {
 
 // TestRandomLabels: the control that must not win.
 func TestRandomLabels(t *testing.T) {
-	f := New(env(models.Binary, 3), DefaultConfig())
+	f := New(env(models.Binary, "nnn"), DefaultConfig())
 	rng := rand.New(rand.NewPCG(6, 6))
 	right, out := 0.0, []float64(nil)
 	const n = 5000
@@ -232,7 +225,7 @@ func TestRandomLabels(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxNodes = 512
-	f := New(env(models.Binary, 2), cfg)
+	f := New(env(models.Binary, "nn"), cfg)
 	rng := rand.New(rand.NewPCG(7, 7))
 	out, xs, ys := make([]float64, 0, 8), make([][]float64, 1000), make([]float64, 1000)
 	for i := range xs {
@@ -253,7 +246,7 @@ func TestAllocations(t *testing.T) {
 func FuzzState(f *testing.F) {
 	cfg := DefaultConfig()
 	cfg.Trees, cfg.MaxNodes = 2, 21
-	m := New(env(models.Binary, 2), cfg)
+	m := New(env(models.Binary, "nn"), cfg)
 	rng := rand.New(rand.NewPCG(8, 8))
 	for range 60 {
 		x, y := spiral(rng)
@@ -261,7 +254,7 @@ func FuzzState(f *testing.F) {
 	}
 	f.Add(codec.Save(m))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m := New(env(models.Binary, 2), cfg)
+		m := New(env(models.Binary, "nn"), cfg)
 		if codec.Load(m, b) == nil {
 			for range 3 {
 				step(m, nil, []float64{1, -2}, 1)
@@ -271,48 +264,12 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-func benchmark(b *testing.B, publish bool) {
-	f := New(env(models.Binary, 8), DefaultConfig())
-	rng := rand.New(rand.NewPCG(9, 9))
-	xs, ys := make([][]float64, 8192), make([]float64, 8192)
-	for i := range xs {
-		xs[i] = make([]float64, 8)
-		for j := range xs[i] {
-			xs[i][j] = rng.Float64()
-		}
-		ys[i] = float64(int(3*xs[i][0]*xs[i][1]+rng.Float64()) % 2)
-	}
-	out := make([]float64, 0, 8)
-	for i := range 5000 {
-		out = step(f, out, xs[i%8192], ys[i%8192])
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		out = step(f, out, xs[i%8192], ys[i%8192])
-		if publish {
-			f.Publish()
-		}
-	}
+func BenchmarkForest(b *testing.B) {
+	modeltest.Bench(b, New(env(models.Binary, "nnnnnnnn"), DefaultConfig()), 5000, nil)
 }
 
-func BenchmarkForest(b *testing.B)  { benchmark(b, false) }
-func BenchmarkPublish(b *testing.B) { benchmark(b, true) }
-
-func Example() {
-	schema := &features.Schema{Columns: []features.Column{{Name: "x"}, {Name: "y"}}}
-	f := New(models.Env{Task: models.Binary, Schema: schema, Seed: 1}, DefaultConfig())
-	rng := rand.New(rand.NewPCG(1, 1))
-	for range 2000 {
-		e := models.Example{Row: models.Row{Value: []float64{rng.NormFloat64(), 1000 * rng.NormFloat64()}}, Weight: 1}
-		if math.Hypot(e.Value[0], e.Value[1]/1000) < 1 { // inside of an ellipse
-			e.Y = 1
-		}
-		f.Learn(&e, nil)
-	}
-	for _, x := range [][]float64{{0, 0}, {2, 500}} {
-		fmt.Println(f.Predict(nil, &models.Example{Row: models.Row{Value: x}})[0] > 0.5)
-	}
-	// Output:
-	// true
-	// false
+// BenchmarkPublish is a snapshot after every example, with the copies it causes.
+func BenchmarkPublish(b *testing.B) {
+	f := New(env(models.Binary, "nnnnnnnn"), DefaultConfig())
+	modeltest.Bench(b, f, 5000, func() { f.Publish() })
 }

@@ -11,20 +11,9 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/modeltest"
 	"github.com/freshet-ml/freshet/models/neighbors"
 )
-
-func schema(kinds string) *features.Schema {
-	s := &features.Schema{}
-	for i, k := range kinds {
-		c := features.Column{Name: fmt.Sprint("x", i)}
-		if k == 'c' {
-			c.Kind = features.Categorical
-		}
-		s.Columns = append(s.Columns, c)
-	}
-	return s
-}
 
 func example(y float64, row ...float64) *models.Example {
 	return &models.Example{Row: models.Row{Value: row}, Y: y, Weight: 1}
@@ -139,7 +128,7 @@ func (b *brute) answer(q []float64) float64 {
 func TestExactAgainstBruteForce(t *testing.T) {
 	for _, kinds := range []string{"n", "nnnnnnnn", "nnnc", "nnnnnnnnnnn"} {
 		for _, window := range []int{3, 50, 200} {
-			env := models.Env{Task: models.Regression, Schema: schema(kinds)}
+			env := models.Env{Task: models.Regression, Schema: modeltest.Columns(kinds)}
 			m, b := knn(t, env, neighbors.Config{K: 4, Window: window}), &brute{kinds: kinds, k: 4, window: window, refresh: 1}
 			rng := rand.New(rand.NewPCG(1, uint64(window)))
 			for i := range 500 {
@@ -164,7 +153,7 @@ func TestExactAgainstBruteForce(t *testing.T) {
 func TestCellsReachTheirRecall(t *testing.T) {
 	const kinds, k = "nnnn", 10
 	for _, clusters := range []int{1, 20} {
-		env := models.Env{Task: models.Regression, Schema: schema(kinds)}
+		env := models.Env{Task: models.Regression, Schema: modeltest.Columns(kinds)}
 		fast := knn(t, env, neighbors.Config{K: k, Window: 3000, Uniform: true, Cells: true, Recall: 0.9})
 		exact := knn(t, env, neighbors.Config{K: k, Window: 3000, Uniform: true})
 		rng := rand.New(rand.NewPCG(9, 9))
@@ -208,7 +197,7 @@ func TestCellsReachTheirRecall(t *testing.T) {
 
 // TestOneNeighbour: with k = 1 a question equal to an example is answered with its class (Fix & Hodges 1951).
 func TestOneNeighbour(t *testing.T) {
-	m := knn(t, models.Env{Task: models.Multiclass, Classes: 3, Schema: schema("nn")}, neighbors.Config{K: 1, Window: 100})
+	m := knn(t, models.Env{Task: models.Multiclass, Classes: 3, Schema: modeltest.Columns("nn")}, neighbors.Config{K: 1, Window: 100})
 	rng := rand.New(rand.NewPCG(2, 2))
 	var rows [][]float64
 	for i := range 100 {
@@ -224,7 +213,7 @@ func TestOneNeighbour(t *testing.T) {
 }
 
 func TestNoAnswersForAnomalies(t *testing.T) {
-	if _, err := neighbors.NewKNN(models.Env{Task: models.Anomaly, Schema: schema("n")}, neighbors.Config{K: 1, Window: 1}); err == nil {
+	if _, err := neighbors.NewKNN(models.Env{Task: models.Anomaly, Schema: modeltest.Columns("n")}, neighbors.Config{K: 1, Window: 1}); err == nil {
 		t.Error("the task anomaly was accepted")
 	}
 }
@@ -247,7 +236,7 @@ func BenchmarkSearch(b *testing.B) {
 	for _, cells := range []bool{false, true} {
 		for _, window := range []int{1000, 10000, 100000} {
 			b.Run(fmt.Sprintf("cells=%v/window=%d", cells, window), func(b *testing.B) {
-				m := knn(b, models.Env{Task: models.Binary, Schema: schema("nnnnnnnn")}, neighbors.Config{K: 5, Window: window, Cells: cells, Recall: 0.95})
+				m := knn(b, models.Env{Task: models.Binary, Schema: modeltest.Columns("nnnnnnnn")}, neighbors.Config{K: 5, Window: window, Cells: cells, Recall: 0.95})
 				rng := rand.New(rand.NewPCG(1, 1))
 				e := example(0, make([]float64, 8)...)
 				next := func() {
