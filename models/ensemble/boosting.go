@@ -5,6 +5,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/drift"
 )
 
 // OzaBoost is the catalogue entry of online boosting.
@@ -32,7 +33,7 @@ var OnlineAdaBoost = models.Component{
 
 // BOLE is the catalogue entry of the boosting-like online learning ensemble.
 var BOLE = models.Component{
-	Name: "bole", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Name: "bole", Kind: models.ModelKind, Tasks: classification, Fold: 2,
 	Params: []models.Param{baseParam, membersParam,
 		{Name: "error_bound", Default: 0.5, Range: models.Between(0.1, 1), Doc: "members with a greater share of errors do not vote"},
 		{Name: "warm_up", Default: 7, Range: models.AtLeast(1), Unit: "events", Doc: "what the detector (ddm) of a member sees before its first test"},
@@ -44,16 +45,16 @@ var BOLE = models.Component{
 	Cost: "members × that of the model, twice where a successor learns", Memory: "2 × members × that of the model", Source: "Barros, Santos & Gonçalves 2016, A boosting-like online learning ensemble",
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return newBoost(env, a.Int("members"), maker(a, env), boostConfig{draw: true, sorted: true, bound: a.Float("error_bound"),
-			levels: &ddmLevels{warmUp: float64(a.Int("warm_up")), warning: a.Float("warning"), drift: a.Float("drift")}})
+			guard: &drift.DDMConfig{WarmUp: a.Int("warm_up"), Warning: a.Float("warning"), Drift: a.Float("drift")}})
 	},
 }
 
 // boostConfig says which form of boosting it is.
 type boostConfig struct {
-	draw   bool       // weights are drawn from Poisson distributions
-	sorted bool       // the order of the members follows their accuracy
-	bound  float64    // greatest share of errors of a voter; 0: ½
-	levels *ddmLevels // of the detectors; nil: members are not guarded
+	draw   bool             // weights are drawn from Poisson distributions
+	sorted bool             // the order of the members follows their accuracy
+	bound  float64          // greatest share of errors of a voter; 0: ½
+	guard  *drift.DDMConfig // of the detectors; nil: members are not guarded
 }
 
 // boost is online boosting in its three forms. It is a models.Learner.
@@ -70,9 +71,9 @@ type boost struct {
 
 type boostMember struct {
 	base
-	hits, errors float64 // boosting weight of the examples it got right and wrong
-	next         base    // the successor; no learner: none
-	ddm          ddm
+	hits, errors float64    // boosting weight of the examples it got right and wrong
+	next         base       // the successor; no learner: none
+	errs         *drift.DDM // nil: not guarded
 }
 
 func newBoost(env models.Env, members int, fresh freshLearner, cfg boostConfig) (models.Learner, error) {
@@ -90,6 +91,9 @@ func newBoost(env models.Env, members int, fresh freshLearner, cfg boostConfig) 
 		}
 		b.order[i] = i
 		b.put(i, newBase(l))
+		if cfg.guard != nil {
+			b.parts[i].errs = drift.NewDDMWith(*cfg.guard)
+		}
 	}
 	if publishable(b.parts[0].learner) {
 		return &publishingBoost{b}, nil
@@ -186,7 +190,7 @@ func (b *boost) teach(at int, e *models.Example, weight float64) bool {
 	}
 	m, answerLen := &b.parts[at], models.AnswerLen(b.task, b.classes)
 	if k > 0 {
-		if b.cfg.levels != nil {
+		if m.errs != nil {
 			b.guard(at, e, e.Weight*k, m.right(e, answerLen))
 		}
 		m.train(e, e.Weight*k)
@@ -197,19 +201,19 @@ func (b *boost) teach(at int, e *models.Example, weight float64) bool {
 // guard feeds the detector of a member with what it got right before learning, and lets its successor learn or take over.
 func (b *boost) guard(at int, e *models.Example, weight float64, ok bool) {
 	m := &b.parts[at]
-	switch m.ddm.update(wrong(ok), b.cfg.levels) {
-	case ddmWarning:
-		if m.next.learner == nil {
-			m.next = b.another()
-		}
-		m.next.train(e, weight)
-	case ddmDrift:
+	switch {
+	case m.errs.Update(wrong(ok)):
 		if m.next.learner == nil {
 			m.next = b.another()
 		}
 		b.put(at, m.next)
-		m.next, m.ddm = base{}, ddm{}
+		m.next = base{}
 		b.swaps++
+	case m.errs.Warning():
+		if m.next.learner == nil {
+			m.next = b.another()
+		}
+		m.next.train(e, weight)
 	default:
 		m.next = base{}
 	}
@@ -228,7 +232,11 @@ func (b *boost) Resets() uint64 { return b.swaps }
 
 // State visits the members, their successors and the weights.
 func (b *boost) State(s *codec.State) {
-	s.Fixed("boosting version", 1)
+	version := 1
+	if b.cfg.guard != nil {
+		version = 2 // with detectors of models/drift
+	}
+	s.Fixed("boosting version", version)
 	s.Fixed("number of members", len(b.parts))
 	s.Float64(&b.seen)
 	s.Uint64(&b.swaps)
@@ -257,10 +265,10 @@ func (b *boost) visit(s *codec.State, i int) {
 	if s.Loading() {
 		b.weights[i] = b.say(m)
 	}
-	if b.cfg.levels == nil {
+	if m.errs == nil {
 		return
 	}
-	m.ddm.state(s)
+	m.errs.State(s)
 	has := m.next.learner != nil
 	s.Bool(&has)
 	if s.Loading() {
@@ -284,46 +292,4 @@ type publishingBoost struct{ *boost }
 // Publish snapshots the members.
 func (b *publishingBoost) Publish() models.Predictor {
 	return b.freeze(func(i int) models.Learner { return b.parts[i].learner })
-}
-
-// ddm is the drift detection method of Gama et al. (2004, §3) with adjustable levels.
-type ddm struct {
-	n, rate, rateAt, devAt float64
-	set                    bool // rateAt and devAt hold the least rate + deviation
-}
-
-type ddmLevels struct{ warmUp, warning, drift float64 }
-
-// What a detector says.
-const (
-	ddmCalm = iota
-	ddmWarning
-	ddmDrift
-)
-
-// update takes in the next error, 1 wrong and 0 right. After ddmDrift the caller starts a new detector.
-func (d *ddm) update(x float64, l *ddmLevels) int {
-	d.n++
-	d.rate += (x - d.rate) / d.n
-	s := math.Sqrt(max(0, d.rate*(1-d.rate)) / d.n)
-	if d.n+1 < l.warmUp {
-		return ddmCalm
-	}
-	if !d.set || d.rate+s <= d.rateAt+d.devAt {
-		d.rateAt, d.devAt, d.set = d.rate, s, true
-	}
-	switch {
-	case d.n+1 > l.warmUp && d.rate+s > d.rateAt+float64(l.drift*d.devAt):
-		return ddmDrift
-	case d.rate+s > d.rateAt+float64(l.warning*d.devAt):
-		return ddmWarning
-	}
-	return ddmCalm
-}
-
-func (d *ddm) state(s *codec.State) {
-	for _, v := range []*float64{&d.n, &d.rate, &d.rateAt, &d.devAt} {
-		s.Float64(v)
-	}
-	s.Bool(&d.set)
 }

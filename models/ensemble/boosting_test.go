@@ -7,6 +7,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/drift"
 )
 
 // scripted answers the class that a script names for the number of the example, and keeps the weights it learned.
@@ -106,27 +107,39 @@ func (r *recording) Observe(*models.Example)          {}
 func (r *recording) Learn(*models.Example, []float64) { *r.order = append(*r.order, r.id) }
 func (r *recording) State(*codec.State)               {}
 
-// The detector's levels, on errors whose rate jumps from 0.1 to 0.6: it warns before it reports, and it is calm without a change.
-func TestDDMLevels(t *testing.T) {
-	d := ddm{}
-	levels := &ddmLevels{warmUp: 30, warning: 2, drift: 3}
-	warned, drifted := 0, 0
-	for i := 1; i <= 600 && drifted == 0; i++ {
-		x := 0.0
-		if i%10 == 0 || i > 400 && i%10 < 6 {
-			x = 1
+// In BOLE a member's successor learns while its DDM warns and takes over when it reports; a calm one gives the successor up (Barros et al. 2016, §3).
+func TestBOLEFollowsItsDetectors(t *testing.T) {
+	cfg := drift.DDMConfig{WarmUp: 7, Warning: 1.2, Drift: 1.95}
+	fresh := func(uint64) (models.Learner, error) { return &scripted{classes: []float64{1}}, nil }
+	l, err := newBoost(models.Env{Task: models.Binary, Classes: 2}, 1, fresh, boostConfig{guard: &cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, d := l.(*boost), drift.NewDDMWith(cfg)
+	warned, calmed := 0, 0
+	for i := range 3000 {
+		y := 1.0 // what the member says
+		if i%10 == 0 || i/500%2 == 1 && i%10 < 6 {
+			y = 0
 		}
-		switch d.update(x, levels) {
-		case ddmWarning:
-			if i > 400 && warned == 0 {
-				warned = i
-			}
-		case ddmDrift:
-			drifted = i
+		before := b.parts[0]
+		l.Learn(&models.Example{Y: y, Weight: 1}, nil)
+		changed := d.Update(1 - y)
+		now := b.parts[0]
+		if b.Resets() != d.Changes() || (now.next.learner != nil) != d.Warning() {
+			t.Fatalf("example %d: %d members replaced, a successor %t; the detector reported %d times, warns %t", i, b.Resets(), now.next.learner != nil, d.Changes(), d.Warning())
+		}
+		if changed && before.next.learner != nil && now.learner != before.next.learner {
+			t.Fatalf("example %d: another than the successor took over", i)
+		}
+		if d.Warning() {
+			warned++
+		} else if before.next.learner != nil && !changed {
+			calmed++
 		}
 	}
-	if warned <= 400 || drifted <= warned || drifted > 460 {
-		t.Errorf("warned at %d, drifted at %d; the change is at 400", warned, drifted)
+	if warned == 0 || calmed == 0 || d.Changes() < 3 {
+		t.Errorf("%d warnings, %d taken back, %d changes: the stream shows too little", warned, calmed, d.Changes())
 	}
 }
 
