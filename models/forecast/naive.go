@@ -13,6 +13,10 @@ var Components = []models.Component{
 	SeasonalNaiveComponent,
 	HoltWintersComponent,
 	ETSComponent,
+	CrostonComponent,
+	TSBComponent,
+	GammaPoissonComponent,
+	NegativeBinomialComponent,
 }
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.
