@@ -17,6 +17,7 @@ var Components = []models.Component{
 	TSBComponent,
 	GammaPoissonComponent,
 	NegativeBinomialComponent,
+	BankComponent,
 }
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.

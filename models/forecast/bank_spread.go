@@ -1,0 +1,171 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+
+	"github.com/freshet-ml/freshet/models"
+)
+
+// spreadLevels are the levels of the quantiles that are tracked, and spreadLogits their log odds.
+var (
+	spreadLevels = [...]float64{0.005, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.995}
+	spreadLogits = func() (out [len(spreadLevels)]float64) {
+		for i, l := range spreadLevels {
+			out[i] = logit(l)
+		}
+		return out
+	}()
+)
+
+// perLogit is the quantile of a logistic distribution whose mean absolute value is 1, by log odds: 1/(2·ln 2), and a little more for a series of which little is known.
+const perLogit = 0.75
+
+// spread learns how far values lie from the bank's own forecasts, made before they were known: the mean size of errors by distance, and the
+// quantiles of errors in units of it, each of which moves by η·(level − [error ≤ quantile]) with every error, so that it holds as often as its level says whatever
+// the errors are (Robbins & Monro 1951; Gibbs & Candès 2021; Angelopoulos, Candès & Tibshirani 2023, "Conformal PID control", §2). Both for errors and for ratios of value and
+// forecast: the one under which the errors are likelier (two-sided exponential) makes the intervals.
+type spread struct {
+	memory   []float64    // by distance: errors that count
+	leads    []int64      // distances
+	scale    [][2]float64 // by distance and view: mean size of errors
+	count    []float64    // by distance
+	quantile [2][len(spreadLevels)]float64
+	n        float64 // errors that moved the quantiles
+	fit      [2]float64
+}
+
+func newSpread(b *Bank) spread {
+	s := spread{leads: b.leads, scale: make([][2]float64, len(b.leads)), count: make([]float64, len(b.leads)), memory: b.memory}
+	for v := range s.quantile {
+		for i, l := range spreadLogits {
+			s.quantile[v][i] = perLogit * l
+		}
+	}
+	return s
+}
+
+// typical is the size of errors at the kth distance; 0 while hardly known.
+func (s *spread) typical(k int) float64 {
+	if s.count[k] < 5 {
+		return 0
+	}
+	return s.scale[k][linearView]
+}
+
+// proportional reports whether errors are better described as shares of the forecast.
+func (s *spread) proportional(noLog bool) bool { return !noLog && s.fit[logView] > s.fit[linearView] }
+
+// add takes in the value y and the forecast f that was made for it at the kth distance.
+func (s *spread) add(k int, y, f float64) {
+	rate := math.Max(1/(s.count[k]+1), 1/s.memory[k])
+	for v := range s.scale[k] {
+		e := y - f
+		if v == logView {
+			if !(y > 0) || !(f > 0) {
+				continue
+			}
+			e = math.Log(y / f)
+		}
+		size := s.scale[k][v]
+		if s.count[k] >= 2 && size > 1e-12*math.Abs(y) {
+			s.track(v, e/size)
+			fit := -math.Log(size) - math.Abs(e)/size
+			if v == logView {
+				fit -= math.Log(y)
+			}
+			s.fit[v] += float64(rate / 4 * (fit - s.fit[v]))
+		}
+		e = math.Abs(e)
+		if s.count[k] > 10 && size > 0 {
+			e = math.Min(e, outlying*size)
+		}
+		s.scale[k][v] += float64(rate * (e - size))
+	}
+	if s.count[k] >= 2 {
+		s.n++
+	}
+	s.count[k]++
+}
+
+// track moves the quantiles by an error in units of its size.
+func (s *spread) track(v int, r float64) {
+	eta := math.Max(2/(s.n+50), 0.003)
+	q := &s.quantile[v]
+	for i, level := range spreadLevels {
+		step := level
+		if r <= q[i] {
+			step--
+		}
+		q[i] += float64(eta * step * (1 + math.Abs(q[i])))
+	}
+}
+
+// spreadSizes are those of errors by distance, completed where none was seen.
+type spreadSizes [scoredLeads + 1]float64
+
+// sizes returns them, somewhat wider while few errors are known; doubt is the size where none is.
+func (s *spread) sizes(v int, doubt float64) (out spreadSizes) {
+	before := doubt
+	for k, n := range s.count {
+		if out[k] = s.scale[k][v] * (1 + 2/(n+1)); n == 0 {
+			out[k] = before
+			if k > 0 {
+				out[k] = 1.5 * before * math.Sqrt(float64(s.leads[k])/float64(s.leads[k-1]))
+			}
+		}
+		before = out[k]
+	}
+	return out
+}
+
+// size is that of errors h steps ahead: between the distances on a line, beyond by the root of the distance.
+func (s *spread) size(sizes *spreadSizes, h int64) float64 {
+	k := 0
+	for k < len(s.leads) && s.leads[k] < h {
+		k++
+	}
+	switch {
+	case k == 0:
+		return sizes[0]
+	case k == len(s.leads):
+		return sizes[k-1] * math.Sqrt(float64(h)/float64(s.leads[k-1]))
+	}
+	part := float64(h-s.leads[k-1]) / float64(s.leads[k]-s.leads[k-1])
+	return sizes[k-1] + float64(part*(sizes[k]-sizes[k-1]))
+}
+
+// quantiles writes those of the ith step of o, whose mean is there, from the size of errors.
+func (s *spread) quantiles(o *models.Outlook, i, v int, size float64) {
+	q := s.quantile[v]
+	for j := 1; j < len(q); j++ {
+		q[j] = math.Max(q[j], q[j-1])
+	}
+	row := o.Quantiles[i*len(o.Levels) : (i+1)*len(o.Levels)]
+	for j, level := range o.Levels {
+		e := size * quantileAt(&q, logit(level))
+		if v == logView && o.Mean[i] > 0 {
+			row[j] = o.Mean[i] * math.Exp(math.Max(-mostRatio, math.Min(mostRatio, e)))
+		} else {
+			row[j] = o.Mean[i] + e
+		}
+	}
+}
+
+// mostRatio bounds the logarithm of a quantile's ratio to the forecast.
+const mostRatio = 8
+
+// quantileAt is on a line over log odds between the tracked quantiles, and beyond them as that of a logistic distribution.
+func quantileAt(q *[len(spreadLevels)]float64, l float64) float64 {
+	k, found := slices.BinarySearch(spreadLogits[:], l)
+	switch {
+	case found:
+		return q[k]
+	case k == 0:
+		return q[0] + float64(perLogit*(l-spreadLogits[0]))
+	case k == len(q):
+		return q[k-1] + float64(perLogit*(l-spreadLogits[k-1]))
+	}
+	part := (l - spreadLogits[k-1]) / (spreadLogits[k] - spreadLogits[k-1])
+	return q[k-1] + float64(part*(q[k]-q[k-1]))
+}
