@@ -102,12 +102,12 @@ func (s *bankSeries) Advance(steps int64) {
 			s.emitted[i] = -1
 		}
 	}
-	s.gap = min(s.gap+min(steps, longestGap), longestGap)
+	s.gap = min(s.gap+min(steps, bankGap), bankGap)
 	s.shifted = max(0, s.shifted-steps)
 }
 
-// longestGap is that which is told from longer ones.
-const longestGap = 1 << 50
+// bankGap is that which is told from longer ones.
+const bankGap = 1 << 50
 
 // Observe takes in y: members are scored and updated, and the forecasts of this origin set aside to be scored.
 func (s *bankSeries) Observe(y float64, x []float64) {
@@ -471,7 +471,7 @@ func (s *bankSeries) Forecast(o *models.Outlook, x [][]float64) {
 		return
 	}
 	phase := s.step + o.Skip%s.b.wrap
-	distance := s.gap + min(o.Skip, longestGap)
+	distance := s.gap + min(o.Skip, bankGap)
 	if s.x != nil {
 		s.x.effect = [2]float64{}
 	}

@@ -40,7 +40,7 @@ func (s *bankSeries) State(c *codec.State) {
 	c.Fixed("members of forecaster_bank", s.b.members)
 	c.Fixed("season of forecaster_bank", s.b.period)
 	bankCount(c, &s.step, -1, math.MaxInt64/2)
-	bankCount(c, &s.gap, 0, longestGap)
+	bankCount(c, &s.gap, 0, bankGap)
 	bankCount(c, &s.observed, 0, math.MaxInt64)
 	bankCount(c, &s.errors, 0, math.MaxInt64)
 	bankCount(c, &s.run, math.MinInt64, math.MaxInt64)
