@@ -75,7 +75,7 @@ func sparseRows() []models.Example {
 
 func BenchmarkSparse80(b *testing.B) {
 	const n = 1 << 20
-	events(b, linear.NewLogistic(n, loss.Logistic{}, optim.NewSGD(n+1, optim.Schedule{Rate: 0.05}, 0), linear.Options{InterceptRate: 0.01}), sparseRows())
+	events(b, linear.NewLogistic(n, loss.Logistic{}, optim.NewSGD(optim.Schedule{Rate: 0.05}), linear.Options{InterceptRate: 0.01}), sparseRows())
 }
 
 // BenchmarkSoftmax100x10 has 100 columns and 10 classes.
@@ -89,7 +89,7 @@ func BenchmarkSoftmax100x10(b *testing.B) {
 		}
 		es[i] = models.Example{Row: models.Row{Value: v}, Y: float64(rng.IntN(10)), Weight: 1}
 	}
-	m, err := linear.NewSoftmax(100, 10, func() (optim.Optimizer, error) { return optim.NewSGD(101, optim.Schedule{Rate: 0.01}, 0), nil }, linear.Options{InterceptRate: 0.01})
+	m, err := linear.NewSoftmax(100, 10, func() (optim.Optimizer, error) { return optim.NewSGD(optim.Schedule{Rate: 0.01}), nil }, linear.Options{InterceptRate: 0.01})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func TestLogLearnsGrowth(t *testing.T) {
 // TestWeightsAreWeights: a fixed weight is the weight of the example; balanced ones give every class the same sum in the long run.
 func TestWeightsAreWeights(t *testing.T) {
 	logistic := func() models.Learner {
-		return linear.NewLogistic(1, loss.Logistic{}, optim.NewSGD(2, optim.Schedule{Rate: 0.1}, 0), linear.Options{InterceptRate: 0.1})
+		return linear.NewLogistic(1, loss.Logistic{}, optim.NewSGD(optim.Schedule{Rate: 0.1}), linear.Options{InterceptRate: 0.1})
 	}
 	a, b := label.NewWeights(logistic(), 2, []float64{1, 3}), logistic()
 	balanced := label.NewWeights(logistic(), 2, nil)

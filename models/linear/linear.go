@@ -117,7 +117,7 @@ func newScorer(columns int, opt optim.Optimizer, s settings) scorer {
 	m := scorer{weights: weights{w: make([]float64, columns)}, opt: opt, l2: s.l2, biasRate: s.rate, fit: s.intercept}
 	switch o := opt.(type) {
 	case *optim.SGD:
-		if o.Momentum == 0 && s.l2 == 0 && !s.average {
+		if s.l2 == 0 && !s.average {
 			m.plain = o
 		}
 	case *optim.Momentum:

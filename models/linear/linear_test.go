@@ -12,9 +12,7 @@ import (
 	"github.com/freshet-ml/freshet/models/optim"
 )
 
-func sgd(columns int, rate float64) optim.Optimizer {
-	return optim.NewSGD(columns+1, optim.Schedule{Rate: rate}, 0)
-}
+func sgd(rate float64) optim.Optimizer { return optim.NewSGD(optim.Schedule{Rate: rate}) }
 
 func dense(y float64, v ...float64) *models.Example {
 	return &models.Example{Row: models.Row{Value: v}, Y: y, Weight: 1}
@@ -26,13 +24,13 @@ func answer(m models.Predictor, v ...float64) float64 {
 
 // TestOneStep compares one step with the formulas: w ← w − η(p − y)x − ηλw, b ← b − η_b(p − y).
 func TestOneStep(t *testing.T) {
-	m := linear.NewRegression(2, loss.Squared{}, sgd(2, 0.1), linear.Options{InterceptRate: 0.01, L2: 0.5})
+	m := linear.NewRegression(2, loss.Squared{}, sgd(0.1), linear.Options{InterceptRate: 0.01, L2: 0.5})
 	m.Learn(dense(2, 1, -1), nil)    // p 0, gradient −2: w 0.2, −0.2, b 0.02
 	m.Learn(dense(0.42, 1, -1), nil) // p 0.42: only the penalty moves: w 0.19, −0.19
 	if got := answer(m, 1, 0); math.Abs(got-0.21) > 1e-15 {
 		t.Errorf("w₁ + b is %v, want 0.21", got)
 	}
-	l := linear.NewLogistic(1, loss.Logistic{}, sgd(1, 1), linear.Options{InterceptRate: 0.5})
+	l := linear.NewLogistic(1, loss.Logistic{}, sgd(1), linear.Options{InterceptRate: 0.5})
 	l.Learn(dense(1, 2), nil) // gradient −½: w 1, b 0.25
 	if got, want := answer(l, 2), loss.FastSigmoid(2.25); got != want {
 		t.Errorf("answer %v, want %v", got, want)
@@ -41,8 +39,8 @@ func TestOneStep(t *testing.T) {
 
 // TestWeightScalesTheStep: an example of weight 3 takes three times the step.
 func TestWeightScalesTheStep(t *testing.T) {
-	a := linear.NewRegression(1, loss.Squared{}, sgd(1, 0.01), linear.Options{InterceptRate: 0.01})
-	b := linear.NewRegression(1, loss.Squared{}, sgd(1, 0.03), linear.Options{InterceptRate: 0.03})
+	a := linear.NewRegression(1, loss.Squared{}, sgd(0.01), linear.Options{InterceptRate: 0.01})
+	b := linear.NewRegression(1, loss.Squared{}, sgd(0.03), linear.Options{InterceptRate: 0.03})
 	e := dense(1, 2)
 	e.Weight = 3
 	a.Learn(e, nil)
@@ -79,7 +77,7 @@ func TestSparseIsDense(t *testing.T) {
 
 // TestMissingIsZero: a missing value adds nothing and its weight does not move.
 func TestMissingIsZero(t *testing.T) {
-	m := linear.NewRegression(2, loss.Squared{}, sgd(2, 0.1), linear.Options{NoIntercept: true})
+	m := linear.NewRegression(2, loss.Squared{}, sgd(0.1), linear.Options{NoIntercept: true})
 	m.Learn(dense(1, 1, 1), nil)
 	before := answer(m, 0, 1)
 	m.Learn(dense(5, 1, math.NaN()), nil)
@@ -94,7 +92,7 @@ func TestMissingIsZero(t *testing.T) {
 // TestGuard: inputs of any scale cannot make plain steps diverge; a step that would carry the answer past
 // the label stops at it.
 func TestGuard(t *testing.T) {
-	m := linear.NewRegression(1, loss.Squared{}, sgd(1, 0.01), linear.Options{InterceptRate: 0.01})
+	m := linear.NewRegression(1, loss.Squared{}, sgd(0.01), linear.Options{InterceptRate: 0.01})
 	m.Learn(dense(7, 1e6), nil)
 	if got := answer(m, 1e6); math.Abs(got-7) > 1e-6 {
 		t.Errorf("after one step with a huge input the answer is %v, want the label 7", got)
@@ -117,7 +115,7 @@ func TestGuard(t *testing.T) {
 // TestGuardLeavesOthersAlone: with inputs of usual scale the weights are those of plain gradient descent,
 // bit for bit.
 func TestGuardLeavesOthersAlone(t *testing.T) {
-	m := linear.NewLogistic(1, loss.Logistic{}, sgd(1, 0.05), linear.Options{InterceptRate: 0.01})
+	m := linear.NewLogistic(1, loss.Logistic{}, sgd(0.05), linear.Options{InterceptRate: 0.01})
 	rng := rand.New(rand.NewPCG(9, 9))
 	w, b := 0.0, 0.0
 	for range 1000 {
@@ -135,7 +133,7 @@ func TestGuardLeavesOthersAlone(t *testing.T) {
 // TestRecoversLine: linear regression finds the coefficients it was made from, with every optimizer.
 func TestRecoversLine(t *testing.T) {
 	for name, opt := range map[string]optim.Optimizer{
-		"sgd": sgd(2, 0.02), "adagrad": optim.NewAdaGrad(3, 0.5, 1, 1e-8),
+		"sgd": sgd(0.02), "adagrad": optim.NewAdaGrad(3, 0.5, 1, 1e-8),
 		"adam": optim.NewAdam(3, optim.Schedule{Rate: 0.05, Power: 0.5}, 0.9, 0.999, 1e-8), "coin": optim.NewCoin(3, 100),
 	} {
 		m := linear.NewRegression(2, loss.Squared{}, opt, linear.Options{})
@@ -154,11 +152,11 @@ func TestRecoversLine(t *testing.T) {
 
 // TestSoftmaxOfTwo: two classes learn what logistic regression learns at twice the rate.
 func TestSoftmaxOfTwo(t *testing.T) {
-	s, err := linear.NewSoftmax(1, 2, func() (optim.Optimizer, error) { return sgd(1, 0.1), nil }, linear.Options{NoIntercept: true})
+	s, err := linear.NewSoftmax(1, 2, func() (optim.Optimizer, error) { return sgd(0.1), nil }, linear.Options{NoIntercept: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := linear.NewLogistic(1, loss.Logistic{}, sgd(1, 0.2), linear.Options{NoIntercept: true})
+	l := linear.NewLogistic(1, loss.Logistic{}, sgd(0.2), linear.Options{NoIntercept: true})
 	rng := rand.New(rand.NewPCG(2, 2))
 	for range 500 {
 		x := rng.NormFloat64()
@@ -176,7 +174,7 @@ func TestSoftmaxOfTwo(t *testing.T) {
 }
 
 func ExampleNewLogistic() {
-	m := linear.NewLogistic(1, loss.Logistic{}, optim.NewSGD(2, optim.Schedule{Rate: 0.5}, 0), linear.Options{InterceptRate: 0.1})
+	m := linear.NewLogistic(1, loss.Logistic{}, optim.NewSGD(optim.Schedule{Rate: 0.5}), linear.Options{InterceptRate: 0.1})
 	for range 100 {
 		m.Learn(&models.Example{Row: models.Row{Value: []float64{1}}, Y: 1, Weight: 1}, nil)
 		m.Learn(&models.Example{Row: models.Row{Value: []float64{-1}}, Y: 0, Weight: 1}, nil)

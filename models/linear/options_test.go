@@ -15,8 +15,8 @@ import (
 
 // TestAverage compares with the mean of the weights, kept plainly.
 func TestAverage(t *testing.T) {
-	a := linear.NewRegression(1, loss.Squared{}, sgd(1, 0.1), linear.Options{Average: true, InterceptRate: 0.05})
-	b := linear.NewRegression(1, loss.Squared{}, sgd(1, 0.1), linear.Options{InterceptRate: 0.05})
+	a := linear.NewRegression(1, loss.Squared{}, sgd(0.1), linear.Options{Average: true, InterceptRate: 0.05})
+	b := linear.NewRegression(1, loss.Squared{}, sgd(0.1), linear.Options{InterceptRate: 0.05})
 	rng := rand.New(rand.NewPCG(1, 1))
 	at0, at1, n := 0.0, 0.0, 0.0
 	for range 500 {
@@ -36,7 +36,7 @@ func TestAverage(t *testing.T) {
 	if got, want := answer(snap, 0.3), answer(a, 0.3); got != want {
 		t.Errorf("the snapshot answers %v, the model %v", got, want)
 	}
-	c := linear.NewRegression(1, loss.Squared{}, sgd(1, 0.1), linear.Options{Average: true, InterceptRate: 0.05})
+	c := linear.NewRegression(1, loss.Squared{}, sgd(0.1), linear.Options{Average: true, InterceptRate: 0.05})
 	if err := codec.Load(c, codec.Save(a)); err != nil || answer(c, 2) != answer(a, 2) {
 		t.Errorf("after a load (%v) the answer is %v, before %v", err, answer(c, 2), answer(a, 2))
 	}
@@ -104,7 +104,7 @@ func TestPoissonRecovers(t *testing.T) {
 // of plain inputs.
 func TestEveryPair(t *testing.T) {
 	optimizers := map[string]func() optim.Optimizer{
-		"sgd":      func() optim.Optimizer { return sgd(2, 0.01) },
+		"sgd":      func() optim.Optimizer { return sgd(0.01) },
 		"momentum": func() optim.Optimizer { return optim.NewMomentum(3, optim.Schedule{Rate: 0.01}, 0.9, false) },
 		"nesterov": func() optim.Optimizer { return optim.NewMomentum(3, optim.Schedule{Rate: 0.01}, 0.9, true) },
 		"adagrad":  func() optim.Optimizer { return optim.NewAdaGrad(3, 0.5, 1, 1e-8) },

@@ -85,7 +85,7 @@ func TestNoRollBackOnRareErrors(t *testing.T) {
 func TestDiverging(t *testing.T) {
 	o := small()
 	o.Optimizer = func(n int) (*optim.Block, error) {
-		return optim.NewBlock(optim.NewSGD(n, optim.Schedule{Rate: 1e30}, 0), n)
+		return optim.NewBlock(optim.NewSGD(optim.Schedule{Rate: 1e30}), n)
 	}
 	for _, env := range envs(mixedSchema(3, 1)) {
 		n, err := NewMLP(env, o)
@@ -141,7 +141,7 @@ func TestBatchIsMean(t *testing.T) {
 	env := envs(mixedSchema(2, 0))[0]
 	o := small()
 	o.Optimizer = func(n int) (*optim.Block, error) {
-		return optim.NewBlock(optim.NewSGD(n, optim.Schedule{Rate: 0.1}, 0), n)
+		return optim.NewBlock(optim.NewSGD(optim.Schedule{Rate: 0.1}), n)
 	}
 	one, err := NewMLP(env, o)
 	if err != nil {

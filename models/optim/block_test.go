@@ -25,7 +25,7 @@ func TestMoveIsStep(t *testing.T) {
 	for name, make := range map[string]func(n int) Optimizer{
 		"rmsprop": func(n int) Optimizer { return NewRMSProp(n, warm, 0.9, 1e-6) },
 		"adam":    func(n int) Optimizer { return NewAdam(n, warm, 0.9, 0.999, 1e-8) },
-		"sgd":     func(n int) Optimizer { return NewSGD(n, warm, 0) },
+		"sgd":     func(n int) Optimizer { return NewSGD(warm) },
 		"adagrad": func(n int) Optimizer { return NewAdaGrad(n, 0.1, 1, 1e-8) },
 		"nadam":   func(n int) Optimizer { return NewNadam(n, warm, 0.9, 0.999, 1e-8) },
 	} {
@@ -61,7 +61,7 @@ func TestMoveIsStep(t *testing.T) {
 
 // TestMoveScales: a scale of ½ is half the gradient.
 func TestMoveScales(t *testing.T) {
-	b, err := NewBlock(NewSGD(3, Schedule{Rate: 1}, 0), 3)
+	b, err := NewBlock(NewSGD(Schedule{Rate: 1}), 3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,8 @@ var Components = append([]models.Component{
 		Doc:    "Plain stochastic gradient descent.",
 		Source: "Robbins and Monro 1951",
 		Params: []models.Param{rate, scheduleParam},
-		NewPart: scheduled(func(_ models.Args, n int, s Schedule) Optimizer {
-			return NewSGD(n, s, 0)
+		NewPart: scheduled(func(_ models.Args, _ int, s Schedule) Optimizer {
+			return NewSGD(s)
 		})},
 	{Name: "momentum", Kind: models.OptimizerKind, Fold: 1, Cost: "O(entries)", Memory: "8 bytes per column",
 		Doc:    "Gradient descent with a velocity, which averages gradients: ten of its steps are one of sgd's at the default.",

@@ -23,39 +23,21 @@ type Optimizer interface {
 	State(s *codec.State)
 }
 
-// SGD is stochastic gradient descent, with classical momentum if Momentum > 0 (Polyak 1964). Momentum
-// moves only the columns that are present in the example.
+// SGD is plain stochastic gradient descent. For momentum see Momentum.
 type SGD struct {
 	Schedule
-	Momentum float64 // in [0, 1)
-
-	steps    uint64
-	velocity []float64
+	steps uint64
 }
 
-// NewSGD returns the optimizer for n columns.
-func NewSGD(n int, sched Schedule, momentum float64) *SGD {
-	o := &SGD{Schedule: sched, Momentum: momentum}
-	if momentum > 0 {
-		o.velocity = make([]float64, n)
-	}
-	return o
-}
+// NewSGD returns the optimizer, for any number of columns.
+func NewSGD(sched Schedule) *SGD { return &SGD{Schedule: sched} }
 
-// Step computes −rate·g, or v ← momentum·v − rate·g with momentum.
-func (o *SGD) Step(dst []float64, index []uint32, grad, _ []float64) {
+// Step computes −rate·g.
+func (o *SGD) Step(dst []float64, _ []uint32, grad, _ []float64) {
 	rate := o.At(o.steps)
 	o.steps++
-	if o.Momentum == 0 {
-		for j, g := range grad {
-			dst[j] = -rate * g
-		}
-		return
-	}
 	for j, g := range grad {
-		i := column(index, j)
-		v := float64(o.Momentum*o.velocity[i]) - float64(rate*g)
-		o.velocity[i], dst[j] = v, v
+		dst[j] = -rate * g
 	}
 }
 
@@ -65,13 +47,13 @@ func (o *SGD) Next() float64 { return o.At(o.steps) }
 // Count counts such a step.
 func (o *SGD) Count() { o.steps++ }
 
-// Proportional is true without momentum.
-func (o *SGD) Proportional() bool { return o.Momentum == 0 }
+// Proportional is true.
+func (o *SGD) Proportional() bool { return true }
 
-// State visits the number of steps and the velocities.
+// State visits the number of steps.
 func (o *SGD) State(s *codec.State) {
 	s.Uint64(&o.steps)
-	fixedFloats(s, o.velocity)
+	fixedFloats(s, nil) // velocities, once
 }
 
 // AdaGrad scales each column's step by the root of its summed squared gradients (Duchi, Hazan and

@@ -91,10 +91,9 @@ type oracle struct {
 func cases() map[string]oracle { return oracles }
 
 var oracles = map[string]oracle{
-	"sgd":       {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1}, 0) }, naiveSGD(0.1, 0)},
-	"inverse":   {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1, Power: 0.5}, 0) }, naiveSGD(0.1, 0.5)},
-	"power":     {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1, Power: 0.75}, 0) }, naiveSGD(0.1, 0.75)},
-	"momentum":  {func() optim.Optimizer { return optim.NewSGD(3, optim.Schedule{Rate: 0.1}, 0.9) }, naiveMomentum(0.1, 0.9)},
+	"sgd":       {func() optim.Optimizer { return optim.NewSGD(optim.Schedule{Rate: 0.1}) }, naiveSGD(0.1, 0)},
+	"inverse":   {func() optim.Optimizer { return optim.NewSGD(optim.Schedule{Rate: 0.1, Power: 0.5}) }, naiveSGD(0.1, 0.5)},
+	"power":     {func() optim.Optimizer { return optim.NewSGD(optim.Schedule{Rate: 0.1, Power: 0.75}) }, naiveSGD(0.1, 0.75)},
 	"adagrad":   {func() optim.Optimizer { return optim.NewAdaGrad(3, 0.1, 1, 1e-8) }, naiveAdaGrad(0.1, 1, 1e-8)},
 	"discount":  {func() optim.Optimizer { return optim.NewAdaGrad(3, 0.1, 0.9, 1e-8) }, naiveAdaGrad(0.1, 0.9, 1e-8)},
 	"adam":      {func() optim.Optimizer { return optim.NewAdam(3, optim.Schedule{Rate: 0.1}, 0.9, 0.999, 1e-8) }, naiveAdam(0.1, 0.9, 0.999, 1e-8)},
@@ -201,7 +200,7 @@ func ExampleAdaGrad() {
 }
 
 func ExampleSGD() {
-	o := optim.NewSGD(1, optim.Schedule{Rate: 0.1, Power: 0.5}, 0)
+	o := optim.NewSGD(optim.Schedule{Rate: 0.1, Power: 0.5})
 	step := []float64{0}
 	for range 3 {
 		o.Step(step, nil, []float64{1}, []float64{0})
