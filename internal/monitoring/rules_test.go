@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/freshet-ml/freshet/internal/metrics"
+	"github.com/freshet-ml/freshet/internal/realtest"
 )
 
 const root = "../.."
@@ -50,12 +51,13 @@ func rules(t testing.TB, file string) []rule {
 	return out
 }
 
-// tool returns the path of a program of Debian's package prometheus.
+// tool returns the path of a program of Prometheus. Without it the test is skipped, which `make test` notices.
 func tool(t testing.TB, name string) string {
 	t.Helper()
+	realtest.Need(t, realtest.Prometheus)
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("needs %s: sudo apt-get install prometheus", name)
+		t.Fatal(err)
 	}
 	return path
 }
