@@ -23,6 +23,8 @@ type Joiner struct {
 	examples map[uint64]*example // by Seq of their predict entry
 	byID     map[string]uint64   // id of a waiting example to its Seq
 	early    []map[string]earlyLabel
+	places   []map[string][]uint64 // by label by key: the examples that await the value of a key and step, in their order
+	place    []byte                // reused
 	timers   timers
 	schema   uint64 // ID of the vector's
 	control  int    // index of the control source, -1 if there is none
@@ -39,7 +41,8 @@ type example struct {
 	newest  int64
 	vector  []float64
 	flags   fold.Flags
-	waiting uint64 // bit l: label l still awaited; bit 32+l: label l came and may be corrected
+	places  []string // by label by key: what it awaits
+	waiting uint64   // bit l: label l still awaited; bit 32+l: label l came and may be corrected
 }
 
 type earlyLabel struct {
@@ -73,6 +76,7 @@ func NewJoiner(t *Trigger, sources []features.Source, emit func(*fold.Entry)) *J
 		control: slices.IndexFunc(sources, func(s features.Source) bool { return s.Name == features.ControlSource })}
 	for i := range j.early {
 		j.early[i] = map[string]earlyLabel{}
+		j.places = append(j.places, map[string][]uint64{})
 	}
 	return j
 }
@@ -113,16 +117,13 @@ func (j *Joiner) Apply(it *features.Item, vec []float64, newest int64) {
 }
 
 func (j *Joiner) example(it *features.Item, vec []float64, newest int64) {
-	id := ""
-	if j.trigger.ID >= 0 && !it.Fields[j.trigger.ID].IsNull() {
-		id = it.Fields[j.trigger.ID].String()
-	}
+	id := j.trigger.name(it)
 	if _, waits := j.byID[id]; waits && id != "" {
 		j.stats.Duplicates++
 		return
 	}
 	e := j.take()
-	*e = example{id: strings.Clone(id), event: it.Seq, time: it.Time, newest: newest, vector: e.vector[:0]}
+	*e = example{id: strings.Clone(id), event: it.Seq, time: it.Time, newest: newest, vector: e.vector[:0], places: e.places[:0]}
 	if j.trigger.Request {
 		e.flags = fold.Served
 		vec = unpackVector(vec[:0], it.Fields[j.trigger.Packed].Str())
@@ -149,6 +150,9 @@ func (j *Joiner) example(it *features.Item, vec []float64, newest int64) {
 	j.examples[seq], j.byID[e.id] = e, seq
 	for l := range j.trigger.Labels {
 		e.waiting |= 1 << l
+		if j.trigger.Labels[l].Key != nil {
+			j.await(l, seq, e, it)
+		}
 		j.timers.add(timer{at: addTime(it.Time, j.trigger.Labels[l].Wait), seq: seq, label: l})
 	}
 	for l := range j.early {
@@ -197,12 +201,16 @@ func (j *Joiner) label(l int, it *features.Item) {
 	if spec.Model >= 0 && it.Fields[spec.Model].Str() != spec.Of {
 		return
 	}
-	if it.Flags&features.Tombstone != 0 || it.Fields[spec.ID].IsNull() {
+	if it.Flags&features.Tombstone != 0 || spec.Key == nil && it.Fields[spec.ID].IsNull() {
 		return
 	}
 	y, ok := spec.value(it.Fields)
 	if !ok {
 		j.stats.Unusable++
+		return
+	}
+	if spec.Key != nil {
+		j.laterValue(l, y, it)
 		return
 	}
 	id := it.Fields[spec.ID].String()
@@ -211,7 +219,12 @@ func (j *Joiner) label(l int, it *features.Item) {
 		j.keepEarly(l, id, y, it)
 		return
 	}
-	e := j.examples[seq]
+	j.arrived(l, seq, y, it)
+}
+
+// arrived joins the label of an event to an example, or says why not.
+func (j *Joiner) arrived(l int, seq uint64, y float64, it *features.Item) {
+	spec, e := &j.trigger.Labels[l], j.examples[seq]
 	switch {
 	case e.waiting&(1<<l) != 0 && it.Time > addTime(e.time, spec.Wait):
 		j.stats.Late++
@@ -268,6 +281,7 @@ func (j *Joiner) forget(seq uint64, e *example) {
 	if e.waiting == 0 {
 		delete(j.examples, seq)
 		delete(j.byID, e.id)
+		j.leave(seq, e)
 		if len(j.free) < maxFree {
 			j.free = append(j.free, e)
 		}

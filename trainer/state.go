@@ -57,6 +57,9 @@ func (j *Joiner) stateExamples(s *codec.State) {
 	s.Uint64s(&seqs)
 	if s.Loading() {
 		j.examples, j.byID = make(map[uint64]*example, len(seqs)), make(map[string]uint64, len(seqs))
+		for l := range j.places {
+			clear(j.places[l])
+		}
 	}
 	for _, seq := range seqs {
 		e := j.examples[seq]
@@ -73,7 +76,29 @@ func (j *Joiner) stateExamples(s *codec.State) {
 		if s.Err() != nil {
 			return
 		}
+		if j.awaitsValues() {
+			j.statePlaces(s, seq, e)
+		}
 		j.examples[seq], j.byID[e.id] = e, seq
+	}
+}
+
+// awaitsValues reports whether some label is the later value of a key.
+func (j *Joiner) awaitsValues() bool {
+	return slices.ContainsFunc(j.trigger.Labels, func(l Label) bool { return l.Key != nil })
+}
+
+// statePlaces visits what an example awaits; loading notes it, in the order of examples.
+func (j *Joiner) statePlaces(s *codec.State, seq uint64, e *example) {
+	n := s.Len(len(e.places), 1, len(j.trigger.Labels))
+	for len(e.places) < n {
+		e.places = append(e.places, "")
+	}
+	for l := range e.places {
+		s.Text(&e.places[l])
+		if s.Loading() && e.places[l] != "" {
+			j.places[l][e.places[l]] = append(j.places[l][e.places[l]], seq)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package trainer
 import (
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/expr"
@@ -32,6 +33,12 @@ type Label struct {
 	Early      int64          // how long a label that comes before its example is kept
 	CorrectFor int64          // how long after a label a second one still corrects it
 	Missing    Missing
+
+	// A label by key is the key's later value: that of the first event whose key fields are those of the example and whose step, of StepLength µs, lies Lead steps after
+	// the example's. ID is then -1.
+	Key, Asked []int // fields of the label's source, and of the trigger's, in the same order; nil: a label by id
+	StepLength int64
+	Lead       int64
 }
 
 // Trigger is what examples are made of: an event of a source, or a served request.
@@ -39,6 +46,8 @@ type Trigger struct {
 	Name   string // of the source, or of the request model
 	Source int    // index of the source whose events are the examples
 	ID     int    // field that names the example, -1 if none
+	// Key are the fields that, with the event time, name the examples of a trigger whose ID is -1; none: they have no name, and cannot be learned.
+	Key []int
 	// Vector lays out the union vector. Of a served request the event carries the vector itself.
 	Vector *vector.Spec
 	Labels []Label
@@ -72,5 +81,5 @@ func (l *Label) value(fields []features.Value) (float64, bool) {
 // Same reports whether two labels give the same label to every example.
 func (l *Label) Same(o Label) bool {
 	return l.Source == o.Source && l.ID == o.ID && l.Text == o.Text && maps.Equal(l.Classes, o.Classes) && l.Model == o.Model && (l.Model < 0 || l.Of == o.Of) &&
-		l.Wait == o.Wait && l.Early == o.Early && l.CorrectFor == o.CorrectFor && l.Missing == o.Missing
+		slices.Equal(l.Key, o.Key) && slices.Equal(l.Asked, o.Asked) && l.StepLength == o.StepLength && l.Lead == o.Lead && l.Wait == o.Wait && l.Early == o.Early && l.CorrectFor == o.CorrectFor && l.Missing == o.Missing
 }

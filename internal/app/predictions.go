@@ -89,20 +89,24 @@ func (p *predictions) flush(ctx context.Context) error {
 type predictionWriter struct {
 	topic   string
 	middle  string // of every record
-	classes string // end of the records of a classifier with declared classes
+	classes string // end of the records of a classifier with declared classes, or of forecasts with quantiles
 	single  bool   // the answer is one number
 	slab    []byte
 	records []kgo.Record
 }
 
 func newPredictionWriter(m *fold.Member, topic, log string) *predictionWriter {
-	w := &predictionWriter{topic: topic, single: models.AnswerLen(m.Task, len(m.Classes)) == 1}
+	w := &predictionWriter{topic: topic, single: m.AnswerLen() == 1 && m.Task != models.Forecast}
 	name, _ := json.Marshal(m.Name)
 	logName, _ := json.Marshal(log)
 	w.middle = `,"model":` + string(name) + `,"log":` + string(logName) + `,"seq":`
 	if len(m.Classes) > 0 {
 		list, _ := json.Marshal(m.Classes)
 		w.classes = `,"classes":` + string(list)
+	}
+	if len(m.Levels) > 0 {
+		list, _ := json.Marshal(m.Levels)
+		w.classes = `,"levels":` + string(list)
 	}
 	return w
 }
@@ -130,8 +134,8 @@ func (w *predictionWriter) record(e *fold.Entry, answer []float64) *kgo.Record {
 	return r
 }
 
-// append writes {"id","model","log","seq","event","event_time","answer"} and, where they apply, "classes" and
-// "not_learned". seq is the ordinal of the predict entry: the answer is that of the model after all entries
+// append writes {"id","model","log","seq","event","event_time","answer"} and, where they apply, "classes", "levels" (of the quantiles that follow the mean in the answer
+// of a forecast) and "not_learned". seq is the ordinal of the predict entry: the answer is that of the model after all entries
 // before it. Numbers read back as the same bits; one that is not finite is null.
 func (w *predictionWriter) append(b []byte, e *fold.Entry, answer []float64) []byte {
 	b = append(b, `{"id":`...)

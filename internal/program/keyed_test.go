@@ -30,7 +30,7 @@ features:
   shop:
     key: shop
     forecast: {holt_winters: sales.amount, where: kind != "gift", step: 1h, season: 24, horizon: 3}
-    smooth: {holt_winters: sales.amount, step: 1h, with: {alpha: .4, beta: .1, damping: .9}}
+    smooth: {holt_winters: sales.amount, step: 1h, with: {alpha: .4, beta: .1, phi: .9, outliers: 0}}
     usual: {seasonal_naive: sales.amount, step: 1h, season: 24}
     count: {count: sales, over: 1d}
 models:
@@ -181,7 +181,11 @@ func TestForecastsEqualPlainRecursion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seasonal, err := forecast.NewHoltWinters(forecast.DefaultHoltWinters(forecast.Grid{Period: anHour, Season: 24, Horizon: 3}))
+	winters, err := catalog.Resolve(models.Named("holt_winters"), models.Forecast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seasonal, err := forecast.NewKeyed(winters.Forecaster, forecast.KeyedConfig{Step: anHour, Seasons: []int{24}, Horizon: 3, Leads: []int{1, 2, 3}, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ type candidate struct {
 // members adds the champion, its challengers and the baselines that run beside every model: the prior
 // rate or mean, the newest label, and the same pipeline without streaming features.
 func (c *compiler) members(t *trainer.Trigger, m *project.Model, label int) []error {
+	if m.Task == models.Forecast {
+		return c.forecasts(t, m, label)
+	}
 	list := []candidate{{name: m.Name, use: m.Use, pipeline: m.Pipeline, until: m.LearnUntil, seed: m.Seed}}
 	for _, ch := range m.Challengers {
 		list = append(list, candidate{name: c.memberName(m, ch.Name), use: ch.Use, pipeline: ch.Pipeline, until: ch.LearnUntil, seed: ch.Seed})

@@ -112,7 +112,7 @@ func (c *compiler) trigger(group []*project.Model) (*trainer.Trigger, error) {
 		t.ID, t.Packed, t.Model = features.ServedID, features.ServedVector, features.ServedModel
 	} else {
 		src = &c.out.Sources[t.Source]
-		t.ID = src.FieldIndex(first.ID)
+		t.ID = c.name(t, src, group)
 	}
 	if err := c.vector(t, src, group); err != nil {
 		return nil, err
@@ -127,6 +127,21 @@ func (c *compiler) trigger(group []*project.Model) (*trainer.Trigger, error) {
 		errs = append(errs, c.members(t, m, label)...)
 	}
 	return t, errors.Join(errs...)
+}
+
+// name returns the field that names the examples of a source, of the first model that has one; if none does, they are named by the keys of their forecasts.
+func (c *compiler) name(t *trainer.Trigger, src *features.Source, group []*project.Model) int {
+	for _, m := range group {
+		if m.ID != "" {
+			return src.FieldIndex(m.ID)
+		}
+	}
+	for i, f := range src.Fields {
+		if slices.ContainsFunc(group, func(m *project.Model) bool { return slices.Contains(m.Key, f.Name) }) {
+			t.Key = append(t.Key, i)
+		}
+	}
+	return -1
 }
 
 // vector lays out the union of what the models of a trigger use.
@@ -209,6 +224,13 @@ func (c *compiler) label(t *trainer.Trigger, m *project.Model) (int, error) {
 	} else {
 		l.Source = c.source(spec.From)
 		l.ID = c.out.Sources[l.Source].FieldIndex(spec.By)
+	}
+	if m.Task == models.Forecast {
+		l.ID, l.StepLength, l.Lead = -1, m.Step.Microseconds(), int64(spec.Ahead/m.Step)
+		for _, k := range m.Key {
+			l.Key = append(l.Key, c.out.Sources[l.Source].FieldIndex(k))
+			l.Asked = append(l.Asked, c.out.Sources[t.Source].FieldIndex(k))
+		}
 	}
 	x, err := expr.Compile(value, expr.FieldsOf(c.out.Sources[l.Source].Fields))
 	if err != nil {

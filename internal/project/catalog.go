@@ -3,7 +3,6 @@ package project
 import (
 	"github.com/freshet-ml/freshet/features/agg"
 	"github.com/freshet-ml/freshet/models/catalog"
-	"github.com/freshet-ml/freshet/models/forecast"
 )
 
 // forecasting are the settings of features that are forecasters.
@@ -14,11 +13,6 @@ var aggregations = func() []*agg.Spec {
 	var list []*agg.Spec
 	for i := range agg.Catalog {
 		list = append(list, &agg.Catalog[i])
-	}
-	for _, s := range forecast.Catalog {
-		if catalog.All.Find(s.Name) == nil {
-			list = append(list, &agg.Spec{Name: s.Name, Doc: s.Doc, Value: agg.MustValue, Uses: forecasting, Always: true, Cost: s.Cost, Memory: s.Memory, Source: s.Source, Version: s.Version})
-		}
 	}
 	for i := range catalog.All {
 		if c := &catalog.All[i]; c.NewForecaster != nil {

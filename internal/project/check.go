@@ -86,7 +86,7 @@ func (c *checker) names() {
 			c.badKey(path, fmt.Sprintf("the name %q is reserved for %s", name, why), "choose another", "")
 		}
 		if other, ok := first[name]; ok {
-			c.badKey(path, fmt.Sprintf("the name %q is taken by %s", name, other), "sources, tables and features need different names", "")
+			c.badKey(path, fmt.Sprintf("the name %q is taken by %s", name, other), "sources, tables, features and models of forecasts need different names", "")
 			return
 		}
 		first[name] = path
@@ -99,6 +99,9 @@ func (c *checker) names() {
 	}
 	for i := range c.p.Features {
 		check("features", c.p.Features[i].Name)
+	}
+	for i := range c.p.own { // columns are named after the model
+		check("models", c.p.own[i].Name)
 	}
 }
 

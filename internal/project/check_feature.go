@@ -123,7 +123,7 @@ func (c *checker) forecaster(f *Feature, s *Source, path string) {
 		c.specErrors(errs, path+".with", path+"."+f.Agg)
 		return
 	}
-	if err == nil || f.Horizon < 1 {
+	if err == nil || f.Horizon < 1 || f.Horizon > 4096 { // the range was judged when it was read
 		return
 	}
 	key, rest, ok := strings.Cut(err.Error(), ": ")

@@ -17,6 +17,9 @@ func (c *checker) label(m *Model, fields []Field, path string) {
 	if l.Ahead > 0 && m.Task != models.Forecast && m.Task != 0 {
 		c.badKey(path+".ahead", "ahead is for task: forecast", "remove it", "")
 	}
+	if l.Wait == 0 && !c.given(path+".wait") && m.Task != models.Forecast && !c.d.broken[path] {
+		c.badKey(path, "wait is missing", "add wait: how long after the trigger a label is waited for, in event time", "")
+	}
 	if l.Wait == 0 && c.given(path+".wait") && l.From != m.On {
 		c.bad(path+".wait", "a label is waited for no time", "give the longest delay that is worth waiting for, such as 1h", "")
 	}
@@ -42,7 +45,7 @@ func (c *checker) label(m *Model, fields []Field, path string) {
 func (c *checker) labelBy(m *Model, s *Source, fields []Field, path string) {
 	l := m.Label
 	if l.By == "key" && s.Field("key") == nil {
-		c.labelByKey(m, s, path)
+		c.labelByKey(m, path)
 		return
 	}
 	if l.By == "" && m.On != Request {
@@ -68,18 +71,10 @@ func (c *checker) labelBy(m *Model, s *Source, fields []Field, path string) {
 	}
 }
 
-// labelByKey checks a label that is the key's later value.
-func (c *checker) labelByKey(m *Model, s *Source, path string) {
-	if m.Label.Ahead == 0 {
-		c.bad(path+".by", "by: key needs ahead", "say how much later the value is the label, such as ahead: 7d", "")
-	}
-	if len(m.Key) == 0 {
-		c.bad(path+".by", "by: key needs the model's key", "add key: to the model", "")
-	}
-	for _, k := range m.Key {
-		if s.Field(k) == nil && len(s.Fields) > 0 {
-			c.bad(path+".from", fmt.Sprintf("%s has no field %q, the key of the model", s.Name, k), "declare it there", "")
-		}
+// labelByKey refuses a label that is the key's later value: those of forecasts are checked by forecastLabel.
+func (c *checker) labelByKey(m *Model, path string) {
+	if m.Task != 0 {
+		c.bad(path+".by", "by: key is for task: forecast", "name the field of "+m.Label.From+" that equals the example's id", "")
 	}
 }
 

@@ -156,7 +156,15 @@ func columnNames(columns []Column) []string {
 func (c *checker) model(m *Model) {
 	path := "models." + m.Name
 	fields := c.trigger(m, path)
+	if m.Task == models.Forecast {
+		c.forecastModel(m, fields, path)
+		return
+	}
+	c.notForecast(m, path)
 	c.id(m, fields, path)
+	if len(m.Use) == 0 && !c.given(path+".use") && (m.Task != 0 || !c.given(path+".task")) && !c.d.broken[path] {
+		c.badKey(path, "use is missing", "add use: the columns of the vector, such as entity.feature, table.field or trigger.field", "")
+	}
 	c.use(m, m.Use, path)
 	c.pipeline(m.Pipeline, m.Task, path+".pipeline")
 	for i := range m.Challengers {
@@ -226,7 +234,7 @@ func (c *checker) trigger(m *Model, path string) []Field {
 
 func (c *checker) id(m *Model, fields []Field, path string) {
 	if m.ID == "" {
-		if m.On != Request && m.On != "" && !c.given(path+".id") && len(fields) > 0 {
+		if m.On != Request && m.On != "" && !c.given(path+".id") && len(fields) > 0 && m.Task != models.Forecast {
 			c.badKey(path, "id is missing", "name the field that tells examples apart", "")
 		}
 	} else {

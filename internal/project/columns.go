@@ -47,6 +47,9 @@ func (p *Project) Columns(m *Model) []Column {
 			}
 		}
 	}
+	for i := range p.own {
+		list = append(list, p.entityColumns(&p.own[i])...)
+	}
 	group, fields := p.trigger(m)
 	for _, f := range fields {
 		list = append(list, Column{group + "." + f.Name, group, f.Name, kindOf(f.Kind), FromTrigger, p.plainField(m, &f)})

@@ -44,7 +44,7 @@ func (p *Project) FeatureSources() []features.Source {
 	return append(list, features.PlainSources()...)
 }
 
-// Entities returns the declared entity types by name, then the tables by name: a table is an entity
+// Entities returns the declared entity types by name, then the tables by name, then those of the forecasters of models: a table is an entity
 // with the last value of every field that is neither key nor time.
 func (p *Project) Entities() []unit.Entity {
 	var list []unit.Entity
@@ -53,6 +53,9 @@ func (p *Project) Entities() []unit.Entity {
 	}
 	for i := range p.Tables {
 		list = append(list, p.table(&p.Tables[i]))
+	}
+	for i := range p.own {
+		list = append(list, p.entity(&p.own[i]))
 	}
 	return list
 }

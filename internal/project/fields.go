@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/models"
 )
 
 // fieldForm is the long way of declaring a field: amount: {type: double?, from: amt}.
@@ -139,7 +140,11 @@ func (p *Project) finish(d *decoder) {
 		p.Tables[i].finish()
 	}
 	for i := range p.Models {
-		p.Models[i].finish(d, "models."+p.Models[i].Name)
+		m := &p.Models[i]
+		m.finish(d, "models."+m.Name)
+		if m.Task == models.Forecast {
+			p.own = append(p.own, m.series(d))
+		}
 	}
 }
 
@@ -168,7 +173,9 @@ func (s *Source) finish() {
 }
 
 func (m *Model) finish(d *decoder, path string) {
-	if m.Label != nil && m.Label.By == "" && m.Label.From != Feedback {
+	if m.Task == models.Forecast {
+		defer m.finishForecast(d, path)
+	} else if m.Label != nil && m.Label.By == "" && m.Label.From != Feedback {
 		m.Label.By = m.ID
 	}
 	for i := range m.Challengers {

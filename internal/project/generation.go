@@ -35,8 +35,7 @@ func (p *Project) parts() []part {
 	if bound := p.outOfOrderness(); bound > 0 { // the watermark of all stages follows from it
 		list = append(list, part{"out_of_orderness", "", bound})
 	}
-	for i := range p.Features {
-		e := p.Features[i]
+	for _, e := range slices.Concat(p.Features, p.own) {
 		list = append(list, part{"entity", e.Name, struct {
 			Entity
 			Versions  []int

@@ -73,7 +73,7 @@ func (p *Project) keyFields(s *Source) []string {
 			names = append(append(names, m.ID), m.Key...)
 		}
 		if m.Label != nil && m.Label.From == s.Name {
-			names = append(names, m.Label.By)
+			names = append(append(names, m.Label.By), m.Key...)
 		}
 	}
 	if s.Dedupe != nil {

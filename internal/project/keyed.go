@@ -25,9 +25,6 @@ func (f *Feature) keyed() (unit.Keyed, error) {
 	if err != nil {
 		return unit.Keyed{}, err
 	}
-	if old := forecast.Find(f.Agg); old != nil && catalog.All.Find(f.Agg) == nil {
-		return f.plainKeyed(old)
-	}
 	plan, err := catalog.Resolve(models.Spec{Stages: []models.Stage{{Name: f.Agg, Params: f.With}}}, models.Forecast)
 	if err != nil {
 		return unit.Keyed{}, err
@@ -37,24 +34,6 @@ func (f *Feature) keyed() (unit.Keyed, error) {
 		return unit.Keyed{}, err
 	}
 	return unit.Keyed{Model: model, Text: plan.Canonical() + fmt.Sprintf(" %+v", cfg), Inputs: f.Regressors}, nil
-}
-
-// plainKeyed makes a forecaster that the catalogue of models does not have.
-func (f *Feature) plainKeyed(spec *forecast.Spec) (unit.Keyed, error) {
-	c := forecast.DefaultHoltWinters(forecast.Grid{Period: f.Step.Microseconds(), Horizon: f.Horizon})
-	if len(f.Season) > 0 {
-		c.Season = f.Season[0]
-	}
-	for name, at := range map[string]*float64{"alpha": &c.Alpha, "beta": &c.Beta, "gamma": &c.Gamma, "damping": &c.Phi} {
-		switch x := f.With[name].(type) {
-		case float64:
-			*at = x
-		case int:
-			*at = float64(x)
-		}
-	}
-	model, err := spec.New(c)
-	return unit.Keyed{Model: model, Text: fmt.Sprintf("%s@%d %+v", spec.Name, spec.Version, c)}, err
 }
 
 // forecasting returns how the forecaster counts time and what its columns are.

@@ -115,8 +115,8 @@ func (b *planner) rate(name string) float64 {
 }
 
 func (b *planner) units() {
-	for i := range b.p.Features {
-		e := &b.p.Features[i]
+	for _, own := range slices.Concat(b.p.Features, b.p.own) {
+		e := &own
 		quiet, busy := b.p.stateBytes(e)
 		b.plan.Units = append(b.plan.Units, UnitPlan{Entity: e.Name, Key: e.Key, Buckets: e.Buckets, Columns: len(b.p.entityColumns(e)), StateQuiet: quiet, StateBusy: busy})
 	}

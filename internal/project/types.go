@@ -29,6 +29,7 @@ type Project struct {
 	Checkpoints Checkpoints `key:"checkpoints" doc:"Where models, joiners and scores are saved."`
 	Serving     Serving     `key:"serving" doc:"The servers that answer predictions and lookups."`
 
+	own   []Entity       // entity types of the forecasters of models, in the order of models
 	file  string         // name used in messages
 	where map[string]Pos // position of every path of the file
 }
@@ -133,13 +134,13 @@ type Model struct {
 	Name        string       `key:"-"`
 	Task        models.Task  `key:"task" required:"true" form:"task" doc:"binary, multiclass, regression, forecast or anomaly."`
 	On          string       `key:"on" required:"true" doc:"What asks for an answer: a source (each of its events is an example), or request (a Predict call)."`
-	ID          string       `key:"id" doc:"Field that names an example. Required for a source; for request the default is that the server makes one."`
-	Key         []string     `key:"key" form:"list" doc:"Field or fields of the trigger that name the entity of an example, for models that keep one state for each."`
-	Use         []string     `key:"use" required:"true" form:"list" doc:"Columns: entity.feature, table.field, trigger.field (request.field) or derived.NAME; * matches any rest. Their order does not matter."`
+	ID          string       `key:"id" doc:"Field that names an example. Required for a source; for request the default is that the server makes one, for forecast the key with the time."`
+	Key         []string     `key:"key" form:"list" doc:"Field or fields of the trigger that name the entity of an example, for models that keep one state for each. Required for forecast: each key is a series."`
+	Use         []string     `key:"use" form:"list" doc:"Columns: entity.feature, table.field, trigger.field (request.field) or derived.NAME; * matches any rest. Their order does not matter. Required but for forecast, which has none."`
 	Request     []Field      `key:"request" form:"fields" doc:"on: request: the fields that a call brings, as in sources."`
-	Label       *Label       `key:"label" doc:"Where the truth comes from. Required but for anomaly."`
+	Label       *Label       `key:"label" doc:"Where the truth comes from. Required but for anomaly and forecast; default of forecast: {from: the trigger, by: key, value: the target, ahead: one step}."`
 	Classes     []string     `key:"classes" form:"list" doc:"multiclass: the values of the label, in order."`
-	Pipeline    any          `key:"pipeline" default:"auto" form:"any" doc:"Transformers and a model, such as [standard_scaler, logistic_regression], or one name. auto: Freshet's own choice."`
+	Pipeline    any          `key:"pipeline" default:"auto" form:"any" doc:"Transformers and a model, such as [standard_scaler, logistic_regression], or one name. auto: Freshet's own choice. forecast: one forecaster; auto is the default one."`
 	LearnUntil  time.Time    `key:"learn_until" form:"instant" doc:"Learn no examples from this event time on: a date or an RFC 3339 time. Default: always learn."`
 	Seed        uint64       `key:"seed" default:"1" doc:"Seed of models that draw random numbers."`
 	Weights     string       `key:"weights" default:"log" enum:"log|checkpoint" doc:"How servers get the weights. log: they fold the example log, so replicas agree to the bit. checkpoint: they load checkpoints."`
@@ -147,6 +148,19 @@ type Model struct {
 	Predictions bool         `key:"predictions" default:"true" doc:"Write every answer to the topic PROJECT.MODEL.predictions."`
 	MaxAge      Duration     `key:"max_age" default:"0s" doc:"A served answer whose model has learned nothing for longer than this is marked stale. 0s: never."`
 	Challengers []Challenger `key:"challengers" doc:"Other models by name, run on the same examples and scored beside this one."`
+
+	// Settings of task: forecast. Each series lives in the state of its key, like the features of an entity that has the model's name.
+	Target     string    `json:"-" key:"target" form:"expr" doc:"forecast: what is forecast, an expression over the fields of the trigger, such as amount. Several values of one step correct the state one after the other; they are not added up."`
+	Step       Duration  `json:"-" key:"step" default:"0s" doc:"forecast: length of one step, such as 1h or 1d; required. Steps begin at whole multiples since 1970 in UTC."`
+	Season     []int     `json:"-" key:"season" form:"numbers" doc:"forecast: steps of one season, such as 7 with step: 1d, or of several, such as [24, 168]. Default: none."`
+	Horizon    int       `json:"-" key:"horizon" default:"0" min:"0" max:"4096" doc:"forecast: how many steps ahead Forecast may be asked for at most; required."`
+	Levels     []float64 `json:"-" key:"levels" form:"numbers" doc:"forecast: quantiles that are answered, logged and scored (crps, coverage) beside the mean. Default: [0.025, 0.1, 0.5, 0.9, 0.975]."`
+	Lateness   Duration  `json:"-" key:"lateness" default:"0s" doc:"forecast: an event may be older than the newest one of its key by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted."`
+	Calendar   []string  `json:"-" key:"calendar" form:"list" doc:"forecast: regressors that follow from the time, in UTC, of hour, weekday, month and year."`
+	Holidays   []string  `json:"-" key:"holidays" form:"list" doc:"forecast: days, such as 2024-12-25, on which a regressor is 1."`
+	Regressors []string  `json:"-" key:"regressors" form:"list" doc:"forecast: fields or expressions over the fields of the trigger, such as price, that come with each value and are known for the steps asked for: Forecast must be told them. Logged answers take the newest ones to stay."`
+	Keep       Duration  `json:"-" key:"keep" default:"0s" doc:"forecast: a series idle for longer than this is forgotten. 0s: never."`
+	Buckets    int       `json:"-" key:"buckets" default:"16" min:"1" max:"65536" doc:"forecast: parts that the series are dealt to. Aim at 100,000 series each."`
 }
 
 // Challenger differs from its champion in what it names; the rest is the champion's. All fields are
@@ -162,13 +176,13 @@ type Challenger struct {
 // Label says where the truth about an example comes from.
 type Label struct {
 	From       string   `key:"from" required:"true" doc:"Source whose events carry the label, or feedback (Feedback calls)."`
-	By         string   `key:"by" doc:"Field of that source that equals the example's id; key: the entity's key (with ahead). Default: the name in id."`
+	By         string   `key:"by" doc:"Field of that source that equals the example's id; key: the model's key (with ahead). Default: the name in id; of forecast: key."`
 	Value      string   `key:"value" form:"expr" doc:"Expression of the label over the fields of that source: a condition for binary, a text field for multiclass, a number else. Required but for feedback."`
-	Wait       Duration `key:"wait" required:"true" doc:"How long after the trigger a label is waited for, in event time."`
+	Wait       Duration `key:"wait" default:"0s" doc:"How long after the trigger a label is waited for, in event time. Required but with ahead, where the default is ahead and one step more."`
 	Missing    string   `key:"missing" default:"drop" enum:"drop|negative" doc:"No label within wait: drop the example, or learn it as negative (binary)."`
 	Early      Duration `key:"early" default:"1h" doc:"How long a label that comes before its example waits for it."`
 	CorrectFor Duration `key:"correct_for" default:"0s" doc:"How long after its label an example may still be corrected by another one."`
-	Ahead      Duration `key:"ahead" default:"0s" doc:"forecast: the label is the key's value so much later."`
+	Ahead      Duration `key:"ahead" default:"0s" doc:"forecast: the label is the key's value so much later, a whole number of steps up to the horizon: the first event of that step. Default: one step."`
 }
 
 // Kafka says where the broker is. No brokers: the embedded one.
@@ -317,11 +331,13 @@ func (p *Project) Model(name string) *Model {
 	return nil
 }
 
-// Entity returns the declared entity type of that name, or nil.
+// Entity returns the declared entity type of that name, or that of the forecasters of a model; nil if there is none.
 func (p *Project) Entity(name string) *Entity {
-	for i := range p.Features {
-		if p.Features[i].Name == name {
-			return &p.Features[i]
+	for _, list := range [][]Entity{p.Features, p.own} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
 		}
 	}
 	return nil

@@ -37,8 +37,11 @@ func (c *checker) compiles() {
 	for _, e := range c.p.Entities() {
 		if _, err := unit.Compile(e, sources, c.p.UnitOptions()); err != nil {
 			section := "features."
-			if s := c.p.Input(e.Name); s != nil {
+			switch {
+			case c.p.Input(e.Name) != nil:
 				section = "tables."
+			case c.p.Model(e.Name) != nil:
+				section = "models."
 			}
 			c.each(err, section+e.Name, "feature "+e.Name)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/drift"
+	"github.com/freshet-ml/freshet/models/metric"
 )
 
 // Member is one model of a trigger: the champion, a challenger or a baseline. All see the same
@@ -18,16 +19,41 @@ type Member struct {
 	Name       string
 	Of         string // the model that it challenges; its own name for a champion
 	Task       models.Task
-	Classes    []string // of a classifier with declared classes
-	Label      int      // which label of the trigger it learns; -1: none
-	Columns    []int    // slots of the union vector that it sees; strictly increasing
-	LearnUntil int64    // event time from which it neither observes nor learns; 0: never
+	Classes    []string  // of a classifier with declared classes
+	Label      int       // which label of the trigger it learns; -1: none
+	Levels     []float64 // forecasts: the quantiles that follow the mean in each answer, rising
+	Columns    []int     // slots of the union vector that it sees; strictly increasing
+	LearnUntil int64     // event time from which it neither observes nor learns; 0: never
 	Baseline   bool
 	// Build makes a fresh learner for the columns of the member.
 	Build    func(schema *features.Schema) (models.Learner, error)
 	Pipeline string // its canonical text, for display
 	// Fingerprint names the pipeline with all its parameters and fold versions.
 	Fingerprint uint64
+}
+
+// AnswerLen is how many numbers an answer of the member has.
+func (m *Member) AnswerLen() int {
+	if m.Task == models.Forecast {
+		return 1 + len(m.Levels)
+	}
+	return models.AnswerLen(m.Task, max(2, len(m.Classes)))
+}
+
+// Scores returns empty scores of its answers, Months the same by month.
+func (m *Member) Scores() *metric.Set {
+	if m.Task == models.Forecast {
+		return metric.NewForecast(m.Levels)
+	}
+	return metric.New(m.Task, max(2, len(m.Classes)))
+}
+
+// Months returns empty scores by month, the newest ones up to a limit.
+func (m *Member) Months(limit int) *metric.Periods {
+	if m.Task == models.Forecast {
+		return metric.NewForecastPeriods(m.Levels, limit)
+	}
+	return metric.NewPeriods(m.Task, max(2, len(m.Classes)), limit)
 }
 
 // Schema returns the schema of the member's columns of the union vector.

@@ -35,7 +35,7 @@ func (f *Fold) Snapshot(name string) (*Snapshot, error) {
 	if m == nil {
 		return nil, fmt.Errorf("no model %q in this fold", name)
 	}
-	if !m.guard.holds() {
+	if m.spec.Task != models.Forecast && !m.guard.holds() { // forecasts come from the states of entities: no version of the learner makes them better
 		if m.good == nil {
 			return nil, nil
 		}
@@ -95,7 +95,7 @@ func (f *Fold) Between(name, first, last string) ([]metric.Named, uint64) {
 	if m == nil {
 		return nil, 0
 	}
-	all := metric.New(m.spec.Task, max(2, len(m.spec.Classes)))
+	all := m.spec.Scores()
 	for _, p := range m.months.List() {
 		if s := p.Month.String(); s >= first && s <= last {
 			all.Merge(p.Set)

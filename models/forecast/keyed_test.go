@@ -15,6 +15,8 @@ import (
 	"github.com/freshet-ml/freshet/models"
 )
 
+const hour = int64(3600e6)
+
 func record(regressors int) func(models.ForecastEnv) (models.Forecaster, error) {
 	return func(models.ForecastEnv) (models.Forecaster, error) { return recorder{regressors}, nil }
 }

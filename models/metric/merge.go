@@ -21,6 +21,9 @@ func (s *Set) Merge(o *Set) {
 	}
 	s.scores.merge(&o.scores)
 	s.errors.merge(&o.errors)
+	if s.quantiles != nil && o.quantiles != nil {
+		s.quantiles.merge(o.quantiles)
+	}
 }
 
 func (t *tally) merge(o *tally) {

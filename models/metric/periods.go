@@ -35,6 +35,7 @@ type Period struct {
 type Periods struct {
 	task    models.Task
 	classes int
+	levels  []float64 // of forecasts
 	limit   int
 	list    []Period // by month
 	dropped uint64   // answers of months that were older than all kept
@@ -51,6 +52,20 @@ func NewPeriods(task models.Task, classes, limit int) *Periods {
 	}
 	New(task, classes) // refuses what no set can be made for
 	return &Periods{task: task, classes: classes, limit: limit, from: 1}
+}
+
+// NewForecastPeriods returns empty scores by month of forecasts with quantiles (see NewForecast).
+func NewForecastPeriods(levels []float64, limit int) *Periods {
+	p := NewPeriods(models.Forecast, 0, limit)
+	p.levels = levels
+	return p
+}
+
+func (p *Periods) newSet() *Set {
+	if len(p.levels) > 0 {
+		return NewForecast(p.levels)
+	}
+	return newCoarse(p.task, p.classes)
 }
 
 func newCoarse(task models.Task, classes int) *Set {
@@ -92,7 +107,7 @@ func (p *Periods) turn(t int64) {
 	}
 	p.list = append(p.list, Period{})
 	copy(p.list[i+1:], p.list[i:])
-	p.list[i] = Period{Month: m, Set: newCoarse(p.task, p.classes)}
+	p.list[i] = Period{Month: m, Set: p.newSet()}
 	if len(p.list) > p.limit {
 		p.list = append(p.list[:0], p.list[1:]...)
 		i--
@@ -114,7 +129,7 @@ func (p *Periods) State(c *codec.State) {
 		c.Int(&m)
 		e.Month = Month(m)
 		if c.Loading() {
-			e.Set = newCoarse(p.task, p.classes)
+			e.Set = p.newSet()
 		}
 		e.Set.State(c)
 	})

@@ -38,6 +38,7 @@ type Set struct {
 	reliability reliability
 	scores      scoreBins
 	errors      residuals
+	quantiles   *quantiles // nil: answers have none
 }
 
 // entry is one line of the catalogue: which tasks a metric is for and how it is read off the sums.
@@ -136,6 +137,9 @@ func (s *Set) Add(y float64, answer []float64, weight float64) {
 		s.scores.add(y > 0.5, answer[0], weight)
 	default:
 		s.errors.add(y, answer[0], weight)
+		if s.quantiles != nil {
+			s.quantiles.add(y, answer[1:], weight)
+		}
 	}
 }
 
@@ -143,6 +147,9 @@ func (s *Set) valid(y float64, answer []float64) bool {
 	want := 1
 	if s.task == models.Multiclass {
 		want = s.classes
+	}
+	if s.quantiles != nil {
+		want = 1 + len(s.quantiles.levels)
 	}
 	if len(answer) < want || !finite(y) {
 		return false
@@ -238,6 +245,9 @@ func (s *Set) State(c *codec.State) {
 		s.scores.state(c)
 	case s.classes == 0:
 		s.errors.state(c)
+		if s.quantiles != nil {
+			s.quantiles.state(c)
+		}
 	default:
 		s.tally.state(c)
 		s.losses.state(c)

@@ -71,9 +71,9 @@ func newLine(t *trainer.Trigger, months bool) (*line, error) {
 	l := &line{trigger: t, fold: f, slots: map[uint64]int32{}, of: map[*fold.Member]*scorer{}}
 	for i := range t.Members {
 		m := &t.Members[i]
-		s := &scorer{spec: m, width: models.AnswerLen(m.Task, max(2, len(m.Classes))), set: newSet(m.Task, m.Classes)}
+		s := &scorer{spec: m, width: m.AnswerLen(), set: m.Scores()}
 		if months {
-			s.months = metric.NewPeriods(m.Task, max(2, len(m.Classes)), maxMonths)
+			s.months = m.Months(maxMonths)
 		}
 		l.scorers = append(l.scorers, s)
 		l.of[m] = s
