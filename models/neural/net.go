@@ -125,7 +125,7 @@ func (n *Net) Learn(e *models.Example, _ []float64) {
 	if !(e.Weight > 0) || !n.out.fits(e.Y) {
 		return
 	}
-	if _, regression := n.out.(targeted); regression {
+	if measures(n.out) {
 		n.target.add(e.Y, n.rate)
 	}
 	event := n.steady.Learned
@@ -148,13 +148,6 @@ func (n *Net) Learn(e *models.Example, _ []float64) {
 		}
 	}
 }
-
-// targeted marks outputs that measure a number, whose moments the net keeps.
-type targeted interface{ targeted() }
-
-func (number) targeted()    {}
-func (gaussian) targeted()  {}
-func (quantiles) targeted() {}
 
 // step learns one label and returns its loss.
 func (n *Net) step(e *models.Example) float64 {

@@ -114,8 +114,8 @@ func checkChance(t *testing.T, make func(env models.Env) (*Net, error)) {
 // TestUnscaledTargets: a target in millions with an offset is learned as well as one in units: its answers are those, scaled.
 func TestUnscaledTargets(t *testing.T) {
 	env := envs(mixedSchema(3, 0))[2]
-	run := func(scale, offset float64) float64 {
-		n, err := NewMLP(env, small())
+	run := func(make func(models.Env, Options) (*Net, error), scale, offset float64) float64 {
+		n, err := make(env, small())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,9 +134,19 @@ func TestUnscaledTargets(t *testing.T) {
 		}
 		return 1 - errors/spread
 	}
-	plain, large := run(1, 0), run(3e6, -7e8)
-	if plain < 0.9 || math.Abs(plain-large) > 0.01 {
-		t.Errorf("R² is %.4f in units, %.4f in millions", plain, large)
+	for name, make := range map[string]func(models.Env, Options) (*Net, error){
+		"mlp":     NewMLP,
+		"deep_fm": NewDeepFM,
+		"wide":    func(env models.Env, o Options) (*Net, error) { return NewWideAndDeep(env, o, true) },
+		"hedge":   func(env models.Env, o Options) (*Net, error) { return NewHedge(env, o, 0.99, 0.05) },
+		"towers": func(env models.Env, o Options) (*Net, error) {
+			return NewTwoTower(env, o, []bool{true, false, true}, 4)
+		},
+	} {
+		plain, large := run(make, 1, 0), run(make, 3e6, -7e8)
+		if plain < 0.9 || math.Abs(plain-large) > 0.01 {
+			t.Errorf("%s: R² is %.4f in units, %.4f in millions", name, plain, large)
+		}
 	}
 }
 

@@ -47,13 +47,13 @@ const (
 	defaultRate     = 0.003
 	defaultDiscount = 0.999
 	defaultEpsilon  = 1e-6
-	defaultWarmUp   = 500
+	defaultWarmUp   = 200
 )
 
 var optimizerParam = models.Param{Name: "optimizer", Part: models.OptimizerKind,
 	Default: models.Spec{Stages: []models.Stage{{Name: "rmsprop", Params: map[string]any{"learning_rate": defaultRate, "discount": defaultDiscount, "epsilon": defaultEpsilon,
 		"schedule": map[string]any{"constant": map[string]any{"warm_up": defaultWarmUp}}}}}},
-	Doc: fmt.Sprintf("of the dense weights. The default is `{rmsprop: {learning_rate: %v, discount: %v, epsilon: %v, schedule: {constant: {warm_up: %d}}}}`: "+
+	Doc: fmt.Sprintf("of the dense weights. The default is `{rmsprop: {learning_rate: %g, discount: %g, epsilon: %.6f, schedule: {constant: {warm_up: %d}}}}`: "+
 		"without momentum, which falls behind where labels follow each other. `ftrl`, `coin` and `normalized_adaptive_gradient` cannot train a net", defaultRate, defaultDiscount, defaultEpsilon, defaultWarmUp)}
 
 // Parameters by what they are about; a component takes those that it has a use for.

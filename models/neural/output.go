@@ -20,6 +20,17 @@ type output interface {
 	answer(dst, scores []float64, target *moments) []float64
 }
 
+// measures reports whether an output is of a number, whose moments the net keeps.
+func measures(o output) bool {
+	switch o := o.(type) {
+	case number, gaussian, quantiles:
+		return true
+	case hedged:
+		return measures(o.each)
+	}
+	return false
+}
+
 // lossNames are what users may choose; auto is logistic, cross_entropy or squared, by the task.
 var lossNames = []string{"auto", "focal", "squared", "huber", "absolute", "gaussian", "quantiles"}
 

@@ -138,7 +138,7 @@ func (n *Sequence) Learn(e *models.Example, past []float64) {
 	if !(e.Weight > 0) || !n.out.fits(e.Y) {
 		return
 	}
-	if _, regression := n.out.(targeted); regression {
+	if measures(n.out) {
 		n.target.add(e.Y, n.rate)
 	}
 	key, named := n.key(e)
