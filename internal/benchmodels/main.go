@@ -1,10 +1,10 @@
-// Command benchmodels measures the models of the catalogue on reference streams: accuracy at label delay 0 and 48, processor time for each event, memory, and
-// both beside the published figures of other libraries, or beside these libraries themselves where they are found. `make bench-models` runs it.
+// Command benchmodels measures the models of the catalogue on reference streams: accuracy at label delay 0 and 48, processor time for each event, memory, forecasts of series, and
+// all beside the published figures of other libraries, or beside these libraries themselves where they are found. `make bench-models` runs it.
 //
 //	go run ./internal/benchmodels [-quick] [-only TEXT] [-seeds N] [-o FILE]
 //
 // FRESHET_DATA names the folder of the reference data (docs/benchmarks-models.md says what lies there); without it only the generated streams are run. Peers:
-// FRESHET_PYTHON, a Python that has river (and vowpalwabbit), and FRESHET_MOA, a Java class path with MOA.
+// FRESHET_PYTHON, a Python that has river (and vowpalwabbit) and statsmodels, and FRESHET_MOA, a Java class path with MOA.
 package main
 
 import (
@@ -66,11 +66,10 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if b.data == "" {
 		fmt.Fprint(b.out, "FRESHET_DATA is not set: generated streams only.\n\n")
 	}
-	if err := b.accuracy(); err != nil {
-		return err
-	}
-	if err := b.speed(); err != nil {
-		return err
+	for _, table := range []func() error{b.accuracy, b.speed, b.forecasts} {
+		if err := table(); err != nil {
+			return err
+		}
 	}
 	if *path != "" {
 		return os.WriteFile(*path, copied.Bytes(), 0o644)
@@ -195,10 +194,13 @@ func (b *bench) speed() error {
 	if !ok {
 		o, _ = b.options("generator:random_tree?categories=0&numbers=8&n=45312", "", "", "")
 	}
-	peers := b.peers(o)
+	var peers map[string]float64
 	for _, r := range speedRows {
 		if b.skip("speed", r.models[0], r.heavy) {
 			continue
+		}
+		if peers == nil {
+			peers = b.peers(o)
 		}
 		if err := spec(&o, r.models); err != nil {
 			fmt.Fprintf(b.out, "| `%s` | not in this build | | | | | | |\n", r.models[0])
@@ -281,8 +283,18 @@ func (b *bench) peer(into map[string]float64, name string, args ...string) {
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "peer %s: %v: %s\n", filepath.Base(args[len(args)-3]), err, lastLine(failure.String()))
+		fmt.Fprintf(os.Stderr, "peer %s: %v: %s\n", peerName(args), err, lastLine(failure.String()))
 	}
+}
+
+// peerName is the program among the arguments of a peer.
+func peerName(args []string) string {
+	for _, a := range args {
+		if ext := filepath.Ext(a); ext == ".py" || ext == ".java" {
+			return filepath.Base(a)
+		}
+	}
+	return "program"
 }
 
 func lastLine(s string) string {

@@ -1,18 +1,16 @@
 package forecasts
 
 import (
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// rusageThread asks for the calling thread alone; a constant of getrusage(2) that syscall does not name.
-const rusageThread = 1
-
-// threadTime is the processor time of the calling thread, in steps of a microsecond.
+// threadTime is the processor time of the calling thread. getrusage would tell it in steps of the scheduler's, of milliseconds.
 func threadTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(rusageThread, &u) != nil {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
 		return elapsed()
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(t.Nano())
 }

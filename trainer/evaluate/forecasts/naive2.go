@@ -55,7 +55,7 @@ func (n *naive2) Forecast(o *models.Outlook, _ [][]float64) {
 func (n *naive2) State(*codec.State) {}
 
 // naive2Work bounds what naive2 may cost, in values looked at times the season: rolling origins over a long series look at all of it again and again.
-const naive2Work = 4e9
+const naive2Work = 1e9
 
 // naive2Cost estimates it for all series.
 func naive2Cost(d *data, o *Options) float64 {

@@ -319,14 +319,15 @@ type block struct {
 	plots       []plotSeries
 
 	asking
-	room     int
-	outlooks [][]models.Outlook // by member and place in a stretch
-	lanes    []lane
-	whole    []errorsOf // of the present series, by member
-	between  [][]float64
-	parts    float64
-	y        []float64
-	state    []byte
+	room int
+	// stretches counts those of the present series that have a forecast.
+	stretches int
+	outlooks  [][]models.Outlook // by member and place in a stretch
+	lanes     []lane
+	whole     []errorsOf // of the present series, by member
+	between   [][]float64
+	y         []float64
+	state     []byte
 }
 
 // newBlock makes room for the forecasts of a stretch.
@@ -371,7 +372,7 @@ func (b *block) one(ctx context.Context, s *series) error {
 	if err := b.resume(s); err != nil {
 		return err
 	}
-	b.whole, b.parts = make([]errorsOf, len(b.members)), 0
+	b.whole, b.stretches = make([]errorsOf, len(b.members)), 0
 	dense := len(at) > 4 && len(at)*sparse > len(s.points)
 	for lo, k := 0, 0; lo < len(s.points); {
 		hi, n := b.stretch(s, at[k:], lo, dense)
@@ -380,6 +381,9 @@ func (b *block) one(ctx context.Context, s *series) error {
 		}
 		if err := b.score(s, at[k:k+n], scale); err != nil {
 			return err
+		}
+		if n > 0 {
+			b.stretches++
 		}
 		b.done.Add(int64(hi - lo))
 		lo, k = hi, k+n
@@ -394,7 +398,7 @@ func (b *block) one(ctx context.Context, s *series) error {
 }
 
 // sparse is how many values lie between two origins at least where learning and forecasting are timed apart.
-const sparse = 32
+const sparse = 500
 
 // stretch ends at the next origin, or where origins are dense after as many as there is room for.
 func (b *block) stretch(s *series, at []origin, lo int, dense bool) (hi, n int) {
@@ -437,14 +441,30 @@ func (b *block) take(i int, s *series, lo, hi int, at []origin, dense bool) {
 		from = at[k].point + 1
 	}
 	l.learn(s, b.width, from, hi)
-	if n := len(at); n > 0 && !b.members[i].baseline && (at[0].point/b.room)%4 == 0 {
+	if n := len(at); n > 0 && !b.members[i].baseline && b.stretches%16 == 0 && b.members[i].spent.Load() < budget {
 		o := models.NewOutlook(at[n-1].steps, b.levels.all)
-		begin := threadTime()
+		took, times := b.members[i].timed(func() { b.ask(l, o, s, at[n-1]) })
+		t.predictTime += took
+		t.asked += times
+	}
+}
+
+// budget is how long the calls of a member are made for the clock's sake alone, in ns.
+const budget = int64(200 * time.Millisecond)
+
+// timed does the same again and again until its time can be told, or it has taken long enough.
+func (m *member) timed(do func()) (took time.Duration, times int64) {
+	const enough, most = time.Millisecond, 1 << 12
+	begin := threadTime()
+	for n := int64(1); ; n *= 2 {
 		for range n {
-			b.ask(l, o, s, at[n-1])
+			do()
 		}
-		t.predictTime += threadTime() - begin
-		t.asked += int64(n)
+		times += n
+		if took = threadTime() - begin; took >= enough || times >= most {
+			m.spent.Add(int64(took))
+			return took, times
+		}
 	}
 }
 
@@ -473,7 +493,6 @@ func (b *block) score(s *series, at []origin, scale float64) error {
 				b.compare(i-1, &this, &first)
 			}
 		}
-		b.parts++
 		b.tables.forecast(b, s, at[k], y, k)
 		if b.tables.full() && b.turn.wait(b.index) {
 			if err := b.flush(); err != nil {
@@ -506,7 +525,7 @@ func (b *block) finish(s *series, at []origin, scale float64, dense bool) error 
 		if b.members[i].baseline {
 			continue
 		}
-		if dense {
+		if dense && b.members[i].spent.Load() < budget {
 			b.learnAlone(i, s)
 		}
 		b.health[i].add(b.healthOf(i))
@@ -517,15 +536,16 @@ func (b *block) finish(s *series, at []origin, scale float64, dense bool) error 
 	return nil
 }
 
-// learnAlone times learning, by doing it once more on a series that is thrown away.
+// learnAlone times learning, by doing it once more on series that are thrown away.
 func (b *block) learnAlone(i int, s *series) {
 	const most = 20_000
 	n := min(len(s.points), most)
-	l := lane{b.members[i].start(), -1}
-	begin := threadTime()
-	l.learn(s, b.width, 0, n)
-	b.tallies[i].learnTime += threadTime() - begin
-	b.tallies[i].learned += int64(n)
+	took, times := b.members[i].timed(func() {
+		l := lane{b.members[i].start(), -1}
+		l.learn(s, b.width, 0, n)
+	})
+	b.tallies[i].learnTime += took
+	b.tallies[i].learned += times * int64(n)
 }
 
 // healthOf asks a member how it is.

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/catalog"
+	"github.com/freshet-ml/freshet/trainer/evaluate"
+	"github.com/freshet-ml/freshet/trainer/evaluate/forecasts"
+)
+
+// seriesRow is a file of series with the ways in which it is forecast.
+type seriesRow struct {
+	data, test, time, target string
+	seasons                  []int
+	warmUp                   int // values before the first origin, where there are several
+	ahead                    []ahead
+	models                   []seriesModel
+}
+
+// ahead is a horizon with the distance of its origins, 0 for the last origin only.
+type ahead struct{ horizon, stride int }
+
+// seriesModel is a spec with the name by which the peer knows its like.
+type seriesModel struct{ spec, peer string }
+
+var monthly = []seriesModel{{"{holt_winters: {seasonal: multiplicative, fit: 72}}", "holt_winters"}, {"{ets: {fit: 72}}", "ets"}, {"theta", "theta"},
+	{"sarima", "sarima"}, {"unobserved_components", "unobserved_components"}, {"dynamic_linear_model", ""}, {"forecaster_bank", ""}}
+
+var hourly = []seriesModel{{"holt_winters", "holt_winters"}, {"ets", "ets"}, {"theta", ""}, {"sarima", "sarima"}, {"unobserved_components", "unobserved_components"},
+	{"dynamic_linear_model", ""}, {"forecaster_bank", ""}}
+
+var seriesRows = []seriesRow{
+	{data: "m4_hourly_train", test: "m4_hourly_test", seasons: []int{24, 168}, ahead: []ahead{{48, 0}}, models: hourly},
+	{data: "airline_passengers", time: "month", target: "passengers", seasons: []int{12}, warmUp: 72, ahead: []ahead{{1, 1}, {24, 1}}, models: monthly},
+	{data: "bike_sharing_hour", time: "instant", target: "cnt", seasons: []int{24, 168}, warmUp: 8690, ahead: []ahead{{1, 1}, {24, 24}}, models: hourly},
+}
+
+// forecasts prints the tables of forecasters.
+func (b *bench) forecasts() error {
+	if b.data == "" {
+		return nil
+	}
+	fmt.Fprint(b.out, "### Forecasts\n\nOne pass, no refit, defaults unless written. m4_hourly: 48 steps after the training part. airline_passengers and bike_sharing_hour: rolling origins over the second half, the first half is warm-up; "+
+		"24 steps ahead at every origin (bikes: at every 24th). Processor time for a value learned and for a forecast of the horizon with its quantiles. statsmodels with parameters fitted to the first half, in this run where it is found: the same errors, and the time of `extend` by one value.\n\n")
+	fmt.Fprint(b.out, "| data | steps ahead | model | mae | smape | mase | owa | msis | coverage 95 % | crps | learn, ns | forecast, ns | state, bytes a series | statsmodels mae | extend, µs | extend / learn |\n"+strings.Repeat("|---", 16)+"|\n")
+	for _, r := range seriesRows {
+		path := filepath.Join(b.data, r.data+".csv.gz")
+		if _, err := os.Stat(path); err != nil || b.skip(r.data, "forecast", false) {
+			continue
+		}
+		peers := b.seriesPeers(r, path)
+		for _, a := range r.ahead {
+			if err := b.series(r, a, path, peers); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintln(b.out)
+	return nil
+}
+
+// options are those of a row.
+func (r *seriesRow) options(a ahead, path string) forecasts.Options {
+	o := forecasts.Options{Path: path, Time: r.time, Target: r.target, Horizon: a.horizon, Seasons: r.seasons, WarmUp: r.warmUp, Seed: 1, Workers: 1}
+	if r.test != "" {
+		o.Test = strings.Replace(path, r.data, r.test, 1)
+	}
+	if a.stride > 0 {
+		o.Origins = forecasts.Origins{All: true, Stride: a.stride}
+	}
+	return o
+}
+
+// series runs every model that this build has, one by one, so that none is in the caches of another.
+func (b *bench) series(r seriesRow, a ahead, path string, peers map[string]float64) error {
+	for i, m := range r.models {
+		o := r.options(a, path)
+		if b.quick {
+			o.Limit, o.WarmUp = 2000, min(o.WarmUp, 1000)
+			if r.test != "" {
+				o.Limit = 20
+			}
+		}
+		spec, err := evaluate.ParseModel(m.spec)
+		if err == nil {
+			_, err = catalog.Resolve(spec, models.Forecast)
+		}
+		if err != nil {
+			fmt.Fprintf(b.out, "| %s | %d | `%s` | not in this build%s\n", r.data, a.horizon, m.spec, strings.Repeat(" |", 13))
+			continue
+		}
+		o.Model, o.Spec = m.spec, spec
+		report, err := forecasts.Run(b.ctx, o, nil)
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", r.data, m.spec, err)
+		}
+		if i == 0 {
+			for _, base := range report.Baselines {
+				fmt.Fprintf(b.out, "| %s | %d | `%s` %s | | | | | |\n", r.data, a.horizon, base.Model, seriesCells(base.Metrics))
+			}
+		}
+		peer := m.peer
+		mae, extend := math.NaN(), math.NaN()
+		if peer != "" {
+			mae, extend = found(peers, fmt.Sprintf("statsmodels %s %s %d", r.data, peer, a.horizon)), found(peers, fmt.Sprintf("statsmodels %s %s extend", r.data, peer))
+		}
+		fmt.Fprintf(b.out, "| %s | %d | `%s` %s | %.0f | %.0f | %d | %s | %s | %s |\n", r.data, a.horizon, m.spec, seriesCells(report.Metrics), report.LearnNS, report.PredictNS,
+			report.StateBytes/max(report.Series, 1), short(mae), short(extend/1e3), short(math.Round(extend/report.LearnNS)))
+	}
+	return nil
+}
+
+func seriesCells(m evaluate.Metrics) string {
+	var out strings.Builder
+	for _, name := range []string{"mae", "smape", "mase", "owa", "msis", "coverage_95", "crps"} {
+		text := short(m.Value(name))
+		if name == "mae" || name == "mase" {
+			text = "**" + text + "**"
+		}
+		out.WriteString("| " + text + " ")
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// found is the figure of that name, NaN without.
+func found(peers map[string]float64, name string) float64 {
+	if x, ok := peers[name]; ok {
+		return x
+	}
+	return math.NaN()
+}
+
+// seriesPeers runs statsmodels on a single series, where it is found.
+func (b *bench) seriesPeers(r seriesRow, path string) map[string]float64 {
+	out := map[string]float64{}
+	python := os.Getenv("FRESHET_PYTHON")
+	if python == "" || r.test != "" || b.quick {
+		return out
+	}
+	b.peer(out, python, filepath.Join("internal", "benchmodels", "peers", "statsmodels_forecasts.py"), path, r.data, r.target, strconv.Itoa(r.warmUp), strconv.Itoa(r.seasons[0]))
+	return out
+}
