@@ -80,11 +80,8 @@ func (d *demand) Residual() (value, deviation float64) {
 func (d *demand) state(c *codec.State) {
 	visitCount(c, &d.observed)
 	visitCount(c, &d.ahead)
-	for _, v := range []*float32{&d.residual, &d.deviated} {
-		u := math.Float32bits(*v)
-		c.Uint32(&u)
-		*v = math.Float32frombits(u)
-	}
+	visitFloat32(c, &d.residual)
+	visitFloat32(c, &d.deviated)
 	d.watch.State(c)
 }
 

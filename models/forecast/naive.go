@@ -13,6 +13,7 @@ var Components = []models.Component{
 	SeasonalNaiveComponent,
 	HoltWintersComponent,
 	ETSComponent,
+	ThetaComponent,
 	CrostonComponent,
 	TSBComponent,
 	GammaPoissonComponent,

@@ -414,10 +414,11 @@ func (s *smoothed) State(c *codec.State) {
 	s.at = c.Len(s.at, 0, len(s.season)-1)
 	visitCount(c, &s.ahead)
 	visitCount(c, &s.observed)
-	s.visitResidual(c)
+	visitFloat32(c, &s.residual)
+	visitFloat32(c, &s.deviated)
 	s.watch.State(c)
 	if !s.started {
-		s.visitWarm(c)
+		visitCollected(c, s.f.name, &s.warm, s.observed)
 		return
 	}
 	visitCount(c, &s.errors)
@@ -439,33 +440,6 @@ func (s *smoothed) State(c *codec.State) {
 	}
 	if c.Loading() && s.observed == 0 {
 		c.Fail("%s started without a value", s.f.name)
-	}
-}
-
-func (s *smoothed) visitResidual(c *codec.State) {
-	for _, v := range []*float32{&s.residual, &s.deviated} {
-		u := math.Float32bits(*v)
-		c.Uint32(&u)
-		*v = math.Float32frombits(u)
-	}
-}
-
-func (s *smoothed) visitWarm(c *codec.State) {
-	n := c.Len(len(s.warm), 8, cap(s.warm)-1)
-	if c.Loading() {
-		s.warm = s.warm[:n]
-		if (n == 0) != (s.observed == 0) {
-			c.Fail("%s has %d values of %d", s.f.name, n, s.observed)
-		}
-	}
-	for i := range s.warm {
-		c.Float64(&s.warm[i])
-		if v := s.warm[i]; c.Loading() && (math.Abs(v) > maxValue || i == n-1 && math.IsNaN(v)) {
-			c.Fail("%s has collected %v", s.f.name, v)
-		}
-	}
-	if c.Loading() && c.Err() != nil {
-		s.warm = s.warm[:0]
 	}
 }
 

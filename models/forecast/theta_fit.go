@@ -1,0 +1,164 @@
+package forecast
+
+import "math"
+
+// fit finds season, α and θ of the collected values, and the level before the first.
+func (s *theta) fit() {
+	m := len(s.season)
+	x := append([]float64(nil), s.warm...)
+	if m > 1 && seasonal(x, m) {
+		s.takeOut(x, m)
+	}
+	slope := slopeOf(x, 1)
+	first, scale := firstOf(x)
+	fitTheta := s.f.Variant != StandardTheta
+	start := []float64{logit(0.3), 0}
+	if fitTheta {
+		start = append(start, 0)
+	}
+	run := func(p []float64) (sse float64) {
+		share := 0.0
+		if fitTheta {
+			share = sigmoid(p[2]) // of the slope: 1 − 1/θ
+		}
+		return thetaErrors(x, rate(p[0]), share, first+float64(scale*p[1]), slope, s.f.Variant == DynamicTheta) + 1e-6*scale*scale*p[1]*p[1]
+	}
+	best := minimise(start, run)
+	s.alpha, s.level = rate(best[0]), first+float64(scale*best[1])
+	if fitTheta {
+		s.share = sigmoid(best[2])
+	}
+}
+
+// firstOf is the first value that is there, and the deviation of all.
+func firstOf(x []float64) (first, scale float64) {
+	_, scale = momentsOf(x)
+	for _, v := range x {
+		if finite(v) {
+			return v, scale
+		}
+	}
+	return 0, scale
+}
+
+// thetaErrors is the sum of the squared one-step errors; running: with the slope of the values before each.
+func thetaErrors(x []float64, alpha, share, level, slope float64, running bool) (sse float64) {
+	var line runningLine
+	left := 1.0 // (1−α)ⁿ
+	for i, v := range x {
+		if running {
+			slope = line.slope()
+		}
+		f := level + float64(share*slope*(1-left)/alpha)
+		left *= 1 - alpha
+		if !finite(v) {
+			v = f
+		} else {
+			sse += float64((v - f) * (v - f))
+			line.add(float64(i+1), v, 1, true)
+		}
+		level += float64(alpha * (v - level))
+	}
+	return sse
+}
+
+// seasonal reports whether the autocorrelation one season apart lies beyond 1.645 standard errors by Bartlett's formula.
+func seasonal(x []float64, m int) bool {
+	mean, _ := momentsOf(x)
+	n, total := 0.0, 0.0
+	for _, v := range x {
+		if finite(v) {
+			n++
+			total += (v - mean) * (v - mean)
+		}
+	}
+	if !(total > 0) {
+		return false
+	}
+	sum, last := 0.0, 0.0
+	for lag := 1; lag <= m; lag++ {
+		r := 0.0
+		for i := lag; i < len(x); i++ {
+			if p := (x[i] - mean) * (x[i-lag] - mean); finite(p) {
+				r += p
+			}
+		}
+		if r /= total; lag < m {
+			sum += r * r
+		} else {
+			last = math.Abs(r)
+		}
+	}
+	return last > 1.645*math.Sqrt((1+2*sum)/n)
+}
+
+// takeOut takes the season out of x and keeps it.
+func (s *theta) takeOut(x []float64, m int) {
+	factors := true
+	for _, v := range x {
+		factors = factors && !(v <= 0)
+	}
+	season := decompose(x, m, factors)
+	for _, v := range season {
+		if factors && v < 1e-4 {
+			return // R leaves such a season in
+		}
+	}
+	s.kind = AdditiveSeason
+	if factors {
+		s.kind = MultiplicativeSeason
+	}
+	for i := range season {
+		s.season[((s.at-(len(x)-1-i))%m+m)%m] = season[i]
+	}
+	for i := range x {
+		if factors {
+			x[i] /= season[i%m]
+		} else {
+			x[i] -= season[i%m]
+		}
+	}
+}
+
+// decompose is the season of classical decomposition: the mean ratio (factors) or distance of the values to their centred moving average over a season, by place from the first value on;
+// factors have the mean 1, distances 0.
+func decompose(x []float64, m int, factors bool) []float64 {
+	season, counts := make([]float64, m), make([]float64, m)
+	half := m / 2
+	for i := half; i < len(x)-half; i++ {
+		sum := 0.0
+		for k := i - half; k <= i+half; k++ {
+			w := 1.0
+			if m%2 == 0 && (k == i-half || k == i+half) {
+				w = 0.5
+			}
+			sum += w * x[k]
+		}
+		v := x[i] - sum/float64(m)
+		if factors {
+			v = x[i] / (sum / float64(m))
+		}
+		if finite(v) {
+			season[i%m] += v
+			counts[i%m]++
+		}
+	}
+	total := 0.0
+	for i := range season {
+		switch {
+		case counts[i] > 0:
+			season[i] /= counts[i]
+		case factors:
+			season[i] = 1
+		}
+		total += season[i] / float64(m)
+	}
+	for i := range season {
+		if factors {
+			season[i] /= total
+		} else {
+			season[i] -= total
+		}
+	}
+	return season
+}
