@@ -71,6 +71,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 			return err
 		}
 	}
+	if err := b.gaps(); err != nil {
+		return err
+	}
 	if *path != "" {
 		return os.WriteFile(*path, copied.Bytes(), 0o644)
 	}
@@ -135,6 +138,7 @@ func (b *bench) accuracy() error {
 		if !ok {
 			continue
 		}
+		o.Key = r.key
 		if err := b.accuracyRow(r, o); err != nil {
 			return err
 		}

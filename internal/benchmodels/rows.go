@@ -13,6 +13,7 @@ func tasksOf(t models.Task) []models.Task {
 // accuracyRow is a model on a stream, with what another library reaches.
 type accuracyRow struct {
 	data, target, drop, categorical string
+	key                             string   // the column of entities
 	models                          []string // the first that this build knows
 	metric, reference               string
 	heavy                           bool
@@ -28,6 +29,13 @@ func elec(reference string, models ...string) accuracyRow {
 }
 
 func heavy(r accuracyRow) accuracyRow { r.heavy = true; return r }
+
+// echo is a model with a memory of entities on a stream that asks for one.
+func echo(model string) accuracyRow {
+	r := on("generator:echo?n=40000", "", "accuracy", "0.9714 (best possible)", model)
+	r.key = "entity"
+	return r
+}
 
 func on(data, target, metric, reference string, models ...string) accuracyRow {
 	return accuracyRow{data: data, target: target, models: models, metric: metric, reference: reference}
@@ -93,6 +101,9 @@ var accuracyRows = []accuracyRow{
 	on(ledDrift, "", "accuracy", "0.73245 (MOA)", "adaptive_random_forest"),
 	on(ledDrift, "", "accuracy", "0.73602 (MOA)", "leveraging_bagging"),
 	on(ledDrift, "", "accuracy", "0.72545 (MOA)", "streaming_random_patches"),
+	echo("mlp"), echo("gru"), echo("rnn"), echo("linear_recurrence"),
+	elec("–", "{gru: {previous_label: true}}"), elec("–", "gru"), elec("–", "rnn"), elec("–", "linear_recurrence"),
+	on("sea_stream", "class", "accuracy", "–", "gru"), on("sea_stream", "class", "accuracy", "–", "rnn"), on("sea_stream", "class", "accuracy", "–", "linear_recurrence"),
 	tiny("0.8400", "gaussian_nb"), tiny("0.8265", "{hoeffding_tree: {delta: 0.001}}", "hoeffding_tree"), tiny("0.8415", "hoeffding_adaptive_tree"),
 	tiny("0.8269", "extremely_fast_decision_tree"), tiny("0.8160", "{k_nearest_neighbors: {k: 3, window: 1000}}", "{k_nearest_neighbors: {neighbors: 3}}", knn), tiny("0.8265", "sam_knn"),
 	tiny("0.8460", sized("oza_bagging", "5", "members", "trees")...), tiny("0.8995", "oza_boost"), tiny("0.8670", "leveraging_bagging"), tiny("0.8525", "adwin_bagging"),
@@ -128,4 +139,7 @@ var speedRows = []speedRow{
 	{"passive_aggressive", []string{"[standard_scaler, passive_aggressive]"}, 0, 10.9, false},
 	{"mondrian_forest", []string{"mondrian_forest"}, 0, 399, false},
 	{"auto", []string{"auto"}, 0, 0, false},
+	{"gru", []string{"gru"}, 0, 0, false},
+	{"rnn", []string{"rnn"}, 0, 0, false},
+	{"linear_recurrence", []string{"linear_recurrence"}, 0, 0, false},
 }

@@ -57,7 +57,8 @@ type entity struct {
 type heldEvent struct {
 	seq    uint64 // its name: the number of events observed up to it
 	time   int64
-	taught bool // its label was learned
+	row    uint64 // hash of its row
+	taught bool   // its label was learned
 }
 
 type shownKey struct {
@@ -93,7 +94,7 @@ func (m *entities) next() uint64 { return m.observed + 1 }
 
 // observe adds an event to an entity, which may be new and may push another out, and an old event out of it. It
 // returns the entity and the place of the event, whose state and input the caller writes.
-func (m *entities) observe(key uint64, time int64) (*entity, int) {
+func (m *entities) observe(key uint64, time int64, row uint64) (*entity, int) {
 	at, ok := m.index.find(m.slots, key)
 	if !ok {
 		at = m.add(key, time)
@@ -102,7 +103,7 @@ func (m *entities) observe(key uint64, time int64) (*entity, int) {
 	m.observed++
 	e.time, e.touched = max(e.time, time), m.observed
 	m.down(int(m.place[at])) // its turn to go came later, never earlier
-	return e, e.push(&m.entityShape, heldEvent{seq: m.observed, time: time})
+	return e, e.push(&m.entityShape, heldEvent{seq: m.observed, time: time, row: row})
 }
 
 // own returns an entity for writing, or nil.
@@ -189,14 +190,23 @@ func (e *entity) at(seq uint64) int {
 	return -1
 }
 
-// atTime returns the place of the oldest event of that time that was not learned, or −1.
-func (e *entity) atTime(time int64) int {
-	for i := range e.events {
-		if e.events[i].time == time && !e.events[i].taught {
-			return i
+// like returns the place of the event that a label without a name belongs to: the only one of that time, or among several the oldest of that row that was not
+// learned; −1 if there is none.
+func (e *entity) like(time int64, row uint64) int {
+	count, only, same := 0, -1, -1
+	for i, v := range e.events {
+		if v.time != time {
+			continue
+		}
+		count, only = count+1, i
+		if same < 0 && v.row == row && !v.taught {
+			same = i
 		}
 	}
-	return -1
+	if count == 1 {
+		return only
+	}
+	return same
 }
 
 // teach notes the label of an event: it is the entity's last one if no newer event has one.

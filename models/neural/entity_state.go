@@ -41,7 +41,7 @@ func (e *entity) state(s *codec.State, m *entities) {
 	s.Uint64(&e.touched)
 	s.Float64(&e.label)
 	s.Uint64(&e.labelled)
-	n := s.Len(len(e.events), 17+8*(m.row()+m.names), m.held)
+	n := s.Len(len(e.events), 25+8*(m.row()+m.names), m.held)
 	if s.Loading() {
 		room := min(max(2, roundUp(n)), m.held)
 		e.events, e.numbers, e.names = make([]heldEvent, n, room), make([]float64, n*m.row(), room*m.row()), make([]float64, n*m.names, room*m.names)
@@ -49,6 +49,7 @@ func (e *entity) state(s *codec.State, m *entities) {
 	for i := range e.events {
 		s.Uint64(&e.events[i].seq)
 		s.Int64(&e.events[i].time)
+		s.Uint64(&e.events[i].row)
 		s.Bool(&e.events[i].taught)
 	}
 	for i := range e.numbers {

@@ -22,7 +22,7 @@ func (s storedEntities) State(c *codec.State) { s.state(c) }
 
 // observeIn observes an event whose numbers are functions of its name.
 func observeIn(m *entities, key uint64, time int64) {
-	e, i := m.observe(key, time)
+	e, i := m.observe(key, time, key%3)
 	b := m.before(e, i)
 	x, names := m.input(e, i)
 	b[0], b[1], x[0], names[0] = float64(m.observed), -float64(m.observed), float64(2*m.observed), float64(key)
@@ -59,7 +59,7 @@ func (p *plainEntities) observe(key uint64, time int64) {
 	}
 	p.observed++
 	e.time = max(e.time, time)
-	e.events = append(e.events, heldEvent{seq: p.observed, time: time})
+	e.events = append(e.events, heldEvent{seq: p.observed, time: time, row: key % 3})
 }
 
 func (e *plainEntity) last() uint64 { return e.events[len(e.events)-1].seq }
@@ -157,14 +157,17 @@ func TestEventsByNameAndTime(t *testing.T) {
 		observeIn(m, 1, at)
 	}
 	e := m.own(1)
-	if e.at(2) != 1 || e.at(9) != -1 || e.atTime(5) != 0 || e.atTime(6) != -1 {
-		t.Errorf("places %d %d %d %d", e.at(2), e.at(9), e.atTime(5), e.atTime(6))
+	if e.at(2) != 1 || e.at(9) != -1 || e.like(5, 1) != 0 || e.like(5, 2) != -1 || e.like(6, 1) != -1 || e.like(7, 9) != 2 {
+		t.Errorf("places %d %d %d %d %d %d", e.at(2), e.at(9), e.like(5, 1), e.like(5, 2), e.like(6, 1), e.like(7, 9))
 	}
 	e.teach(1, 0)
+	if e.like(5, 1) != 1 {
+		t.Errorf("the first event of the time was learned, and is found again: %d", e.like(5, 1))
+	}
 	e.teach(3, 30)
 	e.teach(2, 20) // a late label is no newer
-	if e.atTime(5) != -1 || e.label != 30 {
-		t.Errorf("place %d, last label %v", e.atTime(5), e.label)
+	if e.like(5, 1) != -1 || e.label != 30 {
+		t.Errorf("place %d, last label %v", e.like(5, 1), e.label)
 	}
 	observeIn(m, 1, 9)
 	if e := m.find(1); e.at(1) != -1 || e.at(4) != 2 {
@@ -178,7 +181,7 @@ func TestEntitiesSteadyState(t *testing.T) {
 	rng, now := rand.New(rand.NewPCG(1, 1)), int64(0)
 	step := func() {
 		now++
-		m.observe(uint64(rng.IntN(2000)), now)
+		m.observe(uint64(rng.IntN(2000)), now, 0)
 	}
 	for range 200_000 {
 		step()
@@ -221,12 +224,12 @@ func BenchmarkEntities(b *testing.B) {
 			m := newEntities(100_000, entityShape{held: 16, hidden: 16, width: 10})
 			rng := rand.New(rand.NewPCG(1, 1))
 			for i := range 2_000_000 {
-				m.observe(uint64(rng.IntN(100_000)), int64(i))
+				m.observe(uint64(rng.IntN(100_000)), int64(i), 0)
 			}
 			m.publish()
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				m.observe(uint64(rng.IntN(100_000)), int64(2_000_000+i))
+				m.observe(uint64(rng.IntN(100_000)), int64(2_000_000+i), 0)
 				if publish {
 					m.publish()
 				}

@@ -15,8 +15,8 @@ import (
 // them with the weights as they are now: so weights that moved on do not meet states that they do not know, and a state is never
 // older than a walk is long. A label goes back from the event that it belongs to, through the events before it (truncated
 // back-propagation through time, Williams and Peng, Neural Computation 2, 1990). It may come as late as the event is held; one that
-// comes later still teaches one step, from the state that the answer had found and kept for it; without that answer it is passed
-// over and counted.
+// comes later still teaches one step, from the state that the answer had found and kept for it. Without that answer (ensembles that
+// resample do not hand it on) the event is found by its time and row; if it is not held it is passed over and counted.
 //
 // Cost of an event: a walk forward and a walk back, and a step of the optimizer in every weight. Under a label delay two walks forward.
 type Sequence struct {
@@ -108,7 +108,7 @@ func (n *Sequence) remember(key uint64, e *models.Example) {
 		w.n--
 		n.walked.whole = sameNumbers(w.scratch.x, w.parts[w.n].x)
 	}
-	of, place := n.entities.observe(key, e.Time)
+	of, place := n.entities.observe(key, e.Time, rowHash(&e.Row))
 	state := n.entities.before(of, place)
 	for i, v := range w.h[w.n] {
 		state[i] = bounded(v)
@@ -122,6 +122,19 @@ func (n *Sequence) remember(key uint64, e *models.Example) {
 	if n.walked.whole {
 		w.n++
 	}
+}
+
+// rowHash tells rows apart.
+func rowHash(r *models.Row) uint64 {
+	h := uint64(len(r.Value))
+	for j, v := range r.Value {
+		if r.Index != nil {
+			h += uint64(r.Index[j])
+		}
+		h = (h ^ math.Float64bits(v)) * golden
+		h ^= h >> 29
+	}
+	return h
 }
 
 func sameNumbers(a, b []float64) bool {
@@ -149,7 +162,7 @@ func (n *Sequence) Learn(e *models.Example, past []float64) {
 	case of != nil && ok:
 		place = of.at(event)
 	case of != nil:
-		if place = of.atTime(e.Time); place >= 0 {
+		if place = of.like(e.Time, rowHash(&e.Row)); place >= 0 {
 			event = of.events[place].seq
 		}
 	}

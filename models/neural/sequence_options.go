@@ -34,7 +34,7 @@ func sequenceParams(layers []int) []models.Param {
 		{Name: "steps", Default: 8, Range: models.Between(1, 64), Unit: "events", Doc: "a label goes back through so many of its entity's events, its own included; an answer walks through as many"},
 		{Name: "held", Default: 16, Range: models.Between(1, 1024), Unit: "events", Doc: "so many of an entity's last events are held, at least steps: a label may come so many less steps of its entity's events late and still go back all steps; later ones teach one step"},
 		{Name: "max_entities", Default: 50_000, Range: models.Between(1, 1<<26), Unit: "entities", Doc: "so many entities are remembered; the one whose newest event is oldest makes room"},
-		{Name: "entity", Default: []string{}, Doc: "columns that name the entity together, and are no inputs then; none: the key of the examples (`freshet evaluate --key`). A row without it has no memory"},
+		{Name: "entity", Default: []string{}, Doc: "columns that name the entity together, and are no inputs then; none: the key of the examples (`freshet evaluate --key`; without one all rows are one sequence). A project has to name it: its examples are keyed by their ids. A row without a value there has no memory"},
 		{Name: "previous_label", Default: false, Doc: "the entity's last label that is known at the event is an input, with one that says whether there is any"},
 		{Name: "layers", Default: layers, Range: models.Between(1, 4096), Unit: "units", Doc: "widths of dense layers between the hidden state, which the inputs of the event go beside, and the scores; `[]` for none"},
 		{Name: "activation", Default: "leaky_relu", Choices: activationNames, Doc: "of these layers"},
