@@ -93,7 +93,7 @@ func (s *shard) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if s.due() {
+		if s.due(time.Now()) {
 			if err := s.commit(ctx); err != nil {
 				return err
 			}
@@ -119,8 +119,8 @@ func (s *shard) refresh(ctx context.Context) error {
 
 // due reports whether enough time has passed since the last commit for the next: while more waits to be folded, commits take a
 // fifth of the time at most. Else one slow commit does not put off the next.
-func (s *shard) due() bool {
-	since := time.Since(s.committed)
+func (s *shard) due(now time.Time) bool {
+	since := now.Sub(s.committed)
 	return since >= s.o.CommitEvery && (len(s.in) == 0 || since >= 5*s.took)
 }
 
