@@ -31,6 +31,16 @@ type series struct {
 	tail   []point   // of the test file, until they are joined
 	tailX  []float64
 	last   int64 // greatest moment read, for times that are there twice
+	loaded bool  // there is a state of it, at the step before
+	before int64 // step before the first point
+}
+
+// at is the step of a point, -1 being the one before the first.
+func (s *series) at(point int) int64 {
+	if point < 0 {
+		return s.before
+	}
+	return s.points[point].t
 }
 
 // data is what files hold.
@@ -155,7 +165,7 @@ func (f *filing) find(key string) (*series, error) {
 	if len(f.series) == MaxSeries {
 		return nil, f.errorf("more than %d series: split the file", MaxSeries)
 	}
-	s := &series{key: strings.Clone(key), last: never}
+	s := &series{key: strings.Clone(key), last: never, before: -1}
 	f.series, f.index[s.key] = append(f.series, s), s
 	return s, nil
 }

@@ -125,7 +125,7 @@ type asking struct {
 func (a *asking) ask(l *lane, o *models.Outlook, s *series, at origin) {
 	var x [][]float64
 	if a.width > 0 {
-		from := s.points[at.point].t
+		from := s.at(at.point)
 		for p := at.point + 1; p < len(s.points) && s.points[p].t-from <= int64(at.steps); p++ {
 			a.future[s.points[p].t-from-1] = s.x[p*a.width : (p+1)*a.width]
 		}
@@ -147,8 +147,8 @@ func (d *data) checkRegressors(o *Options) error {
 	}
 	for _, s := range d.series {
 		for _, at := range o.origins(s) {
-			next := s.points[at.point].t + 1
-			for p := at.point + 1; p < len(s.points) && next <= s.points[at.point].t+int64(at.steps); p++ {
+			next := s.at(at.point) + 1
+			for p := at.point + 1; p < len(s.points) && next <= s.at(at.point)+int64(at.steps); p++ {
 				if s.points[p].t != next {
 					return fmt.Errorf("%s: key %q: there is no row for %s, and forecasts need the regressors of every step: add the row, with an empty %s if that is missing",
 						name, s.key, d.grid.text(next, s.base), o.Target)

@@ -62,7 +62,7 @@ func naive2Cost(d *data, o *Options) float64 {
 	total := 0.0
 	for _, s := range d.series {
 		for _, at := range o.origins(s) {
-			total += float64(s.points[at.point].t+1) * float64(o.scale())
+			total += float64(s.at(at.point)+1) * float64(o.scale())
 		}
 	}
 	return total

@@ -7,7 +7,7 @@ import (
 
 // origin is a point after which a series is forecast.
 type origin struct {
-	point int // place in the points of the series
+	point int // place in the points of the series; -1: the end of its loaded state
 	steps int // how many steps are asked for: up to the last row within the horizon
 }
 
@@ -60,21 +60,23 @@ func (o *Options) testOrigins(s *series, last int64, stride int) []int {
 	return at
 }
 
-// plainOrigins leave a whole horizon before the last value, with one within it at least, and the warm-up before.
+// plainOrigins leave a whole horizon before the last value, with one within it at least, and the warm-up before. The end of a loaded state
+// is one too.
 func (o *Options) plainOrigins(s *series, last int64, stride int) []int {
 	var at []int
 	seen, next := 0, 0 // next: the first value after p
-	for p := range s.points {
-		if s.points[p].t+int64(o.Horizon) > last {
-			break
-		}
-		if !math.IsNaN(s.points[p].y) {
+	begin := 0
+	if s.loaded {
+		begin, seen = -1, o.warmUp()
+	}
+	for p := begin; p < len(s.points) && s.at(p)+int64(o.Horizon) <= last; p++ {
+		if p >= 0 && !math.IsNaN(s.points[p].y) {
 			seen++
 		}
 		for next = max(next, p+1); math.IsNaN(s.points[next].y); {
 			next++
 		}
-		if seen >= o.warmUp() && s.points[next].t-s.points[p].t <= int64(o.Horizon) {
+		if seen >= o.warmUp() && s.points[next].t-s.at(p) <= int64(o.Horizon) {
 			at = append(at, p)
 		}
 	}
@@ -100,7 +102,7 @@ func every(list []int, stride int) []int {
 
 // steps are those up to the last row within the horizon.
 func (o *Options) steps(s *series, at int) int {
-	steps, from := 0, s.points[at].t
+	steps, from := 0, s.at(at)
 	for p := at + 1; p < len(s.points) && s.points[p].t-from <= int64(o.Horizon); p++ {
 		steps = int(s.points[p].t - from)
 	}
@@ -112,7 +114,7 @@ func truth(dst []float64, s *series, at int) {
 	for i := range dst {
 		dst[i] = math.NaN()
 	}
-	from := s.points[at].t
+	from := s.at(at)
 	for p := at + 1; p < len(s.points) && s.points[p].t-from <= int64(len(dst)); p++ {
 		dst[s.points[p].t-from-1] = s.points[p].y
 	}

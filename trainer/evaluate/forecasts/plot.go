@@ -48,7 +48,7 @@ func (b *block) keepPlot(s *series, at origin, k int) {
 		return
 	}
 	p := plotSeries{key: s.key, place: place}
-	from := s.points[at.point].t
+	from := s.at(at.point)
 	before := int64(max(4*b.o.Horizon, 50))
 	p.first, p.last = b.data.grid.text(max(from-before, s.points[0].t), s.base), b.data.grid.text(from+int64(at.steps), s.base)
 	for _, q := range s.points {

@@ -402,6 +402,9 @@ const sparse = 500
 
 // stretch ends at the next origin, or where origins are dense after as many as there is room for.
 func (b *block) stretch(s *series, at []origin, lo int, dense bool) (hi, n int) {
+	if len(at) > 0 && at[0].point < lo {
+		return lo, 1 // the end of a loaded state
+	}
 	const most = 1 << 14
 	for hi = lo; hi < len(s.points) && hi-lo < most; hi++ {
 		if n < len(at) && at[n].point == hi {

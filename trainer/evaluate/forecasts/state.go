@@ -220,7 +220,7 @@ func (d *data) behind(s *series, saved savedSeries) error {
 	for i := range s.points {
 		s.points[i].t += shift
 	}
-	s.base = saved.base
+	s.base, s.before, s.loaded = saved.base, saved.at, true
 	return nil
 }
 

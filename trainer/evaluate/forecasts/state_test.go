@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,7 @@ func TestGoOn(t *testing.T) {
 			t.Errorf("%s: %+v, %+v", key, s, other)
 		}
 	}
+	sameAnswers(t, whole, second, o, half)
 	for name, c := range map[string]struct {
 		text string
 		o    Options
@@ -84,6 +86,25 @@ func TestGoOn(t *testing.T) {
 	}
 	if name, err := SavedModel(half); name != "seasonal_naive" || err != nil {
 		t.Errorf("model %q, %v", name, err)
+	}
+}
+
+// sameAnswers wants the forecasts after a loaded state, its end among the origins, to be those of a run through the whole.
+func sameAnswers(t *testing.T, whole, second string, o Options, half string) {
+	t.Helper()
+	o.Origins.All = true
+	answers := func(text, load string) []string {
+		o.Load, o.Predictions = load, filepath.Join(t.TempDir(), "answers")
+		mustText(t, text, o)
+		b, err := os.ReadFile(o.Predictions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(strings.Split(string(b), "\n"), func(line string) bool { return !strings.HasPrefix(line, "a,2024-01-1") || line < "a,2024-01-12" })
+	}
+	all, later := answers(whole, ""), answers(second, half)
+	if len(all) == 0 || !strings.HasPrefix(later[0], "a,2024-01-12,1,2024-01-13,") || !slices.Equal(all, later) {
+		t.Errorf("%v\n%v", all, later)
 	}
 }
 

@@ -142,7 +142,7 @@ func (t *tableBuffer) forecast(b *block, s *series, at origin, y []float64, k in
 	if b.out.answers == nil {
 		return
 	}
-	from := s.points[at.point].t
+	from := s.at(at.point)
 	begin := b.data.grid.text(from, s.base)
 	n := len(b.levels.all)
 	for i, v := range y {
