@@ -19,6 +19,8 @@ var Components = []models.Component{
 	GammaPoissonComponent,
 	NegativeBinomialComponent,
 	BankComponent,
+	UnobservedComponent,
+	SARIMAComponent,
 }
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.

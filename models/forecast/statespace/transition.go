@@ -164,6 +164,9 @@ func (tr *transition) covariance(p *ud, s *workspace) {
 	tr.transform(p)
 	for i := range tr.noise {
 		e := &tr.noise[i]
+		if !(e.weight > 0) {
+			continue
+		}
 		clear(s.x[:e.first])
 		copy(s.x[e.first:], e.x)
 		p.addRankOne(e.weight, s.x, e.first+len(e.x)-1)
