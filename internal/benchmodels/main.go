@@ -4,7 +4,7 @@
 //	go run ./internal/benchmodels [-quick] [-only TEXT] [-seeds N] [-o FILE]
 //
 // FRESHET_DATA names the folder of the reference data (docs/benchmarks-models.md says what lies there); without it only the generated streams are run. Peers:
-// FRESHET_PYTHON, a Python that has river (and vowpalwabbit) and statsmodels, and FRESHET_MOA, a Java class path with MOA.
+// FRESHET_PYTHON, a Python that has river (and vowpalwabbit, torch) and statsmodels, and FRESHET_MOA, a Java class path with MOA.
 package main
 
 import (
@@ -193,7 +193,7 @@ func (b *bench) accuracyRow(r accuracyRow, o evaluate.Options) error {
 func (b *bench) speed() error {
 	fmt.Fprint(b.out, "### Processor time for an event\n\nPredict and learn on the eight features of elec2 as numbers, or of the generated random tree's numbers where that is not there; parsing and metrics left out; best of three runs. "+
 		"MOA, River and VW in brackets: published for another machine; without: measured in this run.\n\n")
-	fmt.Fprint(b.out, "| model | ours, µs | predict alone, µs | MOA, µs | River or VW, µs | MOA / ours | River / ours | state |\n|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(b.out, "| model | ours, µs | predict alone, µs | MOA, µs | River, VW or PyTorch (mlp), µs | MOA / ours | that / ours | state |\n|---|---|---|---|---|---|---|---|\n")
 	o, ok := b.options("elec2", "class", "", "")
 	if !ok {
 		o, _ = b.options("generator:random_tree?categories=0&numbers=8&n=45312", "", "", "")
@@ -225,7 +225,7 @@ func (b *bench) speed() error {
 			}
 		}
 		moa, moaText := figure(peers["moa "+r.name], r.moa)
-		river, riverText := figure(peers["river "+r.name], r.river)
+		river, riverText := figure(max(peers["river "+r.name], peers["torch "+r.name]), r.river)
 		fmt.Fprintf(b.out, "| `%s` | **%.3g** | %.3g | %s | %s | %s | %s | %s |\n", r.models[0], best/1e3, predict/1e3, moaText, riverText, ratio(moa, best), ratio(river, best), size(state))
 	}
 	fmt.Fprintln(b.out)
@@ -263,6 +263,7 @@ func (b *bench) peers(o evaluate.Options) map[string]float64 {
 	folder := filepath.Join("internal", "benchmodels", "peers")
 	if python := os.Getenv("FRESHET_PYTHON"); python != "" {
 		b.peer(out, python, filepath.Join(folder, "river_times.py"), o.Path, limit)
+		b.peer(out, python, filepath.Join(folder, "torch_times.py"), o.Path, limit)
 	}
 	if moa := os.Getenv("FRESHET_MOA"); moa != "" {
 		b.peer(out, "java", "-cp", moa, filepath.Join(folder, "MoaTimes.java"), o.Path, limit)

@@ -39,7 +39,7 @@ type Options struct {
 
 // Defaults are the options that the catalogue has.
 func Defaults() Options {
-	return Options{Hidden: []int{64, 32}, Activation: "leaky_relu", Embedding: 8, Rows: 1 << 17, MinCount: 2, EmbeddingRate: 0.05,
+	return Options{Hidden: []int{64, 32}, Activation: "leaky_relu", Embedding: 8, Rows: 1 << 17, MinCount: 1, EmbeddingRate: 0.05,
 		Loss: "auto", Quantiles: []float64{0.05, 0.5, 0.95}, NegativeRate: 1, MaxNorm: 10, Shadow: 1000, Batch: 1, ReplayLabels: 1}
 }
 
@@ -68,7 +68,7 @@ var (
 	embeddingParams = []models.Param{
 		{Name: "embedding", Default: 8, Range: models.Between(1, 256), Doc: "length of the vector of a category"},
 		{Name: "max_categories", Default: 1 << 17, Range: models.Between(512, 1<<26), Doc: "so many categories have a vector of their own, rounded up to a power of two; in a full bucket of 8 the one whose label is oldest gives way"},
-		{Name: "min_count", Default: 2, Range: models.Between(1, 255), Unit: "labels", Doc: "a category gets its own vector at this label; before, it shares that of the rare ones of its column"},
+		{Name: "min_count", Default: 1, Range: models.Between(1, 255), Unit: "labels", Doc: "a category gets its own vector at this label; before, it shares that of the rare ones of its column"},
 		{Name: "expire_after", Default: 0.0, Range: models.AtLeast(0), Unit: "s of event time", Doc: "a vector without a label for so long is dropped; 0: never"},
 		{Name: "embedding_learning_rate", Default: 0.05, Range: models.Above(0), Doc: "of AdaGrad, for every number of a vector"},
 	}
