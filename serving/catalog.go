@@ -35,6 +35,7 @@ type Reader interface {
 	Read(dst []float64, st *unit.State, t int64) (values []float64, newest int64)
 	Expired(st *unit.State, watermark int64) bool
 	Window(column int) (window, hop, lag time.Duration)
+	KeyedState(st *unit.State, feature string) (model features.Keyed, state []byte, ok bool)
 }
 
 // Entity is one entity type; its index in the catalog is the Entity of keys and parts.
@@ -73,9 +74,19 @@ type Model struct {
 	Pipeline string
 	Label    Label
 	MaxAge   time.Duration // 0: never stale
+	Forecast *Forecast     // of a forecast, else nil
 	// Await marks the models that the server answers for: it is not ready without them. The others answer where they
 	// happen to have a version.
 	Await bool
+}
+
+// Forecast says where the series of a forecast are, and what may be asked.
+type Forecast struct {
+	Entity     int    // index of the entity type whose states hold them
+	Feature    string // of that entity type
+	Horizon    int    // steps that may be asked for at most
+	Levels     []float64
+	Regressors []string // names of the regressors that each step asked for needs
 }
 
 // served is a model with what was worked out for calls.
@@ -130,6 +141,8 @@ func (m *Model) check() error {
 		return fmt.Errorf("model %s: no vector", m.Name)
 	case m.Task == models.Multiclass && len(m.Classes) < 2:
 		return fmt.Errorf("model %s: a multiclass model has at least 2 classes, not %d", m.Name, len(m.Classes))
+	case (m.Forecast != nil) != (m.Task == models.Forecast):
+		return fmt.Errorf("model %s: of the task %s, with a forecast or without: %t", m.Name, m.Task, m.Forecast != nil)
 	case m.ID >= len(m.Fields):
 		return fmt.Errorf("model %s: field %d names its examples, of %d", m.Name, m.ID, len(m.Fields))
 	}
@@ -178,6 +191,9 @@ func newIndex(c *Catalog) (*index, error) {
 		}
 		if _, twice := x.models[m.Name]; twice {
 			return nil, fmt.Errorf("serving catalog: two models are named %s", m.Name)
+		}
+		if f := m.Forecast; f != nil && (f.Entity < 0 || f.Entity >= len(c.Entities) || f.Horizon < 1) {
+			return nil, fmt.Errorf("serving catalog: model %s: series of entity type %d, of %d, horizon %d", m.Name, f.Entity, len(c.Entities), f.Horizon)
 		}
 		for _, p := range m.Vector.Parts {
 			if p.Entity < 0 || p.Entity >= len(c.Entities) {

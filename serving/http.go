@@ -39,6 +39,7 @@ func (s *Server) Handler(page http.Handler) http.Handler { return s.guarded(s.ro
 func (s *Server) routes(page http.Handler) *routes {
 	mux := &routes{}
 	handle(mux, s, "POST /v1/predict", "Predict", s.Predict, nil)
+	handle(mux, s, "POST /v1/forecast", "Forecast", s.Forecast, nil)
 	handle(mux, s, "POST /v1/features", "GetFeatures", s.GetFeatures, nil)
 	handle(mux, s, "POST /v1/feedback", "Feedback", s.Feedback, nil)
 	handle(mux, s, "GET /v1/models", "ListModels", s.ListModels, nil)
@@ -97,13 +98,13 @@ func number(r *http.Request, name string) uint32 {
 
 // apiPath says what is wrong with a path under /v1/ that no method has.
 func apiPath(r *http.Request) error {
-	want, ok := map[string]string{"/v1/predict": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET", "/v1/drift": "GET",
+	want, ok := map[string]string{"/v1/predict": "POST", "/v1/forecast": "POST", "/v1/features": "POST", "/v1/feedback": "POST", "/v1/models": "GET", "/v1/status": "GET", "/v1/drift": "GET",
 		"/v1/overview": "GET", "/v1/live": "GET", "/v1/lineage": "GET", "/v1/history": "GET", "/v1/distributions": "GET", "/v1/deadletters": "GET", "/v1/recent": "GET", "/v1/control": "POST"}[r.URL.Path]
 	if ok {
 		return status.Error(codes.Unimplemented, r.Method+" "+r.URL.Path+"; use "+want)
 	}
 	return toStatus(notFound("UNKNOWN_PATH", "no "+clip(r.URL.Path)+" in the API",
-		"it has POST /v1/predict, /v1/features, /v1/feedback, /v1/control and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID, /v1/overview, /v1/live, /v1/lineage, /v1/history, /v1/distributions, /v1/deadletters, /v1/recent"))
+		"it has POST /v1/predict, /v1/forecast, /v1/features, /v1/feedback, /v1/control and GET /v1/models, /v1/models/NAME, /v1/status, /v1/drift, /v1/audit/ID, /v1/overview, /v1/live, /v1/lineage, /v1/history, /v1/distributions, /v1/deadletters, /v1/recent"))
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) { readiness(w, s.waiting()) }

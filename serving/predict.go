@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"google.golang.org/grpc"
@@ -144,7 +145,11 @@ func (m *served) setAnswer(p *freshetv1.Prediction, numbers []float64) {
 	case models.Multiclass:
 		p.Answer = &freshetv1.Prediction_Classes{Classes: m.classes(numbers)}
 	case models.Forecast:
-		p.Answer = &freshetv1.Prediction_Series{Series: &freshetv1.Series{Values: append([]float64(nil), numbers...)}}
+		series := &freshetv1.Series{}
+		if !math.IsNaN(numbers[0]) {
+			series.Values = append([]float64(nil), numbers...)
+		}
+		p.Answer = &freshetv1.Prediction_Series{Series: series}
 	default:
 		p.Answer = &freshetv1.Prediction_Number{Number: numbers[0]}
 	}

@@ -55,6 +55,7 @@ const (
 var access = map[string]Scope{
 	freshetv1.Freshet_Predict_FullMethodName:       ScopePredict,
 	freshetv1.Freshet_PredictStream_FullMethodName: ScopePredict,
+	freshetv1.Freshet_Forecast_FullMethodName:      ScopePredict,
 	freshetv1.Freshet_GetFeatures_FullMethodName:   ScopeLookup,
 	freshetv1.Freshet_Feedback_FullMethodName:      ScopeFeedback,
 	freshetv1.Freshet_ListModels_FullMethodName:    anyScope,
@@ -77,6 +78,7 @@ var access = map[string]Scope{
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": anyScope,
 
 	"POST /v1/predict":         ScopePredict,
+	"POST /v1/forecast":        ScopePredict,
 	"POST /v1/features":        ScopeLookup,
 	"POST /v1/feedback":        ScopeFeedback,
 	"GET /v1/models":           anyScope,

@@ -53,7 +53,7 @@ func (c *cli) fileCommands() []*cobra.Command {
 }
 
 func (c *cli) clientCommands() []*cobra.Command {
-	return grouped(groupClient, c.predict(), c.lookup(), c.feedback(), c.models(), c.status(), c.drift(), c.audit(), c.bench())
+	return grouped(groupClient, c.predict(), c.forecast(), c.lookup(), c.feedback(), c.models(), c.status(), c.drift(), c.audit(), c.bench())
 }
 
 func grouped(group string, list ...*cobra.Command) []*cobra.Command {

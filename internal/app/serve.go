@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,11 +17,13 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/internal/metrics"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
+	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/fold"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 	"github.com/freshet-ml/freshet/serving"
@@ -88,10 +91,20 @@ func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fol
 	} else {
 		out.Fields = p.Sources[trigger.Source].Fields
 	}
+	if m.Task == models.Forecast {
+		out.Forecast = seriesOf(p, declared, m)
+	}
 	if l := declared.Label; l != nil {
 		out.Label = serving.Label{From: l.From, By: l.By, Value: l.Value, Missing: l.Missing, Wait: l.Wait, Feedback: l.From == project.Feedback}
 	}
 	return out
+}
+
+// seriesOf says where the series of a forecast are.
+func seriesOf(p *program.Program, declared *project.Model, m *fold.Member) *serving.Forecast {
+	feature, _ := p.Project.Forecaster(declared, strings.TrimPrefix(m.Name, m.Of+"."))
+	return &serving.Forecast{Entity: slices.IndexFunc(p.Entities, func(u *unit.Program) bool { return u.Name() == declared.Name }),
+		Feature: feature.Name, Horizon: declared.Horizon, Levels: m.Levels, Regressors: feature.Regressors}
 }
 
 // scoreEvery is how often the scores and hashes of a model are taken for GetModel. They cost a pass over its

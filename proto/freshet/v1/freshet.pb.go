@@ -25,10 +25,11 @@ var File_freshet_v1_freshet_proto protoreflect.FileDescriptor
 const file_freshet_v1_freshet_proto_rawDesc = "" +
 	"\n" +
 	"\x18freshet/v1/freshet.proto\x12\n" +
-	"freshet.v1\x1a\x16freshet/v1/audit.proto\x1a\x16freshet/v1/drift.proto\x1a\x19freshet/v1/features.proto\x1a\x19freshet/v1/feedback.proto\x1a\x17freshet/v1/models.proto\x1a\x18freshet/v1/predict.proto\x1a\x17freshet/v1/status.proto\x1a\x16freshet/v1/watch.proto2\x89\t\n" +
+	"freshet.v1\x1a\x16freshet/v1/audit.proto\x1a\x16freshet/v1/drift.proto\x1a\x19freshet/v1/features.proto\x1a\x19freshet/v1/feedback.proto\x1a\x19freshet/v1/forecast.proto\x1a\x17freshet/v1/models.proto\x1a\x18freshet/v1/predict.proto\x1a\x17freshet/v1/status.proto\x1a\x16freshet/v1/watch.proto2\xd0\t\n" +
 	"\aFreshet\x12B\n" +
 	"\aPredict\x12\x1a.freshet.v1.PredictRequest\x1a\x1b.freshet.v1.PredictResponse\x12X\n" +
-	"\rPredictStream\x12 .freshet.v1.PredictStreamRequest\x1a!.freshet.v1.PredictStreamResponse(\x010\x01\x12N\n" +
+	"\rPredictStream\x12 .freshet.v1.PredictStreamRequest\x1a!.freshet.v1.PredictStreamResponse(\x010\x01\x12E\n" +
+	"\bForecast\x12\x1b.freshet.v1.ForecastRequest\x1a\x1c.freshet.v1.ForecastResponse\x12N\n" +
 	"\vGetFeatures\x12\x1e.freshet.v1.GetFeaturesRequest\x1a\x1f.freshet.v1.GetFeaturesResponse\x12E\n" +
 	"\bFeedback\x12\x1b.freshet.v1.FeedbackRequest\x1a\x1c.freshet.v1.FeedbackResponse\x12K\n" +
 	"\n" +
@@ -48,72 +49,76 @@ const file_freshet_v1_freshet_proto_rawDesc = "" +
 var file_freshet_v1_freshet_proto_goTypes = []any{
 	(*PredictRequest)(nil),        // 0: freshet.v1.PredictRequest
 	(*PredictStreamRequest)(nil),  // 1: freshet.v1.PredictStreamRequest
-	(*GetFeaturesRequest)(nil),    // 2: freshet.v1.GetFeaturesRequest
-	(*FeedbackRequest)(nil),       // 3: freshet.v1.FeedbackRequest
-	(*ListModelsRequest)(nil),     // 4: freshet.v1.ListModelsRequest
-	(*GetModelRequest)(nil),       // 5: freshet.v1.GetModelRequest
-	(*StatusRequest)(nil),         // 6: freshet.v1.StatusRequest
-	(*DriftRequest)(nil),          // 7: freshet.v1.DriftRequest
-	(*AuditRequest)(nil),          // 8: freshet.v1.AuditRequest
-	(*OverviewRequest)(nil),       // 9: freshet.v1.OverviewRequest
-	(*LineageRequest)(nil),        // 10: freshet.v1.LineageRequest
-	(*HistoryRequest)(nil),        // 11: freshet.v1.HistoryRequest
-	(*DistributionsRequest)(nil),  // 12: freshet.v1.DistributionsRequest
-	(*DeadLettersRequest)(nil),    // 13: freshet.v1.DeadLettersRequest
-	(*RecentRequest)(nil),         // 14: freshet.v1.RecentRequest
-	(*ControlRequest)(nil),        // 15: freshet.v1.ControlRequest
-	(*PredictResponse)(nil),       // 16: freshet.v1.PredictResponse
-	(*PredictStreamResponse)(nil), // 17: freshet.v1.PredictStreamResponse
-	(*GetFeaturesResponse)(nil),   // 18: freshet.v1.GetFeaturesResponse
-	(*FeedbackResponse)(nil),      // 19: freshet.v1.FeedbackResponse
-	(*ListModelsResponse)(nil),    // 20: freshet.v1.ListModelsResponse
-	(*GetModelResponse)(nil),      // 21: freshet.v1.GetModelResponse
-	(*StatusResponse)(nil),        // 22: freshet.v1.StatusResponse
-	(*DriftResponse)(nil),         // 23: freshet.v1.DriftResponse
-	(*AuditResponse)(nil),         // 24: freshet.v1.AuditResponse
-	(*OverviewResponse)(nil),      // 25: freshet.v1.OverviewResponse
-	(*LineageResponse)(nil),       // 26: freshet.v1.LineageResponse
-	(*HistoryResponse)(nil),       // 27: freshet.v1.HistoryResponse
-	(*DistributionsResponse)(nil), // 28: freshet.v1.DistributionsResponse
-	(*DeadLettersResponse)(nil),   // 29: freshet.v1.DeadLettersResponse
-	(*RecentResponse)(nil),        // 30: freshet.v1.RecentResponse
-	(*ControlResponse)(nil),       // 31: freshet.v1.ControlResponse
+	(*ForecastRequest)(nil),       // 2: freshet.v1.ForecastRequest
+	(*GetFeaturesRequest)(nil),    // 3: freshet.v1.GetFeaturesRequest
+	(*FeedbackRequest)(nil),       // 4: freshet.v1.FeedbackRequest
+	(*ListModelsRequest)(nil),     // 5: freshet.v1.ListModelsRequest
+	(*GetModelRequest)(nil),       // 6: freshet.v1.GetModelRequest
+	(*StatusRequest)(nil),         // 7: freshet.v1.StatusRequest
+	(*DriftRequest)(nil),          // 8: freshet.v1.DriftRequest
+	(*AuditRequest)(nil),          // 9: freshet.v1.AuditRequest
+	(*OverviewRequest)(nil),       // 10: freshet.v1.OverviewRequest
+	(*LineageRequest)(nil),        // 11: freshet.v1.LineageRequest
+	(*HistoryRequest)(nil),        // 12: freshet.v1.HistoryRequest
+	(*DistributionsRequest)(nil),  // 13: freshet.v1.DistributionsRequest
+	(*DeadLettersRequest)(nil),    // 14: freshet.v1.DeadLettersRequest
+	(*RecentRequest)(nil),         // 15: freshet.v1.RecentRequest
+	(*ControlRequest)(nil),        // 16: freshet.v1.ControlRequest
+	(*PredictResponse)(nil),       // 17: freshet.v1.PredictResponse
+	(*PredictStreamResponse)(nil), // 18: freshet.v1.PredictStreamResponse
+	(*ForecastResponse)(nil),      // 19: freshet.v1.ForecastResponse
+	(*GetFeaturesResponse)(nil),   // 20: freshet.v1.GetFeaturesResponse
+	(*FeedbackResponse)(nil),      // 21: freshet.v1.FeedbackResponse
+	(*ListModelsResponse)(nil),    // 22: freshet.v1.ListModelsResponse
+	(*GetModelResponse)(nil),      // 23: freshet.v1.GetModelResponse
+	(*StatusResponse)(nil),        // 24: freshet.v1.StatusResponse
+	(*DriftResponse)(nil),         // 25: freshet.v1.DriftResponse
+	(*AuditResponse)(nil),         // 26: freshet.v1.AuditResponse
+	(*OverviewResponse)(nil),      // 27: freshet.v1.OverviewResponse
+	(*LineageResponse)(nil),       // 28: freshet.v1.LineageResponse
+	(*HistoryResponse)(nil),       // 29: freshet.v1.HistoryResponse
+	(*DistributionsResponse)(nil), // 30: freshet.v1.DistributionsResponse
+	(*DeadLettersResponse)(nil),   // 31: freshet.v1.DeadLettersResponse
+	(*RecentResponse)(nil),        // 32: freshet.v1.RecentResponse
+	(*ControlResponse)(nil),       // 33: freshet.v1.ControlResponse
 }
 var file_freshet_v1_freshet_proto_depIdxs = []int32{
 	0,  // 0: freshet.v1.Freshet.Predict:input_type -> freshet.v1.PredictRequest
 	1,  // 1: freshet.v1.Freshet.PredictStream:input_type -> freshet.v1.PredictStreamRequest
-	2,  // 2: freshet.v1.Freshet.GetFeatures:input_type -> freshet.v1.GetFeaturesRequest
-	3,  // 3: freshet.v1.Freshet.Feedback:input_type -> freshet.v1.FeedbackRequest
-	4,  // 4: freshet.v1.Freshet.ListModels:input_type -> freshet.v1.ListModelsRequest
-	5,  // 5: freshet.v1.Freshet.GetModel:input_type -> freshet.v1.GetModelRequest
-	6,  // 6: freshet.v1.Freshet.Status:input_type -> freshet.v1.StatusRequest
-	7,  // 7: freshet.v1.Freshet.Drift:input_type -> freshet.v1.DriftRequest
-	8,  // 8: freshet.v1.Freshet.Audit:input_type -> freshet.v1.AuditRequest
-	9,  // 9: freshet.v1.Freshet.Overview:input_type -> freshet.v1.OverviewRequest
-	10, // 10: freshet.v1.Freshet.Lineage:input_type -> freshet.v1.LineageRequest
-	11, // 11: freshet.v1.Freshet.History:input_type -> freshet.v1.HistoryRequest
-	12, // 12: freshet.v1.Freshet.Distributions:input_type -> freshet.v1.DistributionsRequest
-	13, // 13: freshet.v1.Freshet.DeadLetters:input_type -> freshet.v1.DeadLettersRequest
-	14, // 14: freshet.v1.Freshet.Recent:input_type -> freshet.v1.RecentRequest
-	15, // 15: freshet.v1.Freshet.Control:input_type -> freshet.v1.ControlRequest
-	16, // 16: freshet.v1.Freshet.Predict:output_type -> freshet.v1.PredictResponse
-	17, // 17: freshet.v1.Freshet.PredictStream:output_type -> freshet.v1.PredictStreamResponse
-	18, // 18: freshet.v1.Freshet.GetFeatures:output_type -> freshet.v1.GetFeaturesResponse
-	19, // 19: freshet.v1.Freshet.Feedback:output_type -> freshet.v1.FeedbackResponse
-	20, // 20: freshet.v1.Freshet.ListModels:output_type -> freshet.v1.ListModelsResponse
-	21, // 21: freshet.v1.Freshet.GetModel:output_type -> freshet.v1.GetModelResponse
-	22, // 22: freshet.v1.Freshet.Status:output_type -> freshet.v1.StatusResponse
-	23, // 23: freshet.v1.Freshet.Drift:output_type -> freshet.v1.DriftResponse
-	24, // 24: freshet.v1.Freshet.Audit:output_type -> freshet.v1.AuditResponse
-	25, // 25: freshet.v1.Freshet.Overview:output_type -> freshet.v1.OverviewResponse
-	26, // 26: freshet.v1.Freshet.Lineage:output_type -> freshet.v1.LineageResponse
-	27, // 27: freshet.v1.Freshet.History:output_type -> freshet.v1.HistoryResponse
-	28, // 28: freshet.v1.Freshet.Distributions:output_type -> freshet.v1.DistributionsResponse
-	29, // 29: freshet.v1.Freshet.DeadLetters:output_type -> freshet.v1.DeadLettersResponse
-	30, // 30: freshet.v1.Freshet.Recent:output_type -> freshet.v1.RecentResponse
-	31, // 31: freshet.v1.Freshet.Control:output_type -> freshet.v1.ControlResponse
-	16, // [16:32] is the sub-list for method output_type
-	0,  // [0:16] is the sub-list for method input_type
+	2,  // 2: freshet.v1.Freshet.Forecast:input_type -> freshet.v1.ForecastRequest
+	3,  // 3: freshet.v1.Freshet.GetFeatures:input_type -> freshet.v1.GetFeaturesRequest
+	4,  // 4: freshet.v1.Freshet.Feedback:input_type -> freshet.v1.FeedbackRequest
+	5,  // 5: freshet.v1.Freshet.ListModels:input_type -> freshet.v1.ListModelsRequest
+	6,  // 6: freshet.v1.Freshet.GetModel:input_type -> freshet.v1.GetModelRequest
+	7,  // 7: freshet.v1.Freshet.Status:input_type -> freshet.v1.StatusRequest
+	8,  // 8: freshet.v1.Freshet.Drift:input_type -> freshet.v1.DriftRequest
+	9,  // 9: freshet.v1.Freshet.Audit:input_type -> freshet.v1.AuditRequest
+	10, // 10: freshet.v1.Freshet.Overview:input_type -> freshet.v1.OverviewRequest
+	11, // 11: freshet.v1.Freshet.Lineage:input_type -> freshet.v1.LineageRequest
+	12, // 12: freshet.v1.Freshet.History:input_type -> freshet.v1.HistoryRequest
+	13, // 13: freshet.v1.Freshet.Distributions:input_type -> freshet.v1.DistributionsRequest
+	14, // 14: freshet.v1.Freshet.DeadLetters:input_type -> freshet.v1.DeadLettersRequest
+	15, // 15: freshet.v1.Freshet.Recent:input_type -> freshet.v1.RecentRequest
+	16, // 16: freshet.v1.Freshet.Control:input_type -> freshet.v1.ControlRequest
+	17, // 17: freshet.v1.Freshet.Predict:output_type -> freshet.v1.PredictResponse
+	18, // 18: freshet.v1.Freshet.PredictStream:output_type -> freshet.v1.PredictStreamResponse
+	19, // 19: freshet.v1.Freshet.Forecast:output_type -> freshet.v1.ForecastResponse
+	20, // 20: freshet.v1.Freshet.GetFeatures:output_type -> freshet.v1.GetFeaturesResponse
+	21, // 21: freshet.v1.Freshet.Feedback:output_type -> freshet.v1.FeedbackResponse
+	22, // 22: freshet.v1.Freshet.ListModels:output_type -> freshet.v1.ListModelsResponse
+	23, // 23: freshet.v1.Freshet.GetModel:output_type -> freshet.v1.GetModelResponse
+	24, // 24: freshet.v1.Freshet.Status:output_type -> freshet.v1.StatusResponse
+	25, // 25: freshet.v1.Freshet.Drift:output_type -> freshet.v1.DriftResponse
+	26, // 26: freshet.v1.Freshet.Audit:output_type -> freshet.v1.AuditResponse
+	27, // 27: freshet.v1.Freshet.Overview:output_type -> freshet.v1.OverviewResponse
+	28, // 28: freshet.v1.Freshet.Lineage:output_type -> freshet.v1.LineageResponse
+	29, // 29: freshet.v1.Freshet.History:output_type -> freshet.v1.HistoryResponse
+	30, // 30: freshet.v1.Freshet.Distributions:output_type -> freshet.v1.DistributionsResponse
+	31, // 31: freshet.v1.Freshet.DeadLetters:output_type -> freshet.v1.DeadLettersResponse
+	32, // 32: freshet.v1.Freshet.Recent:output_type -> freshet.v1.RecentResponse
+	33, // 33: freshet.v1.Freshet.Control:output_type -> freshet.v1.ControlResponse
+	17, // [17:34] is the sub-list for method output_type
+	0,  // [0:17] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -128,6 +133,7 @@ func file_freshet_v1_freshet_proto_init() {
 	file_freshet_v1_drift_proto_init()
 	file_freshet_v1_features_proto_init()
 	file_freshet_v1_feedback_proto_init()
+	file_freshet_v1_forecast_proto_init()
 	file_freshet_v1_models_proto_init()
 	file_freshet_v1_predict_proto_init()
 	file_freshet_v1_status_proto_init()

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Freshet_Predict_FullMethodName       = "/freshet.v1.Freshet/Predict"
 	Freshet_PredictStream_FullMethodName = "/freshet.v1.Freshet/PredictStream"
+	Freshet_Forecast_FullMethodName      = "/freshet.v1.Freshet/Forecast"
 	Freshet_GetFeatures_FullMethodName   = "/freshet.v1.Freshet/GetFeatures"
 	Freshet_Feedback_FullMethodName      = "/freshet.v1.Freshet/Feedback"
 	Freshet_ListModels_FullMethodName    = "/freshet.v1.Freshet/ListModels"
@@ -47,6 +48,8 @@ type FreshetClient interface {
 	Predict(ctx context.Context, in *PredictRequest, opts ...grpc.CallOption) (*PredictResponse, error)
 	// PredictStream answers requests as they come, in their order: the fastest way to ask often.
 	PredictStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PredictStreamRequest, PredictStreamResponse], error)
+	// Forecast answers for the steps ahead of one series, with quantiles.
+	Forecast(ctx context.Context, in *ForecastRequest, opts ...grpc.CallOption) (*ForecastResponse, error)
 	// GetFeatures reads features of entities at a time.
 	GetFeatures(ctx context.Context, in *GetFeaturesRequest, opts ...grpc.CallOption) (*GetFeaturesResponse, error)
 	// Feedback brings the truth about earlier answers.
@@ -107,6 +110,16 @@ func (c *freshetClient) PredictStream(ctx context.Context, opts ...grpc.CallOpti
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Freshet_PredictStreamClient = grpc.BidiStreamingClient[PredictStreamRequest, PredictStreamResponse]
+
+func (c *freshetClient) Forecast(ctx context.Context, in *ForecastRequest, opts ...grpc.CallOption) (*ForecastResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ForecastResponse)
+	err := c.cc.Invoke(ctx, Freshet_Forecast_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *freshetClient) GetFeatures(ctx context.Context, in *GetFeaturesRequest, opts ...grpc.CallOption) (*GetFeaturesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -258,6 +271,8 @@ type FreshetServer interface {
 	Predict(context.Context, *PredictRequest) (*PredictResponse, error)
 	// PredictStream answers requests as they come, in their order: the fastest way to ask often.
 	PredictStream(grpc.BidiStreamingServer[PredictStreamRequest, PredictStreamResponse]) error
+	// Forecast answers for the steps ahead of one series, with quantiles.
+	Forecast(context.Context, *ForecastRequest) (*ForecastResponse, error)
 	// GetFeatures reads features of entities at a time.
 	GetFeatures(context.Context, *GetFeaturesRequest) (*GetFeaturesResponse, error)
 	// Feedback brings the truth about earlier answers.
@@ -301,6 +316,9 @@ func (UnimplementedFreshetServer) Predict(context.Context, *PredictRequest) (*Pr
 }
 func (UnimplementedFreshetServer) PredictStream(grpc.BidiStreamingServer[PredictStreamRequest, PredictStreamResponse]) error {
 	return status.Error(codes.Unimplemented, "method PredictStream not implemented")
+}
+func (UnimplementedFreshetServer) Forecast(context.Context, *ForecastRequest) (*ForecastResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Forecast not implemented")
 }
 func (UnimplementedFreshetServer) GetFeatures(context.Context, *GetFeaturesRequest) (*GetFeaturesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetFeatures not implemented")
@@ -389,6 +407,24 @@ func _Freshet_PredictStream_Handler(srv interface{}, stream grpc.ServerStream) e
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Freshet_PredictStreamServer = grpc.BidiStreamingServer[PredictStreamRequest, PredictStreamResponse]
+
+func _Freshet_Forecast_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForecastRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreshetServer).Forecast(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Freshet_Forecast_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreshetServer).Forecast(ctx, req.(*ForecastRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _Freshet_GetFeatures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetFeaturesRequest)
@@ -652,6 +688,10 @@ var Freshet_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Predict",
 			Handler:    _Freshet_Predict_Handler,
+		},
+		{
+			MethodName: "Forecast",
+			Handler:    _Freshet_Forecast_Handler,
 		},
 		{
 			MethodName: "GetFeatures",

@@ -450,7 +450,8 @@ type Prediction_Classes struct {
 }
 
 type Prediction_Series struct {
-	// forecast: one number for each step.
+	// forecast: the mean and the quantiles of the step that the model is judged by; none for a
+	// series that is not known. Forecast answers for more steps.
 	Series *Series `protobuf:"bytes,5,opt,name=series,proto3,oneof"`
 }
 
