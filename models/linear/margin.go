@@ -36,7 +36,7 @@ func (m *scores) Predict(dst []float64, e *models.Example) []float64 {
 	case models.Binary:
 		dst[at] = loss.Sigmoid(dst[at])
 	case models.Multiclass:
-		softmax(dst[at:])
+		loss.Softmax(dst[at:])
 	}
 	return dst
 }

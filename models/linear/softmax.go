@@ -43,7 +43,7 @@ func (m *Softmax) Predict(dst []float64, e *models.Example) []float64 {
 			dst = append(dst, m.classes[k].answer(&e.Row))
 		}
 	}
-	softmax(dst[at:])
+	loss.Softmax(dst[at:])
 	return dst
 }
 
@@ -93,22 +93,6 @@ func squares(r *models.Row, columns int) float64 {
 	return sum
 }
 
-// softmax turns scores into probabilities in place, shifted by the greatest so that nothing overflows.
-func softmax(p []float64) {
-	top := math.Inf(-1)
-	for _, v := range p {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for k, v := range p {
-		p[k] = math.Exp(v - top)
-		sum += p[k]
-	}
-	for k := range p {
-		p[k] /= sum
-	}
-}
-
 // Observe does nothing.
 func (m *Softmax) Observe(*models.Example) {}
 
@@ -120,7 +104,7 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 	}
 	m.s = m.scores(m.s[:0], &e.Row)
 	m.p = append(m.p[:0], m.s...)
-	softmax(m.p)
+	loss.Softmax(m.p)
 	m.loss.Slopes(m.p, m.p, y)
 	square := 0.0
 	if m.classes[0].plain != nil {
@@ -169,6 +153,6 @@ func (m softmaxSnapshot) Predict(dst []float64, e *models.Example) []float64 {
 	for k := range m {
 		dst = append(dst, m[k].score(&e.Row))
 	}
-	softmax(dst[at:])
+	loss.Softmax(dst[at:])
 	return dst
 }

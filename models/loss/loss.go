@@ -129,6 +129,22 @@ func Sigmoid(x float64) float64 {
 	return e / (1 + e)
 }
 
+// Softmax turns scores into probabilities in place, shifted by the greatest so that nothing overflows. Scores must be finite.
+func Softmax(p []float64) {
+	top := math.Inf(-1)
+	for _, v := range p {
+		top = max(top, v)
+	}
+	sum := 0.0
+	for k, v := range p {
+		p[k] = math.Exp(v - top)
+		sum += p[k]
+	}
+	for k := range p {
+		p[k] /= sum
+	}
+}
+
 // Logit is the inverse of Sigmoid for p kept within [floor, 1 − floor].
 func Logit(p, floor float64) float64 {
 	p = max(floor, min(1-floor, p))

@@ -148,3 +148,21 @@ func ExampleLogistic() {
 	fmt.Printf("loss %.3f, gradient %.3f\n", l.Value(2, 1), l.Gradient(2, 1))
 	// Output: loss 0.127, gradient -0.119
 }
+
+// Probabilities are those of the definition, and scores whose exponentials overflow are as good as others.
+func TestSoftmax(t *testing.T) {
+	scores := []float64{-1, 0.5, 2}
+	sum := math.Exp(-1) + math.Exp(0.5) + math.Exp(2)
+	for _, shift := range []float64{0, 1e4, -1e4} {
+		p := make([]float64, len(scores))
+		for k, s := range scores {
+			p[k] = s + shift
+		}
+		loss.Softmax(p)
+		for k, s := range scores {
+			if want := math.Exp(s) / sum; math.Abs(p[k]-want) > 1e-12 {
+				t.Errorf("shifted by %g: P(%d) = %g, want %g", shift, k, p[k], want)
+			}
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (o multiclass) fits(y float64) bool {
 
 func (o multiclass) slopes(dst, scores []float64, y float64, _ *moments) float64 {
 	copy(dst, scores)
-	softmax(dst)
+	loss.Softmax(dst)
 	cost := o.loss.Cost(dst, int(y))
 	o.loss.Slopes(dst, dst, int(y))
 	return cost
@@ -149,24 +149,8 @@ func (o multiclass) answer(dst, scores []float64, _ *moments) []float64 {
 	for _, s := range scores {
 		dst = append(dst, sound(s))
 	}
-	softmax(dst[at:])
+	loss.Softmax(dst[at:])
 	return dst
-}
-
-// softmax turns scores into probabilities in place, shifted by the greatest so that nothing overflows.
-func softmax(p []float64) {
-	top := math.Inf(-1)
-	for _, v := range p {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for k, v := range p {
-		p[k] = math.Exp(v - top)
-		sum += p[k]
-	}
-	for k := range p {
-		p[k] /= sum
-	}
 }
 
 // number is one score, the target in deviations from its mean.

@@ -142,31 +142,15 @@ var CountEncoderComponent = models.Component{
 // CountEncoder replaces categories by how often they came.
 type CountEncoder struct {
 	unlabelled
-	in, out *features.Schema
-	columns []int
-	as      string
-	bits    int
-	keep    bool
-	n       float64
-	tables  []table // of which only the weights are used
+	hashed // of the cells only the weights are used
+	as     string
+	n      float64
 }
 
 // NewCountEncoder returns the encoder for the given columns; as is share, count or log, bits between 4 and 20.
 func NewCountEncoder(schema *features.Schema, columns []int, as string, bits int, keep bool) *CountEncoder {
-	t := &CountEncoder{in: schema, out: extended(schema), columns: columns, as: as, bits: bits, keep: keep}
-	for _, i := range columns {
-		c := features.Column{Name: schema.Columns[i].Name + "_count"}
-		if keep {
-			t.out.Columns = append(t.out.Columns, c)
-		} else {
-			t.out.Columns[i] = c
-		}
-		t.tables = append(t.tables, newTable(bits))
-	}
-	return t
+	return &CountEncoder{hashed: newHashed(schema, columns, bits, keep, "_count"), as: as}
 }
-
-func (t *CountEncoder) cell(x float64) int { return int(mix(math.Float64bits(x)) >> (64 - t.bits)) }
 
 // Transform writes a dense row.
 func (t *CountEncoder) Transform(dst models.Row, e *models.Example) models.Row {
@@ -182,11 +166,7 @@ func (t *CountEncoder) Transform(dst models.Row, e *models.Example) models.Row {
 		case "log":
 			count = math.Log1p(count)
 		}
-		if t.keep {
-			dst.Value[len(t.in.Columns)+j] = count
-		} else {
-			dst.Value[i] = count
-		}
+		dst.Value[t.to(j)] = count
 	}
 	return dst
 }
@@ -205,20 +185,12 @@ func (t *CountEncoder) Observe(e *models.Example) {
 func (t *CountEncoder) State(s *codec.State) {
 	s.Float64(&t.n)
 	s.Fixed("columns of count_encoder", len(t.tables))
-	for j := range t.tables {
-		t.tables[j].state(s)
-	}
+	t.visitTables(s)
 }
-
-// Schema is the incoming one with the categories replaced, or with more columns at its end.
-func (t *CountEncoder) Schema() *features.Schema { return t.out }
 
 // Snapshot shares the pages of the tables; a page is copied when it is written again.
 func (t *CountEncoder) Snapshot() models.Transformer {
 	c := *t
-	c.tables = make([]table, len(t.tables))
-	for j := range t.tables {
-		c.tables[j] = t.tables[j].share()
-	}
+	c.tables = t.share()
 	return &c
 }

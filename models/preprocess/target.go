@@ -1,9 +1,6 @@
 package preprocess
 
 import (
-	"math"
-	"slices"
-
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
@@ -30,13 +27,9 @@ var TargetEncoderComponent = models.Component{
 
 // TargetEncoder replaces categories by smoothed means of their labels.
 type TargetEncoder struct {
-	in, out   *features.Schema
-	columns   []int
+	hashed
 	smoothing float64
-	bits      int
-	keep      bool
 	all       cell
-	tables    []table // one per column
 }
 
 type cell struct{ weight, mean float64 }
@@ -48,30 +41,14 @@ func (c *cell) add(y, w float64) {
 
 // NewTargetEncoder returns the encoder for the given columns. bits is between 4 and 20.
 func NewTargetEncoder(schema *features.Schema, columns []int, smoothing float64, bits int, keep bool) *TargetEncoder {
-	t := &TargetEncoder{in: schema, columns: columns, smoothing: smoothing, bits: bits, keep: keep}
-	t.out = extended(schema)
-	for _, i := range columns {
-		c := features.Column{Name: schema.Columns[i].Name + "_target"}
-		if keep {
-			t.out.Columns = append(t.out.Columns, c)
-		} else {
-			t.out.Columns[i] = c
-		}
-		t.tables = append(t.tables, newTable(bits))
-	}
-	return t
+	return &TargetEncoder{hashed: newHashed(schema, columns, bits, keep, "_target"), smoothing: smoothing}
 }
 
 // Transform writes a dense row.
 func (t *TargetEncoder) Transform(dst models.Row, e *models.Example) models.Row {
 	dst = dense(dst, e.Row, len(t.out.Columns))
-	n := len(t.in.Columns)
 	for j, i := range t.columns {
-		to := i
-		if t.keep {
-			to = n + j
-		}
-		dst.Value[to] = t.encode(j, e.At(i))
+		dst.Value[t.to(j)] = t.encode(j, e.At(i))
 	}
 	return dst
 }
@@ -80,12 +57,8 @@ func (t *TargetEncoder) encode(j int, x float64) float64 {
 	if x != x {
 		return t.all.mean
 	}
-	c := t.tables[j].at(t.hash(x))
+	c := t.tables[j].at(t.cell(x))
 	return (float64(c.weight*c.mean) + float64(t.smoothing*t.all.mean)) / (c.weight + t.smoothing)
-}
-
-func (t *TargetEncoder) hash(x float64) int {
-	return int(mix(math.Float64bits(x)) >> (64 - t.bits))
 }
 
 // Observe does nothing.
@@ -100,7 +73,7 @@ func (t *TargetEncoder) Learn(e *models.Example) {
 	t.all.add(y, e.Weight)
 	for j, i := range t.columns {
 		if x := e.At(i); x == x {
-			t.tables[j].edit(t.hash(x)).add(y, e.Weight)
+			t.tables[j].edit(t.cell(x)).add(y, e.Weight)
 		}
 	}
 }
@@ -109,9 +82,7 @@ func (t *TargetEncoder) Learn(e *models.Example) {
 func (t *TargetEncoder) State(s *codec.State) {
 	visitCell(s, &t.all)
 	s.Fixed("columns of target_encoder", len(t.tables))
-	for j := range t.tables {
-		t.tables[j].state(s)
-	}
+	t.visitTables(s)
 }
 
 func visitCell(s *codec.State, c *cell) {
@@ -119,76 +90,10 @@ func visitCell(s *codec.State, c *cell) {
 	s.Float64(&c.mean)
 }
 
-// Schema is the incoming one with the categories replaced, or with more columns at its end.
-func (t *TargetEncoder) Schema() *features.Schema { return t.out }
-
 // Snapshot shares the pages of the tables; a page is copied when it is written again. Cost: 8 bytes per
 // 64 cells.
 func (t *TargetEncoder) Snapshot() models.Transformer {
 	c := *t
-	c.tables = make([]table, len(t.tables))
-	for j := range t.tables {
-		c.tables[j] = t.tables[j].share()
-	}
+	c.tables = t.share()
 	return &c
-}
-
-const pageCells = 64
-
-type page [pageCells]cell
-
-// table is an array of cells in pages that are copied on the first write after they were shared. Pages
-// that were never written are nil.
-type table struct {
-	pages []*page
-	mine  []bool // not shared with a snapshot
-}
-
-func newTable(bits int) table {
-	n := max(1, 1<<bits/pageCells)
-	return table{pages: make([]*page, n), mine: make([]bool, n)}
-}
-
-func (t *table) at(i int) cell {
-	if p := t.pages[i/pageCells]; p != nil {
-		return p[i%pageCells]
-	}
-	return cell{}
-}
-
-func (t *table) edit(i int) *cell {
-	k := i / pageCells
-	if !t.mine[k] {
-		fresh := new(page)
-		if p := t.pages[k]; p != nil {
-			*fresh = *p
-		}
-		t.pages[k], t.mine[k] = fresh, true
-	}
-	return &t.pages[k][i%pageCells]
-}
-
-func (t *table) share() table {
-	clear(t.mine)
-	return table{pages: slices.Clone(t.pages)}
-}
-
-func (t *table) state(s *codec.State) {
-	s.Fixed("pages of target_encoder", len(t.pages))
-	for k := range t.pages {
-		used := t.pages[k] != nil
-		s.Bool(&used)
-		if s.Loading() {
-			t.pages[k], t.mine[k] = nil, false
-		}
-		if !used {
-			continue
-		}
-		if s.Loading() {
-			t.pages[k], t.mine[k] = new(page), true
-		}
-		for i := range t.pages[k] {
-			visitCell(s, &t.pages[k][i])
-		}
-	}
 }
