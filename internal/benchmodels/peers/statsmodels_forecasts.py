@@ -1,7 +1,7 @@
 """Forecasts one series with statsmodels' filters, parameters fitted to the first part: one JSON object {"statsmodels DATA MODEL WHAT": figure} a line.
 
-statsmodels_forecasts.py FILE DATA TARGET FIRST SEASON. WHAT is 1 or 24 (mean absolute error so many steps ahead on average, origins over the second part, at 24 steps
-of hourly data every 24th), or extend (processor time of taking in one value, ns).
+statsmodels_forecasts.py FILE DATA TARGET LIMIT FIRST SEASON: the first LIMIT values (0: all), of which parameters are fitted to the first FIRST. WHAT is 1 or 24 (mean
+absolute error of so many steps, origins over the second part), or extend (processor time of taking in one value, ns).
 """
 import csv, gzip, json, sys, time, warnings
 
@@ -11,12 +11,12 @@ from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
 warnings.simplefilter("ignore")
-path, data, target, first, season = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+path, data, target, limit, first, season = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6])
 with (gzip.open(path, "rt") if path.endswith(".gz") else open(path)) as f:
     y = np.array([float(r[target]) for r in csv.DictReader(f)])
+y = y[:limit] if limit else y
 H, n = 24, len(y)
-stride = 1 if season == 12 else 24
-fitted = y[max(0, first - 2000):first]
+fitted = y[:first]
 
 
 def report(model, what, x):
@@ -26,7 +26,7 @@ def report(model, what, x):
 def score(model, one, ahead, back):
     """one: one-step forecasts of y[first:]; ahead(t): the 24 forecasts after y[t]; back: from the model's scale."""
     report(model, 1, np.mean(np.abs(y[first:] - back(one))))
-    errors = [np.mean(np.abs(y[t + 1:t + 1 + H] - back(ahead(t)))) for t in range(first - 1, n - H, stride)]
+    errors = [np.mean(np.abs(y[t + 1:t + 1 + H] - back(ahead(t)))) for t in range(first - 1, n - H)]
     report(model, H, np.mean(errors))
 
 
@@ -58,26 +58,21 @@ def statespace(model, make, log):
     report(model, "extend", (time.process_time() - begin) / steps * 1e9)
 
 
-if season == 12:
-    statespace("sarima", lambda z: sm.tsa.SARIMAX(z, order=(0, 1, 1), seasonal_order=(0, 1, 1, 12)), True)
-    statespace("unobserved_components", lambda z: sm.tsa.UnobservedComponents(z, level="lltrend", seasonal=12), True)
-    holt = dict(error="mul", trend="add", seasonal="mul", seasonal_periods=12)
-else:
-    statespace("unobserved_components", lambda z: sm.tsa.UnobservedComponents(z, level="llevel", freq_seasonal=[{"period": season, "harmonics": 6}], autoregressive=1), False)
-    statespace("sarima", lambda z: sm.tsa.SARIMAX(z, order=(1, 0, 1), seasonal_order=(0, 1, 1, season)), False)
-    holt = dict(error="add", trend=None, seasonal="add", seasonal_periods=season)
+# The airline model for months; for hours, whose variance does not grow with the level, one with an autoregressive part.
+log = season == 12
+order = (0, 1, 1) if season == 12 else (1, 1, 1)
+statespace("sarima", lambda z: sm.tsa.SARIMAX(z, order=order, seasonal_order=(0, 1, 1, season)), log)
+statespace("unobserved_components", lambda z: sm.tsa.UnobservedComponents(z, level="lltrend", seasonal=season), log)
+holt = dict(error="mul" if log else "add", trend="add" if log else None, seasonal="mul" if log else "add", seasonal_periods=season)
 
 params = ETSModel(fitted, **holt).fit(disp=False).params
 smoothed = ETSModel(y, **holt).smooth(params)
 one = smoothed.fittedvalues[first:]
-errors = []
-for t in range(first - 1, n - H, stride if season == 12 else 24 * 8):
-    part = ETSModel(y[max(0, t + 1 - 2000):t + 1], **holt).smooth(params)  # the start fades within 2,000 values
-    errors.append(np.mean(np.abs(y[t + 1:t + 1 + H] - part.forecast(H))))
+errors = [np.mean(np.abs(y[t + 1:t + 1 + H] - ETSModel(y[:t + 1], **holt).smooth(params).forecast(H))) for t in range(first - 1, n - H)]
 report("ets", 1, np.mean(np.abs(y[first:] - one)))
 report("ets", H, np.mean(errors))
 
-kind = dict(trend="add" if season == 12 else None, seasonal="mul" if season == 12 else "add", seasonal_periods=season)
+kind = {k: holt[k] for k in ("trend", "seasonal", "seasonal_periods")}
 rates = ExponentialSmoothing(y[:first], initialization_method="estimated", **kind).fit().params
 start = dict(initialization_method="known", initial_level=rates["initial_level"], initial_seasonal=rates["initial_seasons"])
 fixed = dict(smoothing_level=rates["smoothing_level"], smoothing_seasonal=rates["smoothing_seasonal"], optimized=False)
@@ -89,6 +84,6 @@ def holt_winters(part):
     return ExponentialSmoothing(part, **start, **kind).fit(**fixed)
 
 
-errors = [np.mean(np.abs(y[t + 1:t + 1 + H] - holt_winters(y[:t + 1]).forecast(H))) for t in range(first - 1, n - H, stride)]
+errors = [np.mean(np.abs(y[t + 1:t + 1 + H] - holt_winters(y[:t + 1]).forecast(H))) for t in range(first - 1, n - H)]
 report("holt_winters", 1, np.mean(np.abs(y[first:] - holt_winters(y).fittedvalues[first:])))
 report("holt_winters", H, np.mean(errors))
