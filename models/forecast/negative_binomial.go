@@ -54,9 +54,12 @@ type dispersion struct {
 
 // learn takes in the error of a mean.
 func (d *dispersion) learn(e, mean, rate float64) {
-	d.excess += float64(rate * (e*e - mean - d.excess))
-	d.squares += float64(rate * (mean*mean - d.squares))
+	d.excess = min(d.excess+float64(rate*(min(e*e, mostSquare)-mean-d.excess)), mostSquare)
+	d.squares = min(d.squares+float64(rate*(min(mean*mean, mostSquare)-d.squares)), mostSquare)
 }
+
+// mostSquare bounds squares.
+const mostSquare = maxState * maxState
 
 // size is 1/κ, at least a thousandth; very large where counts spread as Poisson's or less.
 func (d *dispersion) size() float64 {
@@ -68,8 +71,8 @@ func (d *dispersion) size() float64 {
 
 // State visits the moments.
 func (d *dispersion) State(c *codec.State) {
-	visitFloat(c, "excess spread", &d.excess, -maxState, maxState*maxState)
-	visitFloat(c, "squares of means", &d.squares, 0, maxState*maxState)
+	visitFloat(c, "excess spread", &d.excess, -maxState, mostSquare)
+	visitFloat(c, "squares of means", &d.squares, 0, mostSquare)
 }
 
 func (s *negativeBinomial) empty() {
@@ -135,7 +138,7 @@ func (s *negativeBinomial) at(steps int64) countDist {
 	if !(s.weight > 0) {
 		return countDist{size: 1}
 	}
-	d := countDist{mean: s.sum / s.weight, size: s.size(), zeros: s.zeros}
+	d := countDist{mean: min(s.sum/s.weight, maxState), size: s.size(), zeros: s.zeros}
 	if steps > 1 && d.mean > 0 {
 		rate := 1 - s.f.Discount
 		one := d.mean + d.mean*d.mean/d.size

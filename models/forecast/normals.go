@@ -8,7 +8,7 @@ import (
 
 // normals are the standard normal quantiles of the levels of an outlook, computed once for all its steps.
 type normals struct {
-	z [16]float64
+	z [64]float64
 	n int
 }
 
