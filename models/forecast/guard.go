@@ -12,7 +12,7 @@ import (
 // Constants of a guard.
 const (
 	guardHuber   = 4.0  // deviations beyond which an error is damped
-	guardWarm    = 12   // values before which none is
+	guardWarm    = 5    // values before which none is; soon after, the limit is wider
 	guardRatio   = 3.0  // deviation of the alternative of the monitor, West & Harrison 1997, §11.4
 	guardSignal  = 0.15 // Bayes factor below which the monitor signals
 	guardRun     = 4    // errors on one side that make a change of level
@@ -61,9 +61,10 @@ func (g *guard) take(y, e, f float64) (believed float64, shifted bool) {
 	believed = e
 	if g.health.Observed > guardWarm {
 		shifted = g.monitor(z)
-		if math.Abs(z) > guardHuber && !shifted {
+		limit := guardHuber * (1 + 2*guardWarm/float64(g.health.Observed))
+		if math.Abs(z) > limit && !shifted {
 			g.health.Anomalies++
-			believed = math.Copysign(float64(guardHuber*g.sd), e)
+			believed = math.Copysign(float64(limit*g.sd), e)
 		}
 	}
 	raw := believed / root

@@ -24,6 +24,8 @@ var Components = []models.Component{
 	BankComponent,
 	UnobservedComponent,
 	SARIMAComponent,
+	DynamicLinearComponent,
+	LocalLevelComponent,
 }
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.

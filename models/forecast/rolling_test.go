@@ -111,4 +111,4 @@ func TestRolling(t *testing.T) {
 }
 
 // stateSpaceModels are the catalogue names of what stands on statespace.
-var stateSpaceModels = []string{"unobserved_components", "sarima"}
+var stateSpaceModels = []string{"unobserved_components", "sarima", "dynamic_linear_model", "local_level"}
