@@ -30,7 +30,7 @@ func TestForecasts(t *testing.T) {
 	t.Setenv("FRESHET_PYTHON", "")
 	t.Setenv("FRESHET_MOA", "")
 	var out bytes.Buffer
-	if err := run(context.Background(), []string{"-quick", "-only", "airline"}, &out); err != nil {
+	if err := run(context.Background(), []string{"-quick", "-only", "from the 25th"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
@@ -47,7 +47,7 @@ func TestForecasts(t *testing.T) {
 			columns = n
 		}
 	}
-	for _, want := range []string{"| airline, second half | 1 | `seasonal_naive` | **", "| airline, second half | 24 | `{holt_winters: {seasonal: multiplicative}}` | **", "12.1 SNARIMAX (River)"} {
+	for _, want := range []string{"| airline, from the 25th | 1 | `seasonal_naive` | **", "| airline, from the 25th | 1 | `{holt_winters: {seasonal: multiplicative}}` | **", "12.1 SNARIMAX (River)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

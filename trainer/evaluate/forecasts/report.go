@@ -50,7 +50,7 @@ type StepMetrics struct {
 	Metrics evaluate.Metrics `json:"metrics"`
 }
 
-// Other is a model that ran beside the first. Differences are its losses less the first's, as means over series (30 or more) or forecasts.
+// Other is a model that ran beside the first. Differences are its losses less the first's, as means over series (30 or more) or forecasts (8 or more); else empty.
 type Other struct {
 	Result
 	Differences []evaluate.Difference `json:"differences"`
@@ -66,6 +66,9 @@ func (r *run) report(took time.Duration) *Report {
 	}
 	for i, m := range r.members[r.models:] {
 		rep.Baselines = append(rep.Baselines, evaluate.Baseline{Model: m.name, Metrics: r.scores[r.models+i].metrics(r.reference())})
+	}
+	if r.models > 1 && r.paired[0].rows < fewest {
+		rep.Notes = append(rep.Notes, fmt.Sprintf("differences between models are given from %d forecasts on: take more --origins", fewest))
 	}
 	if r.counts.short > 0 {
 		rep.Notes = append(rep.Notes, fmt.Sprintf("%d series were not forecast: %s", r.counts.short, r.why()))

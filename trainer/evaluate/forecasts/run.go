@@ -634,6 +634,9 @@ type paired struct {
 
 const maxPairs = 1 << 17
 
+// fewest is how many forecasts differences need.
+const fewest = 8
+
 // add takes the differences of one unit; those that are not defined count 0, and are not in the mean.
 func (p *paired) add(d [len(compared)]float64) {
 	if p.filled == 0 {
@@ -665,9 +668,12 @@ func (p *paired) add(d [len(compared)]float64) {
 }
 
 // bands are the mean differences with their bands, by the circular block bootstrap: over series, which are drawn one by one, or over forecasts in blocks that are
-// as long as a horizon, or the cube root of their number.
+// as long as a horizon, or the cube root of their number. Of less than fewest units there is no band that means anything, and no difference.
 func (p *paired) bands(o *Options, panel bool) []evaluate.Difference {
 	var out []evaluate.Difference
+	if p.rows < fewest {
+		return []evaluate.Difference{}
+	}
 	block := 1.0
 	if !panel {
 		block = math.Max(math.Ceil(math.Cbrt(float64(p.rows))), math.Ceil(float64(o.Horizon)/float64(max(o.Origins.Stride, 1))))
