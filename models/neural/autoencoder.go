@@ -2,7 +2,6 @@ package neural
 
 import (
 	"slices"
-	"sync"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
@@ -15,7 +14,7 @@ var AutoencoderComponent = models.Component{
 	Doc: "A net that learns to give back its inputs through a narrow layer; what it gives back badly is strange. The score is the mean squared error of the scaled numbers of a row, missing ones left out. " +
 		"An answer above ½ is an alarm. Labels are not used; a row that raises an alarm is learned only with `protect: false`. Numbers are scaled by their mean and deviation so far, clipped at 10. A missing value is 0 with an input that says so. " +
 		"Good for: rows of many numbers that depend on each other, where a strange row is strange as a whole. Not for: single numbers that are far off (gaussian_filter), few columns (half_space_trees, loda).",
-	Params: slices.Concat([]models.Param{withHidden(16, 4, 16)}, layerParams[1:], []models.Param{
+	Params: slices.Concat([]models.Param{withHidden(16, 4, 16), layerParams[1], withoutNorm(), layerParams[3]}, []models.Param{
 		{Name: "false_alarm_rate", Default: 0.01, Range: models.Between(1e-6, 0.5), Unit: "share of examples", Doc: "so many answers are to be above ½; there is no alarm before as many examples as make one false alarm"},
 		{Name: "memory", Default: 10000, Range: models.Between(10, 1<<30), Unit: "examples", Doc: "what is older counts less than 1/e for the threshold"},
 		{Name: "protect", Default: true, Doc: "rows that raise an alarm are not learned"}},
@@ -31,6 +30,13 @@ var AutoencoderComponent = models.Component{
 		}
 		return m, nil
 	},
+}
+
+// withoutNorm is layer_norm, off: the length of a row is part of what is to be given back.
+func withoutNorm() models.Param {
+	p := layerParams[2]
+	p.Default = false
+	return p
 }
 
 // Autoencoder scores how strange rows are by how badly a net gives them back. It implements models.Learner and models.Publisher.
@@ -101,24 +107,21 @@ func (m *Autoencoder) State(s *codec.State) {
 
 // Publish copies the weights.
 func (m *Autoencoder) Publish() models.Predictor {
-	s := &mirrorSnapshot{shape: m.net.shape, known: m.net.share(m.net.tables), answer: m.limits.Fixed()}
-	s.pool.New = func() any { return s.memory() }
-	return s
+	return &mirrorSnapshot{m.net.shape, m.net.share(m.net.tables), m.limits.Fixed()}
 }
 
 type mirrorSnapshot struct {
 	*shape
 	known
 	answer func(score float64) float64
-	pool   sync.Pool
 }
 
 // Predict answers as the detector did when it was published.
 func (s *mirrorSnapshot) Predict(dst []float64, e *models.Example) []float64 {
-	p := s.pool.Get().(*pass)
+	p := s.borrow()
 	s.scores(&s.known, p, e, nil)
 	dst = append(dst, s.answer(mirrored{}.score(p.scores)))
-	s.pool.Put(p)
+	s.idle.Put(p)
 	return dst
 }
 

@@ -12,7 +12,7 @@ import (
 // between. Rows hold their key: two categories never share a row (as in Monolith, Liu et al. 2022, §2.1, there by a cuckoo table).
 const (
 	ways      = 8
-	chunkBits = 6 // a directory finds 64 buckets each
+	chunkBits = 5 // a directory finds 32 buckets each
 	chunkSize = 1 << chunkBits
 )
 
@@ -259,7 +259,7 @@ func (t *table) expire() {
 	}
 }
 
-// publish returns an immutable version: it shares all buckets until they change. Cost: 8 bytes for 512 rows of the table's size, and
+// publish returns an immutable version: it shares all buckets until they change. Cost: 8 bytes for 256 rows of the table's size, and
 // later a copy of a bucket and its directory at the first change of each.
 func (t *table) publish() rows {
 	t.epoch++

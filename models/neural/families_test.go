@@ -332,7 +332,7 @@ func ExampleNewHedge() {
 
 func ExampleNewAutoencoder() {
 	o := Defaults()
-	o.Hidden = []int{4, 1, 4}
+	o.Hidden, o.LayerNorm = []int{4, 1, 4}, false
 	m, err := NewAutoencoder(models.Env{Schema: mixedSchema(2, 0), Task: models.Anomaly, Seed: 1}, o, 0.01, 10000, true)
 	if err != nil {
 		panic(err)

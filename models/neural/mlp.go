@@ -21,7 +21,7 @@ var MLPComponent = models.Component{
 		" Good for: smooth or interacting numeric inputs, where a linear model is too stiff and trees answer in steps; probabilities are calibrated while the gradient limit is off the usual ones. " +
 		"Not for: a few hundred labels (use auto or a linear model), labels that repeat the one before, which a baseline answers better, or rows whose meaning lies in their order (use gru).",
 	Params: slices.Concat(layerParams, embeddingParams, lossParams, learnParams),
-	Cost:   "O(weights): about 5 ns a weight for predict and learn", Memory: memoryDoc, Source: "Rumelhart, Hinton and Williams 1986; steps: Tieleman and Hinton 2012, lecture 6.5",
+	Cost:   "O(weights): about 3 ns a weight for predict and learn", Memory: memoryDoc, Source: "Rumelhart, Hinton and Williams 1986; steps: Tieleman and Hinton 2012, lecture 6.5",
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		n, err := NewMLP(env, optionsOf(a, env))
 		if err != nil {

@@ -32,7 +32,16 @@ type shape struct {
 	parts []inputs
 	body  body
 	out   output
-	rate  float64 // least weight of a value in the moments of the inputs
+	rate  float64   // least weight of a value in the moments of the inputs
+	idle  sync.Pool // working memory that no snapshot uses just now: versions come and go, it stays
+}
+
+// borrow returns working memory for one answer of a snapshot; it goes back to idle.
+func (n *shape) borrow() *pass {
+	if p, ok := n.idle.Get().(*pass); ok {
+		return p
+	}
+	return n.memory()
 }
 
 func (n *shape) memory() *pass {
@@ -242,27 +251,20 @@ func (n *Net) State(s *codec.State) {
 
 // Publish copies the weights and the moments, and shares the rows of embeddings.
 func (n *Net) Publish() models.Predictor {
-	return newSnapshot(n.shape, &n.known, n.tables)
+	return &snapshot{n.shape, n.share(n.tables)}
 }
 
 // snapshot is an immutable version of a net.
 type snapshot struct {
 	*shape
 	known
-	pool sync.Pool
-}
-
-func newSnapshot(n *shape, k *known, tables []*table) *snapshot {
-	s := &snapshot{shape: n, known: k.share(tables)}
-	s.pool.New = func() any { return n.memory() }
-	return s
 }
 
 // Predict answers as the net did when it was published.
 func (s *snapshot) Predict(dst []float64, e *models.Example) []float64 {
-	p := s.pool.Get().(*pass)
+	p := s.borrow()
 	s.scores(&s.known, p, e, nil)
 	dst = s.out.answer(dst, p.scores, &s.target)
-	s.pool.Put(p)
+	s.idle.Put(p)
 	return dst
 }

@@ -73,6 +73,7 @@ func checkFamily(t *testing.T, name string, make func(env models.Env) (*Net, err
 func TestGradientMLP(t *testing.T) {
 	for i, change := range []func(o *Options){
 		func(o *Options) {},
+		func(o *Options) { o.LayerNorm = false },
 		func(o *Options) { o.Hidden = nil },
 		func(o *Options) { o.Activation, o.LayerNorm, o.Dropout = "gelu", true, 0.3 },
 	} {
@@ -115,17 +116,19 @@ func checkChance(t *testing.T, make func(env models.Env) (*Net, error)) {
 func TestUnscaledTargets(t *testing.T) {
 	env := envs(mixedSchema(3, 0))[2]
 	run := func(make func(models.Env, Options) (*Net, error), scale, offset float64) float64 {
-		n, err := make(env, small())
+		o := small()
+		o.Hidden = []int{16, 8}
+		n, err := make(env, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		rng := rand.New(rand.NewPCG(9, 9))
 		errors, spread := 0.0, 0.0
-		for i := range 20000 {
+		for i := range 12000 {
 			v := normals(rng, 3)
 			y := v[0]*v[1] + math.Abs(v[2])
 			e := &models.Example{Row: models.Row{Value: v}, Y: offset + scale*y, Weight: 1}
-			if p := n.Predict(nil, e)[0]; i > 10000 {
+			if p := n.Predict(nil, e)[0]; i > 6000 {
 				errors += (p - e.Y) * (p - e.Y)
 				spread += scale * scale * 1.36 // variance of the target: 1 + 1 − 2/π
 			}
@@ -160,7 +163,7 @@ func TestNegativeRate(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(10, 10))
 	came, said := 0.0, 0.0
-	for i := range 200000 {
+	for i := range 80000 {
 		x := rng.NormFloat64()
 		p := 0.02
 		if x > 0 {
@@ -170,7 +173,7 @@ func TestNegativeRate(t *testing.T) {
 		if rng.Float64() < p {
 			e.Y = 1
 		}
-		if i > 100000 {
+		if i > 40000 {
 			said += n.Predict(nil, e)[0]
 			came += e.Y
 		}
@@ -195,7 +198,7 @@ func TestSpreadOfAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		rng := rand.New(rand.NewPCG(11, 11))
-		for range 60000 {
+		for range 30000 {
 			x := rng.NormFloat64()
 			sd := 1.0
 			if x > 0 {
