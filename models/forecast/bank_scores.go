@@ -29,7 +29,7 @@ func (s *scores) add(k int, y float64, answers []float64, typical float64) {
 	}
 	total, count := 0.0, 0.0
 	for i, f := range answers {
-		e := math.Min(math.Abs(y-f), most)
+		e := min(math.Abs(y-f), most)
 		if answers[i] = e; e == e {
 			total, count = total+e, count+1
 		}
@@ -76,7 +76,7 @@ func (s *scores) pick(p *pick, g int, answers []float64) {
 		row := s.loss[i*scoreColumns : (i+1)*scoreColumns]
 		e := float64(own*float64(row[g])) + float64(all*float64(row[pooled]))
 		if known == 0 {
-			e = float64(float64(row[0]) / math.Max(s.weight[0], 1))
+			e = float64(float64(row[0]) / max(s.weight[0], 1))
 		}
 		p.insert(i, e, s.b.cfg.Top)
 	}
@@ -127,7 +127,7 @@ func (p *pick) share(doubt, sharpness float64) {
 		least := best + float64(doubt*(worst-best))
 		p.weight[i] = 1
 		if e > least {
-			p.weight[i] = math.Exp(sharpness * math.Log(math.Max(least/e, 1e-30)))
+			p.weight[i] = math.Exp(sharpness * math.Log(max(least/e, 1e-30)))
 		}
 		total += p.weight[i]
 	}

@@ -35,6 +35,7 @@ type bankSeries struct {
 	waiting []float32 // by distance, origin and member, less origin; the last member is the combination
 	emitted []int64   // by origin modulo the distances: number of the origin
 	spread  spread
+	echo    echo
 	x       *regression // nil without regressors
 
 	answer []float64 // scratch: a forecast of each member, NaN where it has none
@@ -83,6 +84,7 @@ func (b *Bank) Start() models.Series {
 		s.emitted[i] = -1
 	}
 	s.spread = newSpread(b)
+	s.echo.errors = make([]float32, b.shortSeason())
 	if b.env.Regressors > 0 {
 		s.x = newRegression(b)
 	}
@@ -116,7 +118,7 @@ func (s *bankSeries) Observe(y float64, x []float64) {
 			return
 		}
 	}
-	y = math.Max(-bankLimit, math.Min(bankLimit, y))
+	y = max(-bankLimit, min(bankLimit, y))
 	if s.observed++; s.observed == 1 {
 		s.origin, s.low, s.high, s.gap = y, y, y, 0
 	} else {
@@ -144,12 +146,19 @@ func (s *bankSeries) judge(y float64) {
 	s.members(s.near, s.step)
 	if s.gap == 1 {
 		s.scores.pick(&s.picks[0], 0, s.answer)
-		mean := s.picks[0].combine(s.answer, s.newest)
+		plain := s.picks[0].combine(s.answer, s.newest)
+		mean := s.within(plain + s.echo.next(s.step))
 		s.outlier(y - mean)
 		s.residual = y - mean
+		if size := s.spread.typical(0); size > 0 {
+			s.echo.add(s.step, y-plain, y-mean, size, s.b.cfg.Outlier)
+		}
 		s.scores.add(0, y, s.answer, s.spread.typical(0))
 		s.spread.add(0, y, mean)
 		s.errors++
+	}
+	if s.gap > 1 {
+		s.echo.skip(s.step, s.gap)
 	}
 	if s.gap > 0 && s.step%s.b.stride == 0 {
 		s.judgeWaiting(s.adjusted(y))
@@ -211,7 +220,7 @@ func (s *bankSeries) outlier(e float64) {
 	}
 	if s.run == 4 || s.run == -4 {
 		s.health.Shifts++
-		s.shifted = int64(max(s.b.regressorSeason(), 10))
+		s.shifted = int64(max(s.b.shortSeason(), 10))
 	}
 }
 
@@ -275,10 +284,15 @@ func (k *trunk) season(step int64) float64 {
 // value leads from a view to the series, within its range.
 func (s *bankSeries) value(v int, z float64) float64 {
 	if v == logView {
-		z = math.Exp(math.Min(z, 75))
+		z = math.Exp(min(z, 75))
 	}
+	return s.within(z)
+}
+
+// within keeps a forecast near the range of the series.
+func (s *bankSeries) within(f float64) float64 {
 	w := capWidth * (s.high - s.low)
-	return math.Max(s.low-w, math.Min(s.high+w, z))
+	return max(s.low-w, min(s.high+w, f))
 }
 
 // naives writes the newest value and those one season before.
@@ -326,45 +340,48 @@ func (s *bankSeries) learn(y float64) {
 	}
 }
 
-// learnTrunk updates a trunk with the value z of its view and returns the driver's error.
+// learnTrunk updates a trunk with the value z of its view and returns the error of the filter whose errors are whitest.
 func (s *bankSeries) learnTrunk(k *trunk, forecasts []float64, z float64) float64 {
 	d := z - k.season(s.step)
 	limit := math.Inf(1)
 	if k.n > 10 && k.size > 0 && s.run > -4 && s.run < 4 && s.gap <= lasting {
-		limit = s.b.cfg.Outlier * k.size * math.Sqrt(math.Max(1, float64(s.gap)))
+		limit = s.b.cfg.Outlier * k.size * math.Sqrt(max(1, float64(s.gap)))
 	}
 	least := 1 / (k.n + 1)
-	across := 1 / math.Max(1, math.Min(float64(s.gap), lasting)) // an error over many steps says little of one step's trend
-	driver := 0.0
+	across := 1 / max(1, min(float64(s.gap), lasting)) // an error over many steps says little of one step's trend
+	driver, white := 0.0, 0.0
 	for j := range k.filters {
 		f, p, r := &k.filters[j], &s.b.filters[j], &s.near[j]
-		e := math.Max(-limit, math.Min(limit, d-forecasts[j]))
-		if j == bankDriver {
+		e := max(-limit, min(limit, d-forecasts[j]))
+		switch j {
+		case bankDriver:
 			driver = e
+		case bankWhite:
+			white = e
 		}
-		gain := math.Max(p.alpha, least)
+		gain := max(p.alpha, least)
 		f.level += float64(r.trend*f.trend) + float64(gain*e)
 		f.trend = float64(r.phi*f.trend) + float64(gain*p.beta*e*across)
 		f.error = e + float64(r.rho*f.error)
 	}
-	k.size += float64(math.Max(0.03, least) * (math.Abs(driver) - k.size))
+	k.size += float64(max(0.03, least) * (math.Abs(driver) - k.size))
 	for i, table := range k.tables {
 		visits := k.n/float64(len(table)) + 1
-		gain := math.Max(k.plan.gains[i], 1/(visits+1))
+		gain := max(k.plan.gains[i], 1/(visits+1))
 		c := &table[s.step%int64(len(table))]
 		*c = float32(float64(*c) + float64(gain*driver))
 	}
 	k.n++
-	return driver
+	return white
 }
 
 // keep notes y as the newest value.
 func (s *bankSeries) keep(y float64) {
 	s.newest = y
 	s.last[s.step%int64(len(s.last))] = float32(y - s.origin)
-	rate := 1 / (5 * math.Max(100, float64(s.b.period)))
-	s.low = math.Min(y, s.low+float64(rate*(y-s.low)))
-	s.high = math.Max(y, s.high+float64(rate*(y-s.high)))
+	rate := 1 / (5 * max(100, float64(s.b.period)))
+	s.low = min(y, s.low+float64(rate*(y-s.low)))
+	s.high = max(y, s.high+float64(rate*(y-s.high)))
 }
 
 // startTrunks starts those whose longest season is complete.
@@ -491,6 +508,9 @@ func (s *bankSeries) Forecast(o *models.Outlook, x [][]float64) {
 			s.x.expect(s, phase+int64(i)+1, x[i])
 		}
 		mean := s.combined(&s.picks[s.b.group(h)], h, phase+int64(i)+1)
+		if h == 1 {
+			mean = s.within(mean + s.echo.next(phase+1))
+		}
 		o.Mean[i] = mean
 		s.spread.quantiles(o, i, view, s.spread.size(&sizes, h))
 	}
@@ -524,7 +544,7 @@ func (s *bankSeries) doubt(v int) float64 {
 	if v == logView {
 		return 1
 	}
-	if d := math.Max(math.Abs(s.newest), s.high-s.low); d > 0 {
+	if d := max(math.Abs(s.newest), s.high-s.low); d > 0 {
 		return d
 	}
 	return 1

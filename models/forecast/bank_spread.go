@@ -58,7 +58,10 @@ func (s *spread) proportional(noLog bool) bool { return !noLog && s.fit[logView]
 
 // add takes in the value y and the forecast f that was made for it at the kth distance.
 func (s *spread) add(k int, y, f float64) {
-	rate := math.Max(1/(s.count[k]+1), 1/s.memory[k])
+	if !finite(f) {
+		return
+	}
+	rate := max(1/(s.count[k]+1), 1/s.memory[k])
 	for v := range s.scale[k] {
 		e := y - f
 		if v == logView {
@@ -70,7 +73,7 @@ func (s *spread) add(k int, y, f float64) {
 		size := s.scale[k][v]
 		if s.count[k] >= 2 && size > 1e-12*math.Abs(y) {
 			s.track(v, e/size)
-			fit := -math.Log(size) - math.Abs(e)/size
+			fit := -math.Log(size) - min(math.Abs(e)/size, 1000)
 			if v == logView {
 				fit -= math.Log(y)
 			}
@@ -78,7 +81,7 @@ func (s *spread) add(k int, y, f float64) {
 		}
 		e = math.Abs(e)
 		if s.count[k] > 10 && size > 0 {
-			e = math.Min(e, outlying*size)
+			e = min(e, outlying*size)
 		}
 		s.scale[k][v] += float64(rate * (e - size))
 	}
@@ -88,16 +91,19 @@ func (s *spread) add(k int, y, f float64) {
 	s.count[k]++
 }
 
+// mostQuantile bounds the quantiles of errors in units of their mean size.
+const mostQuantile = 1e4
+
 // track moves the quantiles by an error in units of its size.
 func (s *spread) track(v int, r float64) {
-	eta := math.Max(2/(s.n+50), 0.003)
+	eta := max(2/(s.n+50), 0.003)
 	q := &s.quantile[v]
 	for i, level := range spreadLevels {
 		step := level
 		if r <= q[i] {
 			step--
 		}
-		q[i] += float64(eta * step * (1 + math.Abs(q[i])))
+		q[i] = max(-mostQuantile, min(mostQuantile, q[i]+float64(eta*step*(1+math.Abs(q[i])))))
 	}
 }
 
@@ -139,13 +145,13 @@ func (s *spread) size(sizes *spreadSizes, h int64) float64 {
 func (s *spread) quantiles(o *models.Outlook, i, v int, size float64) {
 	q := s.quantile[v]
 	for j := 1; j < len(q); j++ {
-		q[j] = math.Max(q[j], q[j-1])
+		q[j] = max(q[j], q[j-1])
 	}
 	row := o.Quantiles[i*len(o.Levels) : (i+1)*len(o.Levels)]
 	for j, level := range o.Levels {
 		e := size * quantileAt(&q, logit(level))
 		if v == logView && o.Mean[i] > 0 {
-			row[j] = o.Mean[i] * math.Exp(math.Max(-mostRatio, math.Min(mostRatio, e)))
+			row[j] = o.Mean[i] * math.Exp(max(-mostRatio, min(mostRatio, e)))
 		} else {
 			row[j] = o.Mean[i] + e
 		}

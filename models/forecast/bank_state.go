@@ -16,6 +16,20 @@ func bankNumber(c *codec.State, v *float64, what string) {
 	}
 }
 
+// bankWhole visits a count that is kept as a double.
+func bankWhole(c *codec.State, v *float64) {
+	if c.Float64(v); c.Loading() && !(*v >= 0 && *v < 1e15 && *v == math.Trunc(*v)) {
+		c.Fail("forecaster_bank: count %v", *v)
+	}
+}
+
+// bankWeight visits a sum of discounted ones.
+func bankWeight(c *codec.State, v *float64) {
+	if c.Float64(v); c.Loading() && !(*v == 0 || *v >= 1 && *v < 1e15) {
+		c.Fail("forecaster_bank: weight %v", *v)
+	}
+}
+
 // bankCount visits a count of 0 or more.
 func bankCount(c *codec.State, v *int64, least, most int64) {
 	if c.Int64(v); c.Loading() && (*v < least || *v > most) {
@@ -75,6 +89,7 @@ func (s *bankSeries) State(c *codec.State) {
 		bankCount(c, &s.emitted[i], -1, math.MaxInt64)
 	}
 	s.spread.state(c)
+	s.echo.state(c)
 	if s.x != nil {
 		s.x.state(c)
 	}
@@ -82,10 +97,9 @@ func (s *bankSeries) State(c *codec.State) {
 
 func (k *trunk) state(c *codec.State) {
 	c.Bool(&k.started)
-	bankNumber(c, &k.n, "of a trunk")
-	bankNumber(c, &k.size, "of a trunk")
-	if c.Loading() && (k.n < 0 || k.size < 0) {
-		c.Fail("forecaster_bank: %v values of size %v", k.n, k.size)
+	bankWhole(c, &k.n)
+	if bankNumber(c, &k.size, "of a trunk"); c.Loading() && k.size < 0 {
+		c.Fail("forecaster_bank: errors of size %v", k.size)
 	}
 	for i := range k.filters {
 		f := &k.filters[i]
@@ -107,9 +121,7 @@ func (s *scores) state(c *codec.State) {
 		}
 	}
 	for i := range s.weight {
-		if bankNumber(c, &s.weight[i], "of scores"); c.Loading() && s.weight[i] < 0 {
-			c.Fail("forecaster_bank: weight %v", s.weight[i])
-		}
+		bankWeight(c, &s.weight[i])
 	}
 }
 
@@ -117,20 +129,18 @@ func (s *spread) state(c *codec.State) {
 	for k := range s.scale {
 		bankNumber(c, &s.scale[k][linearView], "of a spread")
 		bankNumber(c, &s.scale[k][logView], "of a spread")
-		bankNumber(c, &s.count[k], "of a spread")
-		if c.Loading() && (s.scale[k][linearView] < 0 || s.scale[k][logView] < 0 || s.count[k] < 0) {
-			c.Fail("forecaster_bank: errors of size %v, %v of them", s.scale[k], s.count[k])
+		bankWhole(c, &s.count[k])
+		if c.Loading() && (s.scale[k][linearView] < 0 || s.scale[k][logView] < 0) {
+			c.Fail("forecaster_bank: errors of size %v", s.scale[k])
 		}
 	}
 	for v := range s.quantile {
 		for i := range s.quantile[v] {
-			if c.Float64(&s.quantile[v][i]); c.Loading() && !(math.Abs(s.quantile[v][i]) < 1e6) {
+			if c.Float64(&s.quantile[v][i]); c.Loading() && !(math.Abs(s.quantile[v][i]) <= mostQuantile) {
 				c.Fail("forecaster_bank: quantile %v", s.quantile[v][i])
 			}
 		}
 		bankNumber(c, &s.fit[v], "of a fit")
 	}
-	if bankNumber(c, &s.n, "of errors"); c.Loading() && s.n < 0 {
-		c.Fail("forecaster_bank: %v errors", s.n)
-	}
+	bankWhole(c, &s.n)
 }

@@ -133,7 +133,7 @@ func TestSmootherIsHoltWinters(t *testing.T) {
 		f.level, f.error = f.level+max(0.02, 1/(k.n+float64(i-30)+1))*e, e+0.7*f.error
 		ed := d - driver.level
 		driver.level += 0.1 * ed
-		table[i%3] += float32(0.2 * ed)
+		table[i%3] += float32(0.1 * ed)
 	}
 	for _, y := range values[30:] {
 		s.Advance(1)
@@ -142,7 +142,7 @@ func TestSmootherIsHoltWinters(t *testing.T) {
 	if s.health.Anomalies != 0 {
 		t.Fatal("values were damped")
 	}
-	if got := k.filters[j]; math.Abs(got.level-f.level) > 1e-2 || math.Abs(got.error-f.error) > 1e-2 || math.Abs(float64(k.tables[0][1]-table[1])) > 1e-2 {
+	if got := k.filters[j]; math.Abs(got.level-f.level) > 1e-5 || math.Abs(got.error-f.error) > 1e-5 || math.Abs(float64(k.tables[0][1]-table[1])) > 1e-5 {
 		t.Errorf("%+v, %v; want %+v, %v", got, k.tables[0], f, table)
 	}
 }
@@ -320,7 +320,7 @@ func TestBankWithoutLogarithms(t *testing.T) {
 	}
 }
 
-// TestBankIsCapped: growth by the half each step is not carried on beyond half of the range.
+// TestBankIsCapped: growth by the half each step is not carried on beyond twice the range.
 func TestBankIsCapped(t *testing.T) {
 	values := make([]float64, 60)
 	for i := range values {
@@ -328,7 +328,7 @@ func TestBankIsCapped(t *testing.T) {
 	}
 	s := followed(newBank(t, models.ForecastEnv{Horizon: 30}), values)
 	for h, f := range ahead(s, 30).Mean {
-		if !(f >= 0 && f <= 1.5*values[59]) {
+		if !(f >= 0 && f <= 2*values[59]) {
 			t.Errorf("%d ahead: %g after %g", h+1, f, values[59])
 		}
 	}
@@ -479,7 +479,7 @@ func FuzzBankState(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, state []byte, y float64) {
 		s := b.Start()
-		if codec.Load(s, state) != nil || math.IsNaN(y) || math.IsInf(y, 0) {
+		if codec.Load(s, state) != nil || !(math.Abs(y) < 1e300) {
 			return
 		}
 		o := models.NewOutlook(6, []float64{0.1, 0.5, 0.9})
@@ -490,8 +490,8 @@ func FuzzBankState(f *testing.F) {
 				t.Fatalf("%v", o)
 			}
 		}
-		if again := b.Start(); codec.Load(again, codec.Save(s)) != nil {
-			t.Fatal("its own state is refused")
+		if err := codec.Load(b.Start(), codec.Save(s)); err != nil {
+			t.Fatalf("its own state is refused: %v", err)
 		}
 	})
 }
@@ -540,6 +540,6 @@ func ExampleBank() {
 	// good
 	// 20, most likely between 19 and 21
 	// 30, most likely between 28 and 32
-	// 40, most likely between 39 and 41
+	// 40, most likely between 38 and 41
 	// 30, most likely between 29 and 31
 }
