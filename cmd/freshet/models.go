@@ -77,7 +77,7 @@ func modelState(m *freshetv1.Model) string {
 }
 
 // headline are the scores that a short list shows, those that say most first.
-var headline = []string{"roc_auc", "log_loss", "mase", "mae", "rmse", "accuracy", "kappa", "r2"}
+var headline = []string{"roc_auc", "log_loss", "mase", "mae", "crps", "coverage_95", "rmse", "accuracy", "kappa", "r2"}
 
 // scores writes all scores that are defined.
 func scores(list []*freshetv1.Score) string {

@@ -160,11 +160,15 @@ func answerLines(p *freshetv1.Prediction) [][]string {
 	case *freshetv1.Prediction_Score:
 		return [][]string{{"score", decimals(a.Score)}}
 	case *freshetv1.Prediction_Series:
-		var out [][]string
-		for i, x := range a.Series.GetValues() {
-			out = append(out, []string{fmt.Sprintf("step %d", i+1), decimals(x)})
+		list := a.Series.GetValues()
+		if len(list) == 0 {
+			return [][]string{{"mean", "none: the series is not known yet"}}
 		}
-		return out
+		var quantiles []string
+		for _, x := range list[1:] {
+			quantiles = append(quantiles, decimals(x))
+		}
+		return [][]string{{"mean", decimals(list[0])}, {"quantiles", strings.Join(quantiles, ", ")}}
 	case *freshetv1.Prediction_Classes:
 		out := [][]string{{"class", a.Classes.GetBest()}}
 		for _, k := range a.Classes.GetClasses() {

@@ -18,7 +18,7 @@ var shown = map[string][]string{
 	models.Binary.String():     {"roc_auc", "log_loss", "accuracy", "ece"},
 	models.Multiclass.String(): {"log_loss", "accuracy", "balanced_accuracy", "kappa"},
 	models.Regression.String(): {"mae", "rmse", "r2"},
-	models.Forecast.String():   {"mae", "rmse", "smape"},
+	models.Forecast.String():   {"mae", "smape", "crps", "coverage_95"},
 	models.Anomaly.String():    {"roc_auc", "pr_auc"},
 }
 

@@ -27,7 +27,7 @@ var chartMetrics = map[string][]string{
 	models.Binary.String():     {"log_loss", "roc_auc", "brier"},
 	models.Multiclass.String(): {"log_loss", "accuracy"},
 	models.Regression.String(): {"mae", "rmse"},
-	models.Forecast.String():   {"mae", "rmse"},
+	models.Forecast.String():   {"mae", "crps"},
 }
 
 // tableMetrics are those of the overview.
@@ -35,7 +35,7 @@ var tableMetrics = map[string][]string{
 	models.Binary.String():     {"roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "ece"},
 	models.Multiclass.String(): {"log_loss", "accuracy", "balanced_accuracy", "kappa", "ece"},
 	models.Regression.String(): {"mae", "rmse", "r2", "smape"},
-	models.Forecast.String():   {"mae", "rmse", "smape"},
+	models.Forecast.String():   {"mae", "rmse", "smape", "crps", "coverage_95"},
 	models.Anomaly.String():    {"roc_auc", "pr_auc"},
 }
 
