@@ -18,7 +18,7 @@ const (
 var MLPComponent = models.Component{
 	Name: "mlp", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
 	Doc: "A multilayer perceptron: dense layers, each followed by an activation, learned by exact back-propagation, one step for each label." + inputsDoc +
-		" Good for: smooth or interacting numeric inputs, where a linear model is too stiff and trees answer in steps; probabilities are calibrated while the gradient limit is off the usual ones. " +
+		" Good for: smooth or interacting numeric inputs, where a linear model is too stiff and trees answer in steps. " +
 		"Not for: a few hundred labels (use auto or a linear model), labels that repeat the one before, which a baseline answers better, or rows whose meaning lies in their order (use gru).",
 	Params: slices.Concat(layerParams, embeddingParams, lossParams, learnParams),
 	Cost:   "O(weights): about 3 ns a weight for predict and learn", Memory: memoryDoc, Source: "Rumelhart, Hinton and Williams 1986; steps: Tieleman and Hinton 2012, lecture 6.5",
