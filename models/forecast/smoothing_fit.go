@@ -335,13 +335,12 @@ func (c *smoothFit) run(x []float64, s *smoothState) smoothRun {
 func (c *smoothFit) search() float64 {
 	c.best = minimise(c.begin(), func(x []float64) float64 {
 		r := c.run(x, &c.scratch)
-		penalty := 0.0 // keeps first states near the line
-		if c.form.Trend {
-			penalty = x[3] * x[3]
-		}
-		return -r.logLikelihood() + 1e-3*(x[1]*x[1]+penalty)
+		return -r.logLikelihood() + c.doubt(x)
 	})
 	r := c.run(c.best, &c.scratch)
+	if c.form.RelativeError && r.sse > mostRelative*r.n {
+		return math.MaxFloat64 / 4
+	}
 	k := float64(len(c.best) + 1)
 	if c.form.Season != NoSeason {
 		k += float64(len(c.scratch.season) - 1)
@@ -353,7 +352,24 @@ func (c *smoothFit) search() float64 {
 	return -2*r.logLikelihood() + 2*k + 2*k*(k+1)/room
 }
 
-// minimise finds a minimum of f from x on with the method of Nelder & Mead, at most 150 evaluations for each coordinate; the start if it finds nothing better. It
+// doubt is what a prior says of a point: normal ones with a deviation of 2 about the usual rates (as logits), of 1 about the first level and trend of the line. It matters for
+// few values, whose likelihood alone takes rates to 0 or 1.
+func (c *smoothFit) doubt(x []float64) (sum float64) {
+	for i, usual := range c.begin() {
+		deviation := 2.0
+		if i == 1 || i == 3 && c.form.Trend {
+			deviation = 1
+		}
+		d := (x[i] - usual) / deviation
+		sum += d * d / 2
+	}
+	return sum
+}
+
+// mostRelative is the largest mean square of relative errors with which a form with such is a candidate: normal errors of that size would make values negative.
+const mostRelative = 0.1
+
+// minimise finds a minimum of f from x on with the method of Nelder & Mead, at most 80 evaluations for each coordinate; the start if it finds nothing better. It
 // is deterministic.
 func minimise(x []float64, f func([]float64) float64) []float64 {
 	safe := func(x []float64) float64 {
@@ -362,7 +378,7 @@ func minimise(x []float64, f func([]float64) float64) []float64 {
 		}
 		return math.MaxFloat64
 	}
-	settings := &optimize.Settings{FuncEvaluations: 150 * len(x), Converger: &optimize.FunctionConverge{Relative: 1e-9, Iterations: 20 * len(x)}}
+	settings := &optimize.Settings{FuncEvaluations: 80 * len(x), Converger: &optimize.FunctionConverge{Relative: 1e-9, Iterations: 20 * len(x)}}
 	r, err := optimize.Minimize(optimize.Problem{Func: safe}, x, settings, &optimize.NelderMead{SimplexSize: 0.5})
 	if r == nil || err != nil && len(r.X) != len(x) || !(r.F <= safe(x)) {
 		return x

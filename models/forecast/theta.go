@@ -18,17 +18,28 @@ const (
 	DynamicTheta   ThetaVariant = "dynamic"   // the same with the line of the values so far
 )
 
+// SeasonTest says how a season is found in the collected values.
+type SeasonTest string
+
+// The tests:
+const (
+	PlacesTest          SeasonTest = "places"          // the places of the season differ, about a moving average (F test, 1 %); for few seasons
+	AutocorrelationTest SeasonTest = "autocorrelation" // the autocorrelation one season apart is larger than 1.645 of Bartlett's standard errors, as R tests; needs many seasons
+	AlwaysSeason        SeasonTest = "always"
+)
+
 // ThetaConfig are the parameters of the Theta method.
 type ThetaConfig struct {
 	Variant    ThetaVariant
-	Alpha      float64 // smoothing of the level, in (0, 1]; with Fit it is fitted
-	Theta      float64 // curvature, ≥ 1: 2 is the standard one; fitted by the variants that do, with Fit
-	Season     int     // steps of a season that may be there; below 2: none
-	SeasonRate float64 // weight of the newest value in the season, in [0, 1]; 0: the season stays
-	Discount   float64 // what the past keeps of its weight in the line at each step, in [0.01, 1]
-	Fit        int     // steps that a series collects for the test of its season and the fit; 0: it starts at its first value, without season
-	Spread     float64 // least weight of a new squared error in the variance
-	Outliers   float64 // a value so many standard deviations away from its forecast is damped; 0: none is
+	Alpha      float64    // smoothing of the level, in (0, 1]; with Fit it is fitted
+	Theta      float64    // curvature, ≥ 1: 2 is the standard one; fitted by the variants that do, with Fit
+	Season     int        // steps of a season that may be there; below 2: none
+	SeasonTest SeasonTest // "" is PlacesTest
+	SeasonRate float64    // weight of the newest value in the season, in [0, 1]; 0: the season stays
+	Discount   float64    // what the past keeps of its weight in the line at each step, in [0.01, 1]
+	Fit        int        // steps that a series collects for the test of its season and the fit; 0: it starts at its first value, without season
+	Spread     float64    // least weight of a new squared error in the variance
+	Outliers   float64    // a value so many standard deviations away from its forecast is damped; 0: none is
 }
 
 // Theta makes series of the Theta method: exponential smoothing of the values without season, and a share of the slope of the line through them. With n values, the
@@ -37,8 +48,8 @@ type ThetaConfig struct {
 //	(l + k·B·(h − 1 + (1 − (1−α)ⁿ)/α)) · season
 //
 // (Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016), with the variance σ²(1 + (h−1)α²), times the square of the season. The line is updated with every value, so
-// that a series that goes on is one that is fitted again, but for α and θ. A season is taken out if the autocorrelation one season apart is larger than 1.645 of its standard errors (of Bartlett's formula), by
-// classical decomposition: factors for positive values, else differences; R's forecast::thetaf does the same. Then it is updated with SeasonRate. What a gap leaves out is what was forecast for it.
+// that a series that goes on is one that is fitted again, but for α and θ. A season is taken out if the test finds one, by
+// classical decomposition: factors for positive values, else differences (R's forecast::thetaf does so after its test of autocorrelation). Then it is updated with SeasonRate. What a gap leaves out is what was forecast for it.
 type Theta struct{ ThetaConfig }
 
 // NewTheta returns the method, or an error that says which parameter is out of range.
@@ -49,7 +60,12 @@ func NewTheta(c ThetaConfig) (*Theta, error) {
 	if c.Variant == StandardTheta {
 		c.Theta = 2
 	}
+	if c.SeasonTest == "" {
+		c.SeasonTest = PlacesTest
+	}
 	switch {
+	case c.SeasonTest != PlacesTest && c.SeasonTest != AutocorrelationTest && c.SeasonTest != AlwaysSeason:
+		return nil, fmt.Errorf("season_test %q: give places, autocorrelation or always", c.SeasonTest)
 	case c.Variant != StandardTheta && c.Variant != OptimisedTheta && c.Variant != DynamicTheta:
 		return nil, fmt.Errorf("variant %q: give standard, optimised or dynamic", c.Variant)
 	case !(c.Alpha > 0 && c.Alpha <= 1) || !(c.SeasonRate >= 0 && c.SeasonRate <= 1) || !(c.Discount >= 0.01 && c.Discount <= 1) || !(c.Spread > 0 && c.Spread <= 1):
@@ -463,19 +479,20 @@ func visitCollected(c *codec.State, name string, warm *[]float64, observed int64
 var ThetaComponent = models.Component{
 	Name: "theta", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
 	Doc: "The Theta method: exponential smoothing and a share of the slope of the line through all values, without season. The first `fit` steps are collected (forecasts are then the value one season before, or the mean, and the series is cold); a season is taken out if their " +
-		"autocorrelation shows one. Good for short series with a slow trend; a line through years of a stream is not: then set discount below 1, or take forecaster_bank. A value far outside its forecast is damped and counted; the fourth in succession moves the line. " +
+		"test shows one. Good for short series with a slow trend; a line through years of a stream is not: then set discount below 1, or take forecaster_bank. A value far outside its forecast is damped and counted; the fourth in succession moves the line. " +
 		"With factors as season (positive values) negative ones are refused and counted. Regressors are not used.",
 	Cost: "O(1) to update, O(horizon) to ask", Memory: "8 bytes per step of the season and about 150; until the fit 8 per step",
 	Source: "Assimakopoulos & Nikolopoulos 2000; Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",
 	Params: append([]models.Param{
 		{Name: "variant", Default: "standard", Choices: []string{"standard", "optimised", "dynamic"}, Doc: "θ = 2; or θ fitted, with the line of all values, or of those so far"},
 		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "steps", Doc: "steps that season, alpha and theta are found from; 0: three seasons and one, at least 20"},
+		{Name: "season_test", Default: "places", Choices: []string{"places", "autocorrelation", "always"}, Doc: "how a season is found: the places of the season differ (F test, for few seasons), the autocorrelation one season apart is large (as R tests, for many), or always"},
 		{Name: "season_rate", Default: 0.1, Range: models.Between(0, 1), Doc: "weight of the newest value in the season; 0: it stays"},
 		{Name: "discount", Default: 1.0, Range: models.Between(0.01, 1), Doc: "what the past keeps of its weight in the line at each step; 1: all"},
 	}, smoothingParams...),
 	NewForecaster: func(a models.Args, env models.ForecastEnv) (models.Forecaster, error) {
 		o := smoothingOptions(a, env)
-		c := ThetaConfig{Variant: ThetaVariant(a.Text("variant")), Alpha: 0.3, Theta: 2, Season: o.Season, SeasonRate: a.Float("season_rate"), Discount: a.Float("discount"), Fit: o.Fit, Spread: o.Spread, Outliers: o.Outliers}
+		c := ThetaConfig{Variant: ThetaVariant(a.Text("variant")), SeasonTest: SeasonTest(a.Text("season_test")), Alpha: 0.3, Theta: 2, Season: o.Season, SeasonRate: a.Float("season_rate"), Discount: a.Float("discount"), Fit: o.Fit, Spread: o.Spread, Outliers: o.Outliers}
 		if c.Fit == 0 {
 			c.Fit = min(max(3*c.Season+1, 20), maxFit)
 		}

@@ -1,12 +1,16 @@
 package forecast
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
 
 // fit finds season, α and θ of the collected values, and the level before the first.
 func (s *theta) fit() {
 	m := len(s.season)
 	x := append([]float64(nil), s.warm...)
-	if m > 1 && seasonal(x, m) {
+	if m > 1 && s.hasSeason(x, m) {
 		s.takeOut(x, m)
 	}
 	slope := slopeOf(x, 1)
@@ -60,6 +64,66 @@ func thetaErrors(x []float64, alpha, share, level, slope float64, running bool) 
 		level += float64(alpha * (v - level))
 	}
 	return sse
+}
+
+// hasSeason asks the test that the configuration names.
+func (s *theta) hasSeason(x []float64, m int) bool {
+	switch s.f.SeasonTest {
+	case AutocorrelationTest:
+		return seasonal(x, m)
+	case AlwaysSeason:
+		return true
+	}
+	return placesDiffer(x, m)
+}
+
+// placesDiffer reports whether, about the centred moving average over a season, the means of the places of the season differ by more than chance: an F test at 1 %, which needs
+// two seasons only.
+func placesDiffer(x []float64, m int) bool {
+	sums, counts := make([]float64, m), make([]float64, m)
+	n, mean, total := 0.0, 0.0, 0.0
+	for i := range x {
+		v := x[i] - centred(x, i, m)
+		if !finite(v) {
+			continue
+		}
+		sums[i%m] += v
+		counts[i%m]++
+		n++
+		d := v - mean
+		mean += d / n
+		total += d * (v - mean)
+	}
+	between, places := 0.0, 0.0
+	for k := range sums {
+		if counts[k] > 0 {
+			places++
+			d := sums[k]/counts[k] - mean
+			between += counts[k] * d * d
+		}
+	}
+	if places < 2 || n-places < 1 || !(total > 0) {
+		return false
+	}
+	within := max(total-between, 1e-12*total) / (n - places)
+	return between/(places-1)/within > distuv.F{D1: places - 1, D2: n - places}.Quantile(0.99)
+}
+
+// centred is the moving average over a season about a step, not a number at the ends.
+func centred(x []float64, i, m int) float64 {
+	half := m / 2
+	if i < half || i >= len(x)-half {
+		return math.NaN()
+	}
+	sum := 0.0
+	for k := i - half; k <= i+half; k++ {
+		w := 1.0
+		if m%2 == 0 && (k == i-half || k == i+half) {
+			w = 0.5
+		}
+		sum += w * x[k]
+	}
+	return sum / float64(m)
 }
 
 // seasonal reports whether the autocorrelation one season apart lies beyond 1.645 standard errors by Bartlett's formula.
@@ -124,19 +188,11 @@ func (s *theta) takeOut(x []float64, m int) {
 // factors have the mean 1, distances 0.
 func decompose(x []float64, m int, factors bool) []float64 {
 	season, counts := make([]float64, m), make([]float64, m)
-	half := m / 2
-	for i := half; i < len(x)-half; i++ {
-		sum := 0.0
-		for k := i - half; k <= i+half; k++ {
-			w := 1.0
-			if m%2 == 0 && (k == i-half || k == i+half) {
-				w = 0.5
-			}
-			sum += w * x[k]
-		}
-		v := x[i] - sum/float64(m)
+	for i := range x {
+		average := centred(x, i, m)
+		v := x[i] - average
 		if factors {
-			v = x[i] / (sum / float64(m))
+			v = x[i] / average
 		}
 		if finite(v) {
 			season[i%m] += v
