@@ -12,7 +12,7 @@ type Forecaster interface {
 	MaxBytes() int
 }
 
-// Series is the model of one series, owned by one goroutine. It allocates nothing once it has warmed up.
+// Series is the model of one series, owned by one goroutine. It allocates nothing once it has warmed up, but where it is fitted again after twice as many values as before.
 type Series interface {
 	// Advance goes on by steps ≥ 1. What lies between two observations was not observed: a gap widens the forecast. The first
 	// Advance leads to the first step. Cost: O(1) or O(log steps) where the form of the model allows, and bounded for any number of steps.

