@@ -54,21 +54,22 @@ func stableForms() (forms []SmoothingForm) {
 	return forms
 }
 
-// leastFit is how many steps an automatic fit takes at least.
-const leastFit = 48
+// leastFit is after how many values an automatic fit comes at the earliest.
+const leastFit = 36
 
 // ETSComponent is the catalogue entry of exponential smoothing in innovations form.
 var ETSComponent = models.Component{
 	Name: "ets", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
-	Doc: "Exponential smoothing in innovations form: error A or M, trend N, A or Ad, season N, A or M. The first `fit` steps of each series are collected (forecasts are then the value one season before, or the mean, and the series is cold); the form " +
-		"with the best AICc is taken, with the most probable rates, and from then on each value is one update. For long or many seasons and for series that change their nature, prefer forecaster_bank. Missing values move level, trend and season along. " +
+	Doc: "Exponential smoothing in innovations form: error A or M, trend N, A or Ad, season N, A or M. A series starts after two seasons with usual rates; after `fit` values, and whenever they have doubled, the form " +
+		"with the best AICc is taken, with the most probable rates. For long or many seasons, and for the least memory, prefer forecaster_bank and holt_winters. Missing values move level, trend and season along. " +
 		"A value far outside its forecast is damped and counted as an anomaly; the fourth in succession is believed and counted as a shift. Forms with relative error or factors are chosen for positive series only, and refuse and count negative values. Regressors are not used.",
 	Cost:   "O(1) to update, once about 400 times `fit` for each form tried; O(horizon) to ask, O(paths · horizon) for forms with M",
-	Memory: "8 bytes per step of the season and about 100; until the fit 8 per step",
+	Memory: "8 bytes per step of the season and about 100; with refit 8 for each of four times `fit` steps",
 	Source: "Hyndman, Koehler, Ord & Snyder 2008, §2–6; choice of the form: Hyndman, Koehler, Snyder & Grose 2002",
 	Params: append([]models.Param{
 		{Name: "form", Default: "auto", Choices: formNames(), Doc: "error, trend and season; auto: the best by AICc of those whose variance is finite"},
-		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "steps", Doc: "steps that form and rates are fitted to; 0: four seasons, at least 48"},
+		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "values", Doc: "values after which form and rates are fitted first; 0: three seasons, at least 36"},
+		{Name: "refit", Default: true, Doc: "fit again whenever the values have doubled, to the newest four times `fit` steps"},
 		{Name: "given", Default: false, Doc: "take alpha, beta, gamma and phi instead of a fit; needs a form"},
 		{Name: "alpha", Default: 0.3, Range: models.Between(0, 1), Doc: "with given: what an error moves the level by"},
 		{Name: "beta", Default: 0.015, Range: models.Between(0, 1), Doc: "with given: what it moves the trend by; usually below alpha"},
@@ -79,6 +80,7 @@ var ETSComponent = models.Component{
 	NewForecaster: func(a models.Args, env models.ForecastEnv) (models.Forecaster, error) {
 		c := ETSConfig{Alpha: a.Float("alpha"), Beta: a.Float("beta"), Gamma: a.Float("gamma"), Phi: a.Float("phi"), SmoothingOptions: smoothingOptions(a, env)}
 		c.Paths = a.Int("paths")
+		c.Refit = a.Bool("refit")
 		switch name := a.Text("form"); {
 		case name != "auto":
 			c.Form, _ = ParseSmoothingForm(name)
@@ -86,12 +88,13 @@ var ETSComponent = models.Component{
 			return nil, fmt.Errorf("given rates need a form: give form, such as AAdA, or leave given out")
 		default:
 			c.Forms = stableForms()
+			c.Form = SmoothingForm{Trend: true, Damped: true, Season: AdditiveSeason} // until the fit
 		}
 		switch {
 		case a.Bool("given"):
 			c.Fit = 0
 		case c.Fit == 0:
-			c.Fit = min(max(4*c.Season, leastFit), maxFit)
+			c.Fit = min(max(3*c.Season, leastFit), maxFit)
 		}
 		return NewETS(c)
 	},

@@ -305,7 +305,7 @@ func (s *poissonLevel) State(c *codec.State) {
 	s.at = c.Len(s.at, 0, len(s.season)-1)
 	s.state(c)
 	if !s.started {
-		visitCollected(c, "poisson_level", &s.warm, s.observed)
+		visitCollected(c, "poisson_level", &s.warm, cap(s.warm)-1, s.observed)
 		return
 	}
 	visitFloat(c, "level", &s.level, leastRate, maxState)

@@ -13,7 +13,8 @@ type SmoothingOptions struct {
 	Season   int     // steps of a season; below 2: none
 	Spread   float64 // least weight of a new squared error in the variance, in (0, 1]: 0.02 forgets after about 50
 	Outliers float64 // a value so many standard deviations away from its forecast is damped; 0: none is
-	Fit      int     // rates are fitted to the first so many steps of each series; 0: they are given
+	Fit      int     // rates are fitted to the first so many values of each series; 0: they are given
+	Refit    bool    // and again whenever the values have doubled, to the newest four times as many steps
 	Paths    int     // paths that are simulated where there is no closed form; 0: quantiles are normal
 	Seed     uint64  // of the paths
 }
@@ -28,13 +29,18 @@ type Smoothing struct {
 
 // warm is how many steps are collected before a series starts.
 func (f *Smoothing) warm() int {
-	switch {
-	case f.Fit > 0:
-		return f.Fit
-	case f.given.Season != NoSeason:
+	if f.given.Season != NoSeason {
 		return 2 * f.Season
 	}
 	return 1
+}
+
+// window is how many of the newest steps are kept for the fit.
+func (f *Smoothing) window() int {
+	if f.Refit {
+		return 4 * f.Fit
+	}
+	return f.Fit
 }
 
 // places is how many numbers a season has; one that is not used, if there is none.
@@ -44,7 +50,7 @@ func (f *Smoothing) places() int { return max(f.Season, 1) }
 func (f *Smoothing) Start() models.Series {
 	s := &smoothed{f: f}
 	s.season = make([]float64, f.places())
-	s.warm = make([]float64, 0, f.warm())
+	s.warm = make([]float64, 0, max(f.warm(), f.window()))
 	s.empty()
 	return s
 }
@@ -52,7 +58,7 @@ func (f *Smoothing) Start() models.Series {
 // MaxBytes is the larger of a series that warms up and a started one.
 func (f *Smoothing) MaxBytes() int {
 	head := 6 + 1 + 3*10 + 8 + watchBytes + 10
-	return head + max(8*f.warm()+10, 24+10+8*f.places()+33)
+	return head + 8*max(f.warm(), f.window()) + 10 + 24 + 20 + 8*f.places() + 33
 }
 
 // Smoothed is a state of exponential smoothing that is given to a series or asked of it.
@@ -85,7 +91,8 @@ type smoothed struct {
 	variance float64   // of one-step errors, relative ones if the form has such
 	residual float32   // the newest one-step error
 	deviated float32   // the deviation that was expected of it
-	warm     []float64 // by step, until the start; NaN: missing
+	warm     []float64 // by step, until the start or for the next fit; NaN: missing
+	due      int64     // values at the next fit; 0: there is none
 	watch    watch
 }
 
@@ -94,7 +101,7 @@ func (s *smoothed) empty() {
 	for i := range season {
 		season[i] = 0
 	}
-	*s = smoothed{f: s.f, p: s.f.given, smoothState: smoothState{season: season}, warm: warm}
+	*s = smoothed{f: s.f, p: s.f.given, smoothState: smoothState{season: season}, warm: warm, due: int64(s.f.Fit)}
 	s.residual, s.deviated = float32(math.NaN()), float32(math.NaN())
 }
 
@@ -110,7 +117,7 @@ func (s *smoothed) Advance(steps int64) {
 
 // Observe takes in a value.
 func (s *smoothed) Observe(y float64, _ []float64) {
-	if y < 0 && s.p.positive() && (s.started || s.f.Fit == 0) {
+	if y < 0 && s.p.positive() {
 		s.watch.refused++
 		return
 	}
@@ -120,7 +127,38 @@ func (s *smoothed) Observe(y float64, _ []float64) {
 		s.collect(y)
 		return
 	}
+	if s.due > 0 {
+		s.keep(y)
+	}
 	s.take(y)
+	if s.due > 0 && s.observed >= s.due && s.started {
+		s.fit()
+		s.due *= 2
+		if !s.f.Refit {
+			s.due, s.warm = 0, s.warm[:0]
+		}
+	}
+}
+
+// keep puts a value of the present step to those for the next fit.
+func (s *smoothed) keep(y float64) {
+	if s.ahead == 0 && len(s.warm) > 0 {
+		s.warm[len(s.warm)-1] = y
+		return
+	}
+	for range min(s.ahead-1, int64(cap(s.warm))) {
+		s.push(math.NaN())
+	}
+	s.push(y)
+}
+
+// push appends a value; the oldest makes room.
+func (s *smoothed) push(y float64) {
+	if n := len(s.warm); n == cap(s.warm) {
+		copy(s.warm, s.warm[1:])
+		s.warm = s.warm[:n-1]
+	}
+	s.warm = append(s.warm, y)
 }
 
 // take updates a started series.
@@ -202,8 +240,11 @@ func (s *smoothed) collect(y float64) {
 	case n > 0 && s.ahead == 0:
 		s.warm[n-1] = y
 		return
-	case n == 0 || s.ahead > int64(cap(s.warm)-n):
+	case n == 0 || s.ahead > int64(s.f.warm()-n):
 		if n > s.f.places() && n > 4 && s.begin() { // beyond the steps of the start: start with those there are
+			if s.due > 0 {
+				s.keep(y)
+			}
 			s.take(y)
 			return
 		}
@@ -215,12 +256,12 @@ func (s *smoothed) collect(y float64) {
 		s.warm = append(s.warm, y)
 	}
 	s.ahead = 0
-	if len(s.warm) == cap(s.warm) {
+	if len(s.warm) == s.f.warm() {
 		s.begin()
 	}
 }
 
-// begin ends the warm-up: it fits the rates if they are to be, and goes on to the present step. Where the numbers do not allow it, the newest
+// begin ends the warm-up with a line and a season through the values, and goes on to the present step. Where the numbers do not allow it, the newest
 // value begins anew.
 func (s *smoothed) begin() bool {
 	here := s.at
@@ -228,11 +269,7 @@ func (s *smoothed) begin() bool {
 	if s.f.Outliers > 0 {
 		s.watch.anomalies += tame(s.warm)
 	}
-	if s.f.Fit > 0 {
-		s.fit()
-	} else {
-		s.line(s.warm)
-	}
+	s.line(s.warm)
 	if s.ahead > 0 {
 		s.p.advance(&s.smoothState, s.ahead)
 	}
@@ -243,13 +280,16 @@ func (s *smoothed) begin() bool {
 		s.empty()
 		s.watch, s.observed, s.ahead, s.at = watch, observed, ahead, here
 		s.watch.restarts++
-		if cap(s.warm) > 1 {
-			s.warm = append(s.warm, last)
+		s.warm = append(s.warm, last)
+		if s.f.warm() > 1 {
 			return false
 		}
 		s.level = last
 	}
-	s.started, s.warm = true, s.warm[:0]
+	s.started = true
+	if s.due == 0 {
+		s.warm = s.warm[:0]
+	}
 	return true
 }
 
@@ -418,7 +458,7 @@ func (s *smoothed) State(c *codec.State) {
 	visitFloat32(c, &s.deviated)
 	s.watch.State(c)
 	if !s.started {
-		visitCollected(c, s.f.name, &s.warm, s.observed)
+		visitCollected(c, s.f.name, &s.warm, s.f.warm()-1, s.observed)
 		return
 	}
 	visitCount(c, &s.errors)
@@ -443,7 +483,7 @@ func (s *smoothed) State(c *codec.State) {
 	}
 }
 
-// visitFitted visits the form and the rates of a series that fitted its own.
+// visitFitted visits the form and the rates of a series that fits its own, and the values for the next fit.
 func (s *smoothed) visitFitted(c *codec.State) {
 	form := 0
 	for i, f := range smoothingForms {
@@ -453,6 +493,10 @@ func (s *smoothed) visitFitted(c *codec.State) {
 	}
 	form = c.Len(form, 0, len(smoothingForms)-1)
 	s.p.SmoothingForm = smoothingForms[form]
+	visitCount(c, &s.due)
+	if s.due > 0 {
+		visitCollected(c, s.f.name, &s.warm, cap(s.warm), s.observed)
+	}
 	for _, v := range []*float64{&s.p.alpha, &s.p.beta, &s.p.gamma, &s.p.phi} {
 		visitFloat(c, "rate", v, 0, 1)
 	}

@@ -1,7 +1,9 @@
 package forecast
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/optimize"
 )
@@ -204,25 +206,39 @@ func (s *smoothed) line(y []float64) {
 	s.variance = sum / float64(s.errors)
 }
 
+// The search tries every form roughly, and the best few finely; evaluations are for each coordinate.
+const (
+	finalists   = 3
+	roughSearch = 15
+	fineSearch  = 80
+)
+
 // fit chooses among the candidate forms by AICc, with rates, first level and first trend that maximise the likelihood of the collected values
 // (Hyndman et al. 2008, §5.1 and §7.2; Nelder-Mead from one start), and runs over them.
 func (s *smoothed) fit() {
-	best, found := math.Inf(1), false
-	var chosen smoothFit
+	if s.f.Outliers > 0 {
+		tame(s.warm)
+	}
+	var candidates []smoothFit
 	for _, form := range s.f.forms {
-		if !fits(form, s.warm, s.f.Season) {
-			continue
-		}
-		c := newSmoothFit(form, s.f.given.winters, s.warm, len(s.season), s.place(0, 0))
-		if aicc := c.search(); !found || aicc < best {
-			best, chosen, found = aicc, c, true
+		if fits(form, s.warm, s.f.Season) {
+			c := newSmoothFit(form, s.f.given.winters, s.warm, len(s.season), s.place(0, 0))
+			if len(s.f.forms) > finalists {
+				c.search(roughSearch)
+			}
+			candidates = append(candidates, c)
 		}
 	}
-	if !found { // too few values, or not positive: the simplest form
-		s.p = smoothParams{SmoothingForm: SmoothingForm{}, alpha: 0.3, phi: 1}
-		s.line(s.warm)
-		return
+	if len(candidates) == 0 {
+		return // too few values, or not positive: go on as before
 	}
+	byAICc := func(a, b smoothFit) int { return cmp.Compare(a.aicc, b.aicc) }
+	slices.SortStableFunc(candidates, byAICc)
+	candidates = candidates[:min(len(candidates), finalists)]
+	for i := range candidates {
+		candidates[i].search(fineSearch)
+	}
+	chosen := slices.MinFunc(candidates, byAICc)
 	s.p = chosen.params(chosen.best)
 	run := chosen.run(chosen.best, &s.smoothState)
 	s.errors = max(int64(run.n)-int64(len(chosen.best)), 1)
@@ -257,6 +273,7 @@ type smoothFit struct {
 	count   float64
 	scratch smoothState
 	best    []float64
+	aicc    float64
 }
 
 func newSmoothFit(form SmoothingForm, winters bool, y []float64, m, place int) smoothFit {
@@ -267,6 +284,7 @@ func newSmoothFit(form SmoothingForm, winters bool, y []float64, m, place int) s
 			c.count++
 		}
 	}
+	c.best = c.begin()
 	return c
 }
 
@@ -331,15 +349,16 @@ func (c *smoothFit) run(x []float64, s *smoothState) smoothRun {
 	return p.run(s, c.y, nil)
 }
 
-// search finds the best point and returns its AICc.
-func (c *smoothFit) search() float64 {
-	c.best = minimise(c.begin(), func(x []float64) float64 {
+// search looks for a better point from the best one on, and sets its AICc.
+func (c *smoothFit) search(evaluations int) {
+	c.best = minimise(c.best, evaluations, func(x []float64) float64 {
 		r := c.run(x, &c.scratch)
 		return -r.logLikelihood() + c.doubt(x)
 	})
 	r := c.run(c.best, &c.scratch)
 	if c.form.RelativeError && r.sse > mostRelative*r.n {
-		return math.MaxFloat64 / 4
+		c.aicc = math.MaxFloat64 / 4
+		return
 	}
 	k := float64(len(c.best) + 1)
 	if c.form.Season != NoSeason {
@@ -347,9 +366,10 @@ func (c *smoothFit) search() float64 {
 	}
 	room := c.count - k - 1
 	if room < 1 {
-		return math.MaxFloat64 / 2 * (1 - room/1e6) // more parameters than values: only if nothing else is left
+		c.aicc = math.MaxFloat64 / 2 * (1 - room/1e6) // more parameters than values: only if nothing else is left
+		return
 	}
-	return -2*r.logLikelihood() + 2*k + 2*k*(k+1)/room
+	c.aicc = -2*r.logLikelihood() + 2*k + 2*k*(k+1)/room
 }
 
 // doubt is what a prior says of a point: normal ones with a deviation of 2 about the usual rates (as logits), of 1 about the first level and trend of the line. It matters for
@@ -369,16 +389,16 @@ func (c *smoothFit) doubt(x []float64) (sum float64) {
 // mostRelative is the largest mean square of relative errors with which a form with such is a candidate: normal errors of that size would make values negative.
 const mostRelative = 0.1
 
-// minimise finds a minimum of f from x on with the method of Nelder & Mead, at most 80 evaluations for each coordinate; the start if it finds nothing better. It
+// minimise finds a minimum of f from x on with the method of Nelder & Mead, with so many evaluations for each coordinate at most; the start if it finds nothing better. It
 // is deterministic.
-func minimise(x []float64, f func([]float64) float64) []float64 {
+func minimise(x []float64, evaluations int, f func([]float64) float64) []float64 {
 	safe := func(x []float64) float64 {
 		if v := f(x); finite(v) {
 			return v
 		}
 		return math.MaxFloat64
 	}
-	settings := &optimize.Settings{FuncEvaluations: 80 * len(x), Converger: &optimize.FunctionConverge{Relative: 1e-9, Iterations: 20 * len(x)}}
+	settings := &optimize.Settings{FuncEvaluations: evaluations * len(x), Converger: &optimize.FunctionConverge{Relative: 1e-9, Iterations: 20 * len(x)}}
 	r, err := optimize.Minimize(optimize.Problem{Func: safe}, x, settings, &optimize.NelderMead{SimplexSize: 0.5})
 	if r == nil || err != nil && len(r.X) != len(x) || !(r.F <= safe(x)) {
 		return x

@@ -216,7 +216,7 @@ func TestFitAgainstR(t *testing.T) {
 			m = len(c.Initstate) - 2
 		}
 		fit := newSmoothFit(form, false, y, m, 0)
-		fit.search()
+		fit.search(fineSearch)
 		got := fit.run(fit.best, &fit.scratch)
 		t.Logf("%s: likelihood %.2f, R %.2f", name, got.logLikelihood(), c.Loglik)
 		if ll := got.logLikelihood(); ll < c.Loglik-0.03*math.Abs(c.Loglik) {

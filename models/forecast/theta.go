@@ -373,7 +373,7 @@ func (s *theta) State(c *codec.State) {
 	visitFloat32(c, &s.deviated)
 	s.watch.State(c)
 	if !s.started {
-		visitCollected(c, "theta", &s.warm, s.observed)
+		visitCollected(c, "theta", &s.warm, cap(s.warm)-1, s.observed)
 		return
 	}
 	s.visitStarted(c)
@@ -455,9 +455,9 @@ func visitFloat32(c *codec.State, v *float32) {
 	*v = math.Float32frombits(u)
 }
 
-// visitCollected visits the values of a series that warms up, of which the newest is there.
-func visitCollected(c *codec.State, name string, warm *[]float64, observed int64) {
-	n := c.Len(len(*warm), 8, cap(*warm)-1)
+// visitCollected visits the values of a series that warms up, or keeps them for a fit: at most so many, the newest of which is there.
+func visitCollected(c *codec.State, name string, warm *[]float64, most int, observed int64) {
+	n := c.Len(len(*warm), 8, most)
 	if c.Loading() {
 		*warm = (*warm)[:n]
 		if (n == 0) != (observed == 0) {

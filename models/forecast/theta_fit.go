@@ -27,7 +27,7 @@ func (s *theta) fit() {
 		}
 		return thetaErrors(x, rate(p[0]), share, first+float64(scale*p[1]), slope, s.f.Variant == DynamicTheta) + 1e-6*scale*scale*p[1]*p[1]
 	}
-	best := minimise(start, run)
+	best := minimise(start, fineSearch, run)
 	s.alpha, s.level = rate(best[0]), first+float64(scale*best[1])
 	if fitTheta {
 		s.share = sigmoid(best[2])

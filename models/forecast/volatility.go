@@ -171,7 +171,7 @@ func (s *volatility) fit() {
 		persistence, share := 0.999*sigmoid(x[0]), sigmoid(x[1])
 		return target * (1 - persistence), persistence * share, persistence * (1 - share)
 	}
-	best := minimise([]float64{logit(0.9), logit(0.1)}, func(x []float64) float64 {
+	best := minimise([]float64{logit(0.9), logit(0.1)}, fineSearch, func(x []float64) float64 {
 		omega, alpha, beta := at(x)
 		v, loss := target, 0.0
 		for _, e := range s.warm {
@@ -294,7 +294,7 @@ func (s *volatility) State(c *codec.State) {
 	}
 	c.Bool(&s.fitted)
 	if !s.fitted {
-		visitCollected(c, "garch", &s.warm, s.observed)
+		visitCollected(c, "garch", &s.warm, cap(s.warm)-1, s.observed)
 		return
 	}
 	visitFloat(c, "omega", &s.omega, 0, maxValue*maxValue)

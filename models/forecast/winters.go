@@ -65,7 +65,7 @@ func newSmoothing(name string, p smoothParams, o SmoothingOptions, forms []Smoot
 		p.Damped, p.beta, p.phi = false, 0, 1
 	}
 	if o.Fit > 0 && o.Fit < max(2*o.Season, 10) {
-		return nil, fmt.Errorf("fit %d: give at least two seasons and at least 10 steps, or 0 for rates that are given", o.Fit)
+		return nil, fmt.Errorf("fit %d: give at least two seasons and at least 10 values, or 0 for rates that are given", o.Fit)
 	}
 	return &Smoothing{SmoothingOptions: o, name: name, seasonOf: "season of " + name, given: p, forms: forms}, nil
 }
@@ -80,9 +80,9 @@ const (
 var HoltWintersComponent = models.Component{
 	Name: "holt_winters", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
 	Doc: "Exponential smoothing with damped trend and one season, additive or multiplicative. The first two seasons are collected (forecasts are then the value one season before, or the mean, and the series is cold) and give " +
-		"level, trend and season; without season it starts at the first value. Rates are given, or fitted to the first `fit` steps of each series. Missing values move level, trend and season along; a second value of a step corrects without a step. " +
+		"level, trend and season; without season it starts at the first value. Rates are given, or fitted to the first `fit` values of each series. Missing values move level, trend and season along; a second value of a step corrects without a step. " +
 		"A value far outside its forecast is damped and counted as an anomaly; the fourth in succession is believed and counted as a shift. With a multiplicative season or error negative values are refused and counted. Regressors are not used.",
-	Cost: "O(1) to update, O(horizon) to ask", Memory: "8 bytes per step of the season and about 60; in the first two seasons, or `fit` steps, 8 per step",
+	Cost: "O(1) to update, O(horizon) to ask", Memory: "8 bytes per step of the season and about 60; in the first two seasons, and until a fit, 8 per step more",
 	Source: "Holt 1957; Winters 1960; Gardner & McKenzie 1985; Hyndman, Koehler, Ord & Snyder 2008, §2–6; intervals: Chatfield & Yar 1991",
 	Params: append([]models.Param{
 		{Name: "alpha", Default: 0.3, Range: models.Between(0, 1), Doc: "weight of the newest value in the level"},
@@ -92,7 +92,7 @@ var HoltWintersComponent = models.Component{
 		{Name: "trend", Default: true, Doc: "whether there is a trend"},
 		{Name: "seasonal", Default: "additive", Choices: []string{"additive", "multiplicative"}, Doc: "how the season enters"},
 		{Name: "error", Default: "additive", Choices: []string{"additive", "multiplicative"}, Doc: "whether the spread is constant or grows with the forecast"},
-		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "steps", Doc: "rates, first level and first trend are fitted to the first so many steps of each series; 0: rates are given"},
+		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "values", Doc: "rates are fitted once to the first so many values of each series; 0: they are given"},
 	}, smoothingParams...),
 	NewForecaster: func(a models.Args, env models.ForecastEnv) (models.Forecaster, error) {
 		c := WintersConfig{Alpha: a.Float("alpha"), Beta: a.Float("beta"), Gamma: a.Float("gamma"), Phi: a.Float("phi"), SmoothingOptions: smoothingOptions(a, env)}
