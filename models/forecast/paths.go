@@ -66,8 +66,8 @@ const longestPath = 512
 // leastRelative is the least relative error that a path draws: values stay positive.
 const leastRelative = -0.999
 
-// mostDeviation bounds relative errors of paths: larger ones, of values near zero, would make levels explode.
-const mostDeviation = 0.5
+// mostRelativePath bounds relative errors of paths: larger ones, of values near zero, would make levels explode.
+const mostRelativePath = 0.5
 
 // simulate replaces the quantiles by those of simulated paths of a form that is not linear (Hyndman et al. 2008, §6.4.1).
 func (s *smoothed) simulate(o *models.Outlook) {
@@ -78,7 +78,7 @@ func (s *smoothed) simulate(o *models.Outlook) {
 	s.p.advanceFar(&start, o.Skip-int64(skip))
 	deviation := math.Sqrt(s.variance)
 	if s.p.RelativeError {
-		deviation = min(deviation, mostDeviation)
+		deviation = min(deviation, mostRelativePath)
 	}
 	for k := range p.n {
 		p.mirror(k, skip+len(o.Mean))
