@@ -39,8 +39,8 @@ type seriesModel struct{ spec, peer string }
 var monthly = []seriesModel{{"holt_winters", ""}, {"{holt_winters: {seasonal: multiplicative}}", ""}, {"{holt_winters: {seasonal: multiplicative, fit: 72}}", "holt_winters"}, {"ets", ""},
 	{"{ets: {fit: 72}}", "ets"}, {"theta", ""}, {"sarima", "sarima"}, {"unobserved_components", "unobserved_components"}, {"dynamic_linear_model", ""}, {"forecaster_bank", ""}}
 
-var hourly = []seriesModel{{"{holt_winters: {season: 24}}", "holt_winters"}, {"{ets: {season: 24}}", "ets"}, {"{theta: {season: 24}}", ""}, {"sarima", "sarima"}, {"unobserved_components", "unobserved_components"},
-	{"dynamic_linear_model", ""}, {"forecaster_bank", ""}}
+var hourly = []seriesModel{{"{holt_winters: {season: 24}}", "holt_winters"}, {"{ets: {season: 24}}", "ets"}, {"{theta: {season: 24}}", ""}, {"sarima", "sarima"}, {"dynamic_linear_model", ""},
+	{"forecaster_bank", ""}, {"unobserved_components", "unobserved_components"}}
 
 var (
 	airline = seriesRow{data: "airline_passengers", time: "month", target: "passengers", seasons: []int{12}, models: monthly}
