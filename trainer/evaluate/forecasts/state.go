@@ -50,7 +50,7 @@ type header struct {
 }
 
 func (r *run) header() *header {
-	h := &header{Model: r.o.modelName(), Identity: hex.EncodeToString(r.members[0].identity[:]), Seasons: r.o.seasons(), Horizon: r.o.Horizon, Regressors: r.o.Regressors,
+	h := &header{Model: r.o.modelName(), Identity: hex.EncodeToString(r.members[0].identity[:]), Seasons: append([]int{}, r.o.seasons()...), Horizon: r.o.Horizon, Regressors: append([]string{}, r.o.Regressors...),
 		Seed: r.o.Seed, Kind: r.data.grid.kind, Step: r.data.grid.step, Snap: r.data.grid.snap}
 	if r.o.Zone != nil {
 		h.Zone = r.o.Zone.String()

@@ -3,6 +3,7 @@ package forecasts
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -129,6 +130,27 @@ func TestDamagedStates(t *testing.T) {
 	}
 	if _, err := parseStates(bytes.NewReader(append(b, 0))); !errors.Is(err, codec.ErrDamaged) {
 		t.Errorf("a longer file: %v", err)
+	}
+}
+
+// TestFileOfStates: the bytes are those of the page of formats.
+func TestFileOfStates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	mustText(t, "k,t,v\nab,3,5\nab,4,6\nab,6,7\n", Options{Time: "t", Key: "k", Target: "v", Step: "1", Horizon: 2, Seed: 9, Save: path})
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := parseStates(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := `{"model":"seasonal_naive","fingerprint":"` + l.header.Identity + `","seasons":[],"horizon":2,"regressors":[],"seed":9,"time":1,"step":1000000,"snap":false,"zone":""}`
+	want := "FRSS\x01\x00\x00\x00" + string([]byte{byte(len(head)), 0, 0, 0}) + head + "\x02\x00\x00\x00ab" +
+		"\xc0\xc6\x2d\x00\x00\x00\x00\x00" + "\x03\x00\x00\x00\x00\x00\x00\x00" + string([]byte{byte(len(l.series["ab"].state)), 0, 0, 0}) + string(l.series["ab"].state) + "\xff\xff\xff\xff"
+	sum := sha256.Sum256([]byte(want))
+	if string(b) != want+string(sum[:]) {
+		t.Errorf("%q\n%q", b, want)
 	}
 }
 
