@@ -2,6 +2,7 @@ package neural
 
 import (
 	"math"
+	"sync"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
@@ -20,6 +21,7 @@ type recurrence struct {
 	extra  int     // inputs that are no columns: the label before
 	entity []int   // columns that name the entity; none: Example.Key does
 	task   models.Task
+	pool   sync.Pool // of walks, for all versions
 }
 
 // walk is the working memory of one walk, for one goroutine: the states along it, and what the way back needs.

@@ -2,7 +2,6 @@ package neural
 
 import (
 	"math"
-	"sync"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
@@ -283,7 +282,6 @@ func (n *Sequence) State(s *codec.State) {
 // Publish copies the weights and the moments, and shares the vectors of categories and the memory of entities that did not change.
 func (n *Sequence) Publish() models.Predictor {
 	s := &sequenceSnapshot{recurrence: n.recurrence, entities: n.entities.publish(), known: n.share([]*table{n.table})}
-	s.pool.New = func() any { return s.recurrence.memory() }
 	return s
 }
 
@@ -292,7 +290,6 @@ type sequenceSnapshot struct {
 	*recurrence
 	known
 	entities entityVersion
-	pool     sync.Pool
 }
 
 // Predict answers as the net did when it was published.

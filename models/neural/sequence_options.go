@@ -23,7 +23,7 @@ type SequenceOptions struct {
 // SequenceDefaults are the options that the catalogue has for gru and rnn.
 func SequenceDefaults() SequenceOptions {
 	o := SequenceOptions{Options: Defaults(), Units: 16, Steps: 8, Held: 16, Entities: 50_000}
-	o.Hidden = nil
+	o.Hidden, o.LayerNorm = nil, false
 	return o
 }
 
@@ -38,6 +38,7 @@ func sequenceParams(layers []int) []models.Param {
 		{Name: "previous_label", Default: false, Doc: "the entity's last label that is known at the event is an input, with one that says whether there is any"},
 		{Name: "layers", Default: layers, Range: models.Between(1, 4096), Unit: "units", Doc: "widths of dense layers between the hidden state, which the inputs of the event go beside, and the scores; `[]` for none"},
 		{Name: "activation", Default: "leaky_relu", Choices: activationNames, Doc: "of these layers"},
+		{Name: "layer_norm", Default: false, Doc: "centre and scale each of these layers' sums before the activation"},
 	}
 	learn := slices.DeleteFunc(slices.Clone(learnParams), func(p models.Param) bool {
 		return slices.Contains([]string{"batch", "replay", "replay_labels"}, p.Name)
@@ -49,7 +50,7 @@ func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
 	o := SequenceDefaults()
 	o.Units, o.Steps, o.Held, o.Entities = a.Int("units"), a.Int("steps"), a.Int("held"), a.Int("max_entities")
 	o.Entity, o.PreviousLabel = a.Texts("entity"), a.Bool("previous_label")
-	o.Hidden, o.Activation = a.Ints("layers"), a.Text("activation")
+	o.Hidden, o.Activation, o.LayerNorm = a.Ints("layers"), a.Text("activation"), a.Bool("layer_norm")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
 	o.Options = o.Options.embeddings(a).learning(a, env)
 	return o
@@ -203,5 +204,6 @@ func (o *SequenceOptions) learner(env models.Env, l *layout, r *recurrence) (*Se
 		n.rows[0] = &n.table.rows
 	}
 	n.walk = r.memory()
+	r.pool.New = func() any { return r.memory() }
 	return n, nil
 }
