@@ -87,8 +87,12 @@ func TestRolling(t *testing.T) {
 	for _, c := range []struct {
 		file    string
 		seasons []int
-	}{{"airline_passengers.csv.gz", []int{12}}, {"bike_sharing_hour.csv.gz", []int{24, 168}}} {
+		first   int // values that are used, 0: all
+	}{{"airline_passengers.csv.gz", []int{12}, 0}, {"bike_sharing_hour.csv.gz", []int{24, 168}, 1344}} {
 		y := lastColumn(t, c.file)
+		if c.first > 0 {
+			y = y[:c.first]
+		}
 		env := models.ForecastEnv{Seasons: c.seasons, Horizon: 24, Seed: 1}
 		naive := roll(NewNaive(env), y, len(y)/2)
 		t.Logf("%s, seasonal naive: %.2f, 24 ahead %.2f, over all %.2f", c.file, naive.one, naive.last, naive.all)

@@ -24,14 +24,14 @@ type SARIMAConfig struct {
 var SARIMAComponent = models.Component{
 	Name: "sarima", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
 	Doc: "A seasonal ARIMA model with regressors. It runs in innovations form: a ring of the newest values and errors, from which a value costs as much as its polynomials have terms (16 or so, whatever the season). Coefficients minimise the " +
-		"conditional sum of squares on the newest `window` steps, first after two of the longest season, then when twice, four times … as many values were seen; the fit is part of the fold and replays exactly. Coefficients stay stationary and invertible. " +
-		"Missing values are filled with their forecasts, and mended when the next value comes. Errors beyond four deviations are damped and counted. Good for strong, regular seasons; with a season above 1,000 steps take harmonics (unobserved_components).",
+		"conditional sum of squares on the newest `window` steps, first after two of the longest season, then whenever a quarter more values were seen (40 times at most); the fit is part of the fold and replays exactly. Coefficients stay stationary and invertible. " +
+		"Missing values are filled with their forecasts, and mended when the next value comes (exactly for the first after a gap; what stays unknown of their errors is left out of the few that follow). Errors beyond four deviations are damped and counted. Good for strong, regular seasons; with a season above 1,000 steps take harmonics (unobserved_components).",
 	Cost:   "O(terms) a value; a fit: evaluations · window · terms",
 	Memory: "32·(window + season) bytes, regressors 8·window each",
 	Source: "Box & Jenkins 1976, ch. 7 and 9; ranges: Barndorff-Nielsen & Schou 1973, Monahan 1984; regressors: Cochrane & Orcutt 1949",
 	Params: []models.Param{
 		{Name: "order", Default: "1,0,1", Doc: "p,d,q: autoregressive terms, differences, moving average terms; 0 to 5, differences 0 to 2"},
-		{Name: "seasonal_order", Default: "0,1,1", Doc: "P,D,Q of the longest season, 0 to 2 each, D 0 or 1; without a season 0,0,0 and one difference more is meant"},
+		{Name: "seasonal_order", Default: "1,0,1", Doc: "P,D,Q of the longest season, 0 to 2 each, D 0 or 1; left out without a season"},
 		{Name: "shorter", Default: true, Doc: "with one autoregressive and one moving average term of every shorter season"},
 		{Name: "transform", Default: "auto", Choices: []string{"auto", "none", "log"}, Doc: "auto: logarithms while all values of the window are above 0 and they are likelier; log: values ≤ 0 are refused"},
 		{Name: "window", Default: 0, Range: models.Between(0, 8192), Unit: "steps", Doc: "newest steps that a fit looks at; 0: four of the longest season, 120 to 1024"},
@@ -88,7 +88,6 @@ func NewSARIMA(cfg SARIMAConfig, env models.ForecastEnv) (*SARIMA, error) {
 		}
 	} else {
 		m.cfg.SeasonalOrder = [3]int{}
-		m.cfg.Order[1] = min(cfg.Order[1]+cfg.SeasonalOrder[1], 2)
 	}
 	o, s := m.cfg.Order, m.cfg.SeasonalOrder
 	for i, most := range [3]int{5, 2, 5} {
@@ -168,6 +167,7 @@ func (p *sarimaPolynomials) set(m *SARIMA, x []float64) {
 	p.terms, p.factors[0], p.factors[1] = p.terms[:0], p.factors[0][:0], p.factors[1][:0]
 	if p.terms == nil { // room for all: factors are parts of it
 		p.terms = make([]term, 0, m.params+4)
+		p.ar, p.ma, p.room = make([]term, 0, 64), make([]term, 0, 64), make([]float64, 0, 8)
 	}
 	next := func(n, step, side int) {
 		p.room = coefficients(p.room, x[:n])

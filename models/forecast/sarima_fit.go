@@ -16,6 +16,9 @@ type sarimaFit struct {
 	from     int // first step whose error counts
 	center   float64
 	jacobian float64
+
+	white, normal [][]float64 // of regress: what the polynomials leave of the regressors, and the normal equations
+	right         []float64
 }
 
 // fit looks for the coefficients with the least conditional sum of squares (Box & Jenkins 1976, §7.1) on the window, in the likelier form (logarithms, if they may be, or not).
@@ -58,10 +61,15 @@ func (s *sarima) fit(logs bool) {
 	c.adopt(start, log)
 }
 
-// newSarimaFit copies the window; nil: it holds too little.
+// newSarimaFit copies the window into the room of the fit before; nil: it holds too little.
 func newSarimaFit(s *sarima) *sarimaFit {
-	n := s.steps
-	c := &sarimaFit{s: s, raw: make([]float64, n), y: make([]float64, n), e: make([]float64, n)}
+	n, k := s.steps, s.m.k
+	if s.fitter == nil {
+		all := s.m.window
+		s.fitter = &sarimaFit{s: s, raw: make([]float64, all), y: make([]float64, all), e: make([]float64, all), x: matrix(k, all), white: matrix(k, all), normal: matrix(k, k), right: make([]float64, k)}
+	}
+	c := s.fitter
+	c.raw, c.y, c.e = c.raw[:n], c.y[:n], c.e[:n]
 	seen := 0
 	for i := range n {
 		c.raw[i] = s.raw[s.back(n-1-i)]
@@ -69,26 +77,36 @@ func newSarimaFit(s *sarima) *sarimaFit {
 			seen++
 		}
 	}
+	if seen < 8 {
+		return nil
+	}
 	o, so := s.m.cfg.Order, s.m.cfg.SeasonalOrder
 	c.from = min(n/2, o[0]+o[1]+s.m.season*(so[0]+so[1]))
-	for j := range s.m.k {
-		col, total := make([]float64, n), 0.0
+	for j := range k {
+		c.x[j] = c.x[j][:n]
+		total := 0.0
 		for i := range n {
-			col[i] = math.Max(-1e100, math.Min(s.x[s.back(n-1-i)*s.m.k+j], 1e100))
-			total += col[i] * col[i] / float64(n)
+			v := math.Max(-1e100, math.Min(s.x[s.back(n-1-i)*k+j], 1e100))
+			c.x[j][i] = v
+			total += float64(v*v) / float64(n)
 		}
 		if total > 0 {
 			s.unit[j] = math.Max(1e-100, math.Sqrt(total))
 		}
-		for i := range col {
-			col[i] = relativeTo(s.unit[j], col[i])
+		for i, v := range c.x[j] {
+			c.x[j][i] = relativeTo(s.unit[j], v)
 		}
-		c.x = append(c.x, col)
-	}
-	if seen < 8 || n < 8 {
-		return nil
 	}
 	return c
+}
+
+// matrix is one of zeros, rows of rows.
+func matrix(rows, cols int) [][]float64 {
+	m, flat := make([][]float64, rows), make([]float64, rows*cols)
+	for i := range m {
+		m[i], flat = flat[:cols:cols], flat[cols:]
+	}
+	return m
 }
 
 func (c *sarimaFit) positive() bool {
@@ -217,13 +235,14 @@ func (c *sarimaFit) regress(theta []float64) bool {
 	}
 	clear(c.s.beta)
 	c.run(theta)
-	white := make([][]float64, k)
+	white, a, b := c.white, c.normal, c.right
 	for j := range white {
-		white[j] = c.whiten(c.x[j])
+		white[j] = white[j][:len(c.raw)]
+		c.whiten(white[j], c.x[j])
 	}
-	a, b := make([][]float64, k), make([]float64, k)
 	for r := range a {
-		a[r] = make([]float64, k)
+		clear(a[r])
+		b[r] = 0
 		for i := c.from; i < len(c.e); i++ {
 			if math.IsNaN(c.raw[i]) {
 				continue
@@ -244,9 +263,8 @@ func (c *sarimaFit) regress(theta []float64) bool {
 	return true
 }
 
-// whiten is what the polynomials leave of x.
-func (c *sarimaFit) whiten(x []float64) []float64 {
-	e := make([]float64, len(x))
+// whiten writes to e what the polynomials leave of x.
+func (c *sarimaFit) whiten(e, x []float64) {
 	for i := range x {
 		f := 0.0
 		for _, t := range c.terms.ar[1:] {
@@ -259,11 +277,11 @@ func (c *sarimaFit) whiten(x []float64) []float64 {
 				f += float64(t.c * e[i-t.lag])
 			}
 		}
+		e[i] = 0
 		if i >= c.from {
 			e[i] = x[i] - f
 		}
 	}
-	return e
 }
 
 // solve solves a b' = b for symmetric positive definite a, of which the lower half is given, by Cholesky's factors, in place.

@@ -30,6 +30,7 @@ type sarima struct {
 	psi         []float64         // ψ(0) … : sums of their squares, see weights
 	path        []float64         // scratch
 	seen        bool              // the present step has a value
+	fitter      *sarimaFit        // room for fits, scratch
 }
 
 func (s *sarima) begin() {
@@ -144,12 +145,21 @@ func (s *sarima) Observe(y float64, x []float64) {
 		s.take(v, x)
 	}
 	s.missed, s.seen = 0, true
-	if s.fits < maxSarimaFits && s.count >= s.m.first<<s.fits {
+	if s.fits < maxSarimaFits && float64(s.count) >= s.m.due(s.fits) {
 		s.fit(s.m.cfg.Transform != "none")
 	}
 }
 
-const maxSarimaFits = 12
+// maxSarimaFits bounds how often a series is fitted; each is due after sarimaGrowth as many values as the one before.
+const (
+	maxSarimaFits = 40
+	sarimaGrowth  = 1.25
+)
+
+// due is after how many values a series that was fitted so often is fitted again.
+func (m *SARIMA) due(fits int) float64 {
+	return float64(m.first) * math.Pow(sarimaGrowth, float64(fits))
+}
 
 // cold takes in a value before the first fit: forecasts are the newest value then.
 func (s *sarima) cold(v float64) {
@@ -172,8 +182,10 @@ func (s *sarima) take(v float64, x []float64) {
 	}
 	s.scale.smear(v, middle)
 	missed := min(s.missed-1, len(s.psi)-1)
-	e, _ := s.guard.take(v, v-middle, s.psi[max(missed, 0)])
-	if missed <= 0 {
+	e, shifted := s.guard.take(v, v-middle, s.psi[max(missed, 0)])
+	if shifted { // go on from the new level as if it had always been there
+		s.center += v - middle
+	} else if missed <= 0 {
 		s.e[s.at] = e
 		s.y[s.at] += e
 	} else {

@@ -24,14 +24,14 @@ type UnobservedConfig struct {
 var UnobservedComponent = models.Component{
 	Name: "unobserved_components", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
 	Doc: "A structural time series model: level and slope that move, each season as a sum of harmonics that move, an autoregression, regressors with fixed coefficients, and noise; taken in value by value by a Kalman filter. " +
-		"How much each part moves is fitted by likelihood to the newest `window` steps, first after two of the longest season, then when twice, four times … as many values were seen (six times at most); the fit is part of the fold and replays exactly. " +
+		"How much each part moves is fitted by likelihood to the newest `window` steps, first after two of the longest season, then whenever half as many more were seen (12 times at most); the fit is part of the fold and replays exactly. " +
 		"The variance is learned with every value; errors beyond four deviations are damped and counted, a run of strange errors on one side widens the level. Missing values and gaps widen the forecast. Good for one to some thousand series with clear seasons, regressors or gaps; for " +
 		"millions of keys or seasons of sharp form take forecaster_bank.",
 	Cost:   "O(states²) and a third of states³ a value, O(states) once the gain has settled; a fit: evaluations · window times that",
 	Memory: "4·states² + 8·(window + 10·states) bytes; states: 2 + 2·harmonics a season + regressors",
 	Source: "Harvey 1989, ch. 2–4; Durbin & Koopman 2012, ch. 3, 4, 7; variance: West & Harrison 1997, §10.8",
 	Params: []models.Param{
-		{Name: "trend", Default: "damped", Choices: []string{"none", "local", "damped"}, Doc: "level alone, with a slope, or with a slope that fades (Harvey's form: μ ← μ + b, b ← φb)"},
+		{Name: "trend", Default: "none", Choices: []string{"none", "local", "damped"}, Doc: "level alone, with a slope, or with a slope that fades (Harvey's form: μ ← μ + b, b ← φb)"},
 		{Name: "damping", Default: 0.98, Range: models.Inside(0, 1), Doc: "φ of a damped slope"},
 		{Name: "harmonics", Default: 6, Range: models.Between(1, 60), Doc: "harmonics of each season at most; half of a season gives it any form; of a longer season each fit takes the strongest"},
 		{Name: "ar", Default: true, Doc: "with an autoregression of order one"},

@@ -29,11 +29,17 @@ type unobserved struct {
 	mean, variance []float64
 }
 
-// maxFits bounds how often a series is fitted; jumpSteps is from when on a gap is made in one go.
+// maxFits bounds how often a series is fitted; each is due after fitGrowth as many values as the one before. jumpSteps is from when on a gap is made in one go.
 const (
-	maxFits   = 6
+	maxFits   = 12
+	fitGrowth = 1.5
 	jumpSteps = 64
 )
+
+// due is after how many values a series that was fitted so often is fitted again.
+func (u *Unobserved) due(fits int) float64 {
+	return float64(u.first) * math.Pow(fitGrowth, float64(fits))
+}
 
 func (s *unobserved) empty() {
 	s.guard = newGuard(s.u.cfg.Memory)
@@ -140,7 +146,7 @@ func (s *unobserved) Observe(y float64, x []float64) {
 		return
 	}
 	s.take(v, row)
-	if s.fits < maxFits && s.count >= s.u.first<<s.fits {
+	if s.fits < maxFits && float64(s.count) >= s.u.due(s.fits) {
 		s.fit(s.u.cfg.Transform != "none")
 	}
 }
