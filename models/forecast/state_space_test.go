@@ -13,8 +13,8 @@ import (
 	"github.com/freshet-ml/freshet/models/forecast/statespace"
 )
 
-// named makes a forecaster of the catalogue.
-func named(t testing.TB, name string, params map[string]any, env models.ForecastEnv) models.Forecaster {
+// ofCatalog makes a forecaster of the catalogue.
+func ofCatalog(t testing.TB, name string, params map[string]any, env models.ForecastEnv) models.Forecaster {
 	t.Helper()
 	plan, err := models.Registry(Components).Resolve(models.Spec{Stages: []models.Stage{{Name: name, Params: params}}}, models.Forecast)
 	if err != nil {
@@ -43,7 +43,7 @@ func healthOf(s models.Series, x [][]float64) (float64, models.Health) {
 // A gap in one go is that many steps.
 func TestGapIsItsSteps(t *testing.T) {
 	for _, name := range stateSpaceModels {
-		f := named(t, name, nil, models.ForecastEnv{Seasons: []int{4}, Horizon: 3})
+		f := ofCatalog(t, name, nil, models.ForecastEnv{Seasons: []int{4}, Horizon: 3})
 		a, b := f.Start(), f.Start()
 		rng := rand.New(rand.NewPCG(1, 2))
 		for i := range 150 {
@@ -76,7 +76,7 @@ func TestGapIsItsSteps(t *testing.T) {
 // One value far outside is damped and counted; a level that stays is believed within a few values, and counted.
 func TestOutliersAndShifts(t *testing.T) {
 	for _, name := range stateSpaceModels {
-		f := named(t, name, nil, models.ForecastEnv{Horizon: 1})
+		f := ofCatalog(t, name, nil, models.ForecastEnv{Horizon: 1})
 		s := f.Start()
 		rng := rand.New(rand.NewPCG(1, 2))
 		feed := func(n int, level float64) {
@@ -104,7 +104,7 @@ func TestOutliersAndShifts(t *testing.T) {
 // Regressors are used: what they explain is forecast.
 func TestRegressors(t *testing.T) {
 	for _, name := range []string{"unobserved_components", "sarima", "dynamic_linear_model"} {
-		f := named(t, name, nil, models.ForecastEnv{Seasons: []int{6}, Horizon: 1, Regressors: 2})
+		f := ofCatalog(t, name, nil, models.ForecastEnv{Seasons: []int{6}, Horizon: 1, Regressors: 2})
 		s := f.Start()
 		rng := rand.New(rand.NewPCG(1, 2))
 		total, n := 0.0, 0.0
@@ -133,7 +133,7 @@ func TestTransforms(t *testing.T) {
 		grow := func(i int) float64 {
 			return math.Exp(3 + 0.01*float64(i) + 0.5*math.Sin(2*math.Pi*float64(i)/6) + 0.05*rng.NormFloat64())
 		}
-		s := named(t, name, nil, env).Start()
+		s := ofCatalog(t, name, nil, env).Start()
 		for i := range 200 {
 			s.Advance(1)
 			s.Observe(grow(i), nil)
@@ -155,7 +155,7 @@ func TestTransforms(t *testing.T) {
 		if _, h := healthOf(s, nil); logs(s) || h.Refused != 0 || h.Observed != 201 {
 			t.Errorf("%s: a negative value: %+v", name, h)
 		}
-		strict := named(t, name, map[string]any{"transform": "log"}, env).Start()
+		strict := ofCatalog(t, name, map[string]any{"transform": "log"}, env).Start()
 		for i := range 80 {
 			strict.Advance(1)
 			strict.Observe([]float64{grow(i), 0}[i%8/7], nil)
@@ -286,7 +286,7 @@ func TestStateSpaceParametersAreChecked(t *testing.T) {
 func BenchmarkStateSpace(b *testing.B) {
 	for _, name := range stateSpaceModels {
 		b.Run(name, func(b *testing.B) {
-			s := named(b, name, nil, models.ForecastEnv{Seasons: []int{12}, Horizon: 12}).Start()
+			s := ofCatalog(b, name, nil, models.ForecastEnv{Seasons: []int{12}, Horizon: 12}).Start()
 			for i := range 5000 {
 				s.Advance(1)
 				s.Observe(float64(i%12)+0.1*float64(i%7), nil)
