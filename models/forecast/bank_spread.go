@@ -26,20 +26,27 @@ const perLogit = 0.75
 // the errors are (Robbins & Monro 1951; Gibbs & Candès 2021; Angelopoulos, Candès & Tibshirani 2023, "Conformal PID control", §2). Both for errors and for ratios of value and
 // forecast: the one under which the errors are likelier (two-sided exponential) makes the intervals.
 type spread struct {
-	memory   []float64    // by distance: errors that count
-	leads    []int64      // distances
-	scale    [][2]float64 // by distance and view: mean size of errors
-	count    []float64    // by distance
-	quantile [2][len(spreadLevels)]float64
-	n        float64 // errors that moved the quantiles
-	fit      [2]float64
+	memory []float64    // by distance: errors that count
+	leads  []int64      // distances
+	scale  [][2]float64 // by distance and view: mean size of errors
+	count  []float64    // by distance
+	shapes [2]shape     // of one step, and of more
+	fit    [2]float64
+}
+
+// shape is the quantiles of errors in units of their mean size: one step ahead errors have longer tails than further on.
+type shape struct {
+	quantile [2][len(spreadLevels)]float64 // by view
+	n        float64                       // errors that moved them
 }
 
 func newSpread(b *Bank) spread {
 	s := spread{leads: b.leads, scale: make([][2]float64, len(b.leads)), count: make([]float64, len(b.leads)), memory: b.memory}
-	for v := range s.quantile {
-		for i, l := range spreadLogits {
-			s.quantile[v][i] = perLogit * l
+	for j := range s.shapes {
+		for v := range s.shapes[j].quantile {
+			for i, l := range spreadLogits {
+				s.shapes[j].quantile[v][i] = perLogit * l
+			}
 		}
 	}
 	return s
@@ -72,7 +79,7 @@ func (s *spread) add(k int, y, f float64) {
 		}
 		size := s.scale[k][v]
 		if s.count[k] >= 2 && size > 1e-12*math.Abs(y) {
-			s.track(v, e/size)
+			s.shapes[min(k, 1)].track(v, e/size)
 			fit := -math.Log(size) - min(math.Abs(e)/size, 1000)
 			if v == logView {
 				fit -= math.Log(y)
@@ -86,7 +93,7 @@ func (s *spread) add(k int, y, f float64) {
 		s.scale[k][v] += float64(rate * (e - size))
 	}
 	if s.count[k] >= 2 {
-		s.n++
+		s.shapes[min(k, 1)].n++
 	}
 	s.count[k]++
 }
@@ -95,7 +102,7 @@ func (s *spread) add(k int, y, f float64) {
 const mostQuantile = 1e4
 
 // track moves the quantiles by an error in units of its size.
-func (s *spread) track(v int, r float64) {
+func (s *shape) track(v int, r float64) {
 	eta := max(2/(s.n+50), 0.003)
 	q := &s.quantile[v]
 	for i, level := range spreadLevels {
@@ -125,7 +132,7 @@ func (s *spread) sizes(v int, doubt float64) (out spreadSizes) {
 	return out
 }
 
-// size is that of errors h steps ahead: between the distances on a line, beyond by the root of the distance.
+// size is that of errors h steps ahead: between the distances on a line over the root of the distance, beyond them in proportion to it.
 func (s *spread) size(sizes *spreadSizes, h int64) float64 {
 	k := 0
 	for k < len(s.leads) && s.leads[k] < h {
@@ -137,13 +144,18 @@ func (s *spread) size(sizes *spreadSizes, h int64) float64 {
 	case k == len(s.leads):
 		return sizes[k-1] * math.Sqrt(float64(h)/float64(s.leads[k-1]))
 	}
-	part := float64(h-s.leads[k-1]) / float64(s.leads[k]-s.leads[k-1])
+	from, to := math.Sqrt(float64(s.leads[k-1])), math.Sqrt(float64(s.leads[k]))
+	part := (math.Sqrt(float64(h)) - from) / (to - from)
 	return sizes[k-1] + float64(part*(sizes[k]-sizes[k-1]))
 }
 
-// quantiles writes those of the ith step of o, whose mean is there, from the size of errors.
-func (s *spread) quantiles(o *models.Outlook, i, v int, size float64) {
-	q := s.quantile[v]
+// quantiles writes those of the ith step of o, whose mean is there, from the size of errors h steps ahead.
+func (s *spread) quantiles(o *models.Outlook, i, v int, size float64, h int64) {
+	kind := 1
+	if h == 1 || len(s.leads) == 1 {
+		kind = 0
+	}
+	q := s.shapes[kind].quantile[v]
 	for j := 1; j < len(q); j++ {
 		q[j] = max(q[j], q[j-1])
 	}

