@@ -286,7 +286,7 @@ func (b *Bank) MaxBytes() int {
 	r := b.env.Regressors
 	size := 320 + trunks*(20+24*len(b.filters)) + 8*b.slots + 4*b.period
 	size += 4*b.members*scoreColumns + 4*(b.members+1)*b.slotsAhead() + 8*len(b.leads)
-	size += len(b.leads)*24 + 32*len(spreadLevels) + 72 + 4*b.shortSeason()
+	size += len(b.leads)*24 + 16*len(spreadLevels) + 64 + 4*b.shortSeason()
 	if r > 0 {
 		size += 8*r*r + 40*r + 4*r*b.shortSeason()
 	}

@@ -512,7 +512,7 @@ func (s *bankSeries) Forecast(o *models.Outlook, x [][]float64) {
 			mean = s.within(mean + s.echo.next(phase+1))
 		}
 		o.Mean[i] = mean
-		s.spread.quantiles(o, i, view, s.spread.size(&sizes, h), h)
+		s.spread.quantiles(o, i, view, s.spread.size(&sizes, h))
 	}
 }
 

@@ -26,27 +26,20 @@ const perLogit = 0.75
 // the errors are (Robbins & Monro 1951; Gibbs & Candès 2021; Angelopoulos, Candès & Tibshirani 2023, "Conformal PID control", §2). Both for errors and for ratios of value and
 // forecast: the one under which the errors are likelier (two-sided exponential) makes the intervals.
 type spread struct {
-	memory []float64    // by distance: errors that count
-	leads  []int64      // distances
-	scale  [][2]float64 // by distance and view: mean size of errors
-	count  []float64    // by distance
-	shapes [2]shape     // of one step, and of more
-	fit    [2]float64
-}
-
-// shape is the quantiles of errors in units of their mean size: one step ahead errors have longer tails than further on.
-type shape struct {
-	quantile [2][len(spreadLevels)]float64 // by view
-	n        float64                       // errors that moved them
+	memory   []float64    // by distance: errors that count
+	leads    []int64      // distances
+	scale    [][2]float64 // by distance and view: mean size of errors
+	count    []float64    // by distance
+	quantile [2][len(spreadLevels)]float64
+	n        float64 // errors that moved the quantiles
+	fit      [2]float64
 }
 
 func newSpread(b *Bank) spread {
 	s := spread{leads: b.leads, scale: make([][2]float64, len(b.leads)), count: make([]float64, len(b.leads)), memory: b.memory}
-	for j := range s.shapes {
-		for v := range s.shapes[j].quantile {
-			for i, l := range spreadLogits {
-				s.shapes[j].quantile[v][i] = perLogit * l
-			}
+	for v := range s.quantile {
+		for i, l := range spreadLogits {
+			s.quantile[v][i] = perLogit * l
 		}
 	}
 	return s
@@ -79,7 +72,7 @@ func (s *spread) add(k int, y, f float64) {
 		}
 		size := s.scale[k][v]
 		if s.count[k] >= 2 && size > 1e-12*math.Abs(y) {
-			s.shapes[min(k, 1)].track(v, e/size)
+			s.track(v, e/size)
 			fit := -math.Log(size) - min(math.Abs(e)/size, 1000)
 			if v == logView {
 				fit -= math.Log(y)
@@ -93,7 +86,7 @@ func (s *spread) add(k int, y, f float64) {
 		s.scale[k][v] += float64(rate * (e - size))
 	}
 	if s.count[k] >= 2 {
-		s.shapes[min(k, 1)].n++
+		s.n++
 	}
 	s.count[k]++
 }
@@ -102,7 +95,7 @@ func (s *spread) add(k int, y, f float64) {
 const mostQuantile = 1e4
 
 // track moves the quantiles by an error in units of its size.
-func (s *shape) track(v int, r float64) {
+func (s *spread) track(v int, r float64) {
 	eta := max(2/(s.n+50), 0.003)
 	q := &s.quantile[v]
 	for i, level := range spreadLevels {
@@ -149,13 +142,9 @@ func (s *spread) size(sizes *spreadSizes, h int64) float64 {
 	return sizes[k-1] + float64(part*(sizes[k]-sizes[k-1]))
 }
 
-// quantiles writes those of the ith step of o, whose mean is there, from the size of errors h steps ahead.
-func (s *spread) quantiles(o *models.Outlook, i, v int, size float64, h int64) {
-	kind := 1
-	if h == 1 || len(s.leads) == 1 {
-		kind = 0
-	}
-	q := s.shapes[kind].quantile[v]
+// quantiles writes those of the ith step of o, whose mean is there, from the size of errors.
+func (s *spread) quantiles(o *models.Outlook, i, v int, size float64) {
+	q := s.quantile[v]
 	for j := 1; j < len(q); j++ {
 		q[j] = max(q[j], q[j-1])
 	}

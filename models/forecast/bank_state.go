@@ -134,21 +134,13 @@ func (s *spread) state(c *codec.State) {
 			c.Fail("forecaster_bank: errors of size %v", s.scale[k])
 		}
 	}
-	for v := range s.fit {
-		bankNumber(c, &s.fit[v], "of a fit")
-	}
-	for j := range s.shapes {
-		s.shapes[j].state(c)
-	}
-}
-
-func (s *shape) state(c *codec.State) {
 	for v := range s.quantile {
 		for i := range s.quantile[v] {
 			if c.Float64(&s.quantile[v][i]); c.Loading() && !(math.Abs(s.quantile[v][i]) <= mostQuantile) {
 				c.Fail("forecaster_bank: quantile %v", s.quantile[v][i])
 			}
 		}
+		bankNumber(c, &s.fit[v], "of a fit")
 	}
 	bankWhole(c, &s.n)
 }
