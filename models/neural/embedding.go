@@ -53,6 +53,12 @@ func (t *rows) find(key uint64) int {
 	return -1
 }
 
+// holds reports whether the slot is that of the key.
+func (t *rows) holds(slot int, key uint64) bool {
+	i := slot / ways
+	return t.chunks[i>>chunkBits].buckets[i&(chunkSize-1)].keys[slot%ways] == key
+}
+
 // row returns the numbers of a slot that find returned.
 func (t *rows) row(slot int) []float32 {
 	i := slot / ways

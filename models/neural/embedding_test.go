@@ -64,6 +64,31 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// TestGaveWay: more categories of one row in one bucket than it has places: the derivatives of the one that gave way reach no other.
+func TestGaveWay(t *testing.T) {
+	tb := smallTable(1, 0)
+	var in inputs
+	in.width = 2
+	m := encoded{}
+	for c := 0; len(m.slots) <= ways; c++ {
+		key := fieldKey(1, float64(c))
+		if key>>tb.shift != 0 {
+			continue
+		}
+		m.slots, m.keys = append(m.slots, tb.admit(key, 7, zeros)), append(m.keys, key)
+		m.demb = append(m.demb, 0, 0)
+	}
+	m.demb[0] = 1
+	last := tb.row(m.slots[ways])[0]
+	if m.slots[0] != m.slots[ways] || tb.holds(m.slots[0], m.keys[0]) {
+		t.Fatalf("slots %v: the first should have given way", m.slots)
+	}
+	in.learn(&m, tb, 1)
+	if tb.row(m.slots[ways])[0] != last {
+		t.Error("the row of another category was moved")
+	}
+}
+
 // TestExpiry: rows without a label for too long go, whatever order labels come in.
 func TestExpiry(t *testing.T) {
 	tb := smallTable(1, 100)

@@ -98,12 +98,13 @@ type encoded struct {
 	x, dx     []float64 // dx: derivatives of the embeddings' part of x
 	emb, demb []float64 // rows of embeddings and their derivatives
 	slots     []int     // of those rows; −1: the shared one of rare, −2: of missing categories
+	keys      []uint64  // of those rows that are in the table
 }
 
 func (in *inputs) memory() encoded {
 	n := len(in.fields)
 	return encoded{x: make([]float64, in.size()), dx: make([]float64, in.embedded()),
-		emb: make([]float64, n*in.stride()), demb: make([]float64, n*in.stride()), slots: make([]int, n)}
+		emb: make([]float64, n*in.stride()), demb: make([]float64, n*in.stride()), slots: make([]int, n), keys: make([]uint64, n)}
 }
 
 const (
@@ -162,7 +163,7 @@ func (in *inputs) lookUpKey(m *encoded, f int, key uint64, ok bool, now int64, w
 			slot = t.find(key)
 		}
 	}
-	m.slots[f] = slot
+	m.slots[f], m.keys[f] = slot, key
 	row := m.emb[f*in.stride() : (f+1)*in.stride()]
 	if slot >= 0 {
 		for k, v := range t.row(slot) {
@@ -218,10 +219,10 @@ func (in *inputs) square(m *encoded) float64 {
 	return sum
 }
 
-// learn moves the rows in the table.
+// learn moves the rows in the table. One that gave way to a later category of the same row is left alone.
 func (in *inputs) learn(m *encoded, t *table, scale float64) {
 	for f, slot := range m.slots {
-		if slot >= 0 {
+		if slot >= 0 && t.holds(slot, m.keys[f]) {
 			t.learn(slot, m.demb[f*in.stride():(f+1)*in.stride()], scale)
 		}
 	}
