@@ -38,7 +38,7 @@ var All = models.Registry(slices.Concat(
 	anomaly.Components,
 	cluster.Components,
 	bandit.Components,
-	[]models.Component{ensemble.Auto(treeExpert)},
+	[]models.Component{ensemble.Auto(experts...)},
 	linear.Components,
 	label.Components,
 	factor.Components,
@@ -53,22 +53,6 @@ var All = models.Registry(slices.Concat(
 	loss.Components,
 	drift.Components,
 ))
-
-// expertBytes bounds the statistics of the tree in auto: a mixture has several experts, and a tree that has
-// seen a season gains little from more.
-const expertBytes = 512 << 10
-
-// treeExpert is the tree among the experts of auto; it answers with classes only.
-var treeExpert = ensemble.Expert{Name: "tree", New: func(env models.Env) (models.Learner, error) {
-	if env.Task == models.Regression {
-		return nil, nil
-	}
-	p, err := models.Registry(tree.Components).Resolve(models.Spec{Stages: []models.Stage{{Name: tree.HoeffdingTree.Name, Params: map[string]any{"max_bytes": expertBytes}}}}, env.Task)
-	if err != nil {
-		return nil, err
-	}
-	return p.Build(env)
-}}
 
 // Resolve checks a spec, fills in the defaults, and gives the plan that builds it and its fingerprint.
 // The error, if any, is models.SpecErrors.

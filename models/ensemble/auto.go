@@ -20,6 +20,7 @@ import (
 // categories as numbers, and the raw labels.
 type Expert struct {
 	Name string
+	Dear bool // costs ten times as much as the others, or more: kept while it pays
 	// New makes the model, or returns nil where it does not serve the task.
 	New func(env models.Env) (models.Learner, error)
 }
@@ -34,20 +35,30 @@ const (
 	autoWinsorise = 8      // standard deviations
 	autoHalfLife  = 100000 // values
 	autoIntercept = 0.01   // rate at which the intercept of level follows the labels
+	autoEarly     = 0.5    // mixing rate at the first label
+)
+
+// The choices of effort.
+const (
+	effortFull = "full"
+	effortLow  = "low"
 )
 
 // Auto returns the catalogue entry of the model that a project gets when it names none. extra are
 // experts beside the linear ones.
 func Auto(extra ...Expert) models.Component {
-	names := []string{"prior", "steady", "level", "quick", "coin"}
+	names := []string{"prior", "steady", "level", "quick", "coin", "margin"}
 	for _, x := range extra {
-		names = append(names, x.Name)
+		if !slices.Contains(names, x.Name) { // a name may stand for one model by task
+			names = append(names, x.Name)
+		}
 	}
 	return models.Component{
-		Name: "auto", Kind: models.ModelKind, Fold: 3,
+		Name: "auto", Kind: models.ModelKind, Fold: 4,
 		Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
 		Params: []models.Param{
 			{Name: "experts", Default: names, Choices: names, Doc: "the models that are mixed"},
+			{Name: "effort", Default: effortFull, Choices: []string{effortFull, effortLow}, Doc: "low: without the dear experts (boosted, forest, mondrian, neighbors), for a tenth of the cost"},
 			{Name: "learning_rate", Default: 0.02, Range: models.Above(0), Doc: "step length of steady; quick takes five times as much"},
 			{Name: "discount", Default: 0.99999, Range: models.AboveTo(0, 1), Doc: "how fast steady forgets squared gradients"},
 			{Name: "bend", Default: 5.0, Range: models.AtLeast(0), Unit: "units of the columns", Doc: "magnitude at which numbers turn from linear to logarithmic; 0: found for each column from its tail"},
@@ -55,13 +66,15 @@ func Auto(extra ...Expert) models.Component {
 			{Name: "share", Default: 0.00005, Range: models.Range{Min: 0, Max: 1, OpenMax: true}, Doc: "part of every expert's weight that is dealt out evenly at each label, so that a better one is found soon after a change"},
 			{Name: "calibrate", Default: true, Doc: "binary only: bend the mixture's probability online so that it is true on average"},
 		},
-		Cost:   "O(experts × entries)",
-		Memory: "about 100 bytes per encoded column; up to 64 KB per categorical column",
-		Source: "mixture: Herbster and Warmuth 1998 (fixed share); calibration: Platt 1999, by gradient steps",
+		Cost:   "O(experts × entries): about 3 µs for ten columns with effort: low, 30 to 60 µs with dear experts",
+		Memory: "about 100 bytes per encoded column; up to 64 KB per categorical column; dear experts at most 24 MiB together",
+		Source: "mean: Herbster and Warmuth 1998 (fixed share); pool: Genest and Zidek 1986; calibration: Zadrozny and Elkan 2001, made continuous and online",
 		Doc: "What a project gets when it names no model. Numbers: signed_log (values well below 5 stay in proportion, larger ones are compressed; bend: 0 finds a bend for each column), ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
-			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. Then a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own), of the prior or mean, " +
-			"two linear models with discounted adagrad (steady, quick), one with an intercept that follows the labels at a constant rate (level), a parameter-free one (coin) and a tree where there is one; then online calibration. Labels of a regression are standardised for the linear experts. " +
-			"Each expert is weighed by the answer it gave at the predict record: Predict appends the mixture before calibration and the experts' answers after its own.",
+			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. The experts: prior or mean, two linear models with discounted adagrad (steady, quick), one with an intercept that follows the labels at a constant " +
+			"rate (level), a parameter-free one (coin), passive-aggressive (margin; classes only), a tree where there is one, and dear ones: a forest of 10, boosted trees (30; for numbers 100), a Mondrian forest of 5 and nearest neighbours (both for classes). Labels of a regression are standardised for the linear experts. " +
+			"Their answers are averaged by a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own); the mean, the experts and the newest labels are combined by a pool with learned exponents; and the probability of two classes is calibrated. " +
+			"Each step is used while it does better than the one before. Every 8,192 labels the dear experts are dropped for good unless they lower the loss by 1 %. " +
+			"Experts are weighed by the answers they gave at the predict record: Predict appends those after its own.",
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) { return newAuto(a, env, extra) },
 	}
 }
@@ -81,33 +94,45 @@ func newAuto(a models.Args, env models.Env, extra []Expert) (models.Learner, err
 		in.Schema = stages[len(stages)-1].Schema()
 	}
 	m := &auto{chain: models.NewChain(stages)}
-	m.task, m.k, m.share, m.rate = env.Task, models.AnswerLen(env.Task, env.Classes), a.Float("share"), a.Float("mixing_rate")
+	m.task, m.k, m.share, m.rate, m.early = env.Task, models.AnswerLen(env.Task, env.Classes), a.Float("share"), a.Float("mixing_rate"), autoEarly
 	m.calibrate = a.Bool("calibrate") && env.Task == models.Binary
-	m.platt.slope = 1
-	for _, name := range a.Texts("experts") {
+	named := a.Texts("experts")
+	for _, name := range named {
 		l, err := newExpert(name, a, in)
-		encoded := l != nil && name != "prior"
-		if l == nil && err == nil {
-			for _, x := range extra {
-				if x.Name == name {
-					l, err = x.New(env)
-				}
-			}
-		}
 		if err != nil {
 			return nil, err
 		}
 		if l != nil {
-			m.experts = append(m.experts, expert{learner: l, predictor: l, encoded: encoded})
+			m.experts = append(m.experts, expert{learner: l, predictor: l, encoded: name != "prior"})
 		}
 	}
-	if len(m.experts) == 0 {
-		return nil, models.SpecErrors{{Path: "experts", Reason: "none of the experts serves the task " + env.Task.String(), Mend: "add prior"}}
+	for _, dear := range []bool{false, true} {
+		if dear && a.Text("effort") == effortLow {
+			break
+		}
+		for _, x := range extra {
+			if x.Dear != dear || !slices.Contains(named, x.Name) {
+				continue
+			}
+			l, err := x.New(env)
+			if err != nil {
+				return nil, err
+			}
+			if l != nil {
+				m.experts = append(m.experts, expert{learner: l, predictor: l})
+			}
+		}
+		if !dear {
+			m.light = len(m.experts)
+		}
 	}
-	m.weights = make([]float64, len(m.experts))
-	for i := range m.weights {
-		m.weights[i] = 1 / float64(len(m.weights))
+	if m.light == 0 {
+		return nil, models.SpecErrors{{Path: "experts", Reason: "none of the experts that are not dear serves the task " + env.Task.String(), Mend: "add prior"}}
 	}
+	if a.Text("effort") == effortLow {
+		m.light = len(m.experts)
+	}
+	m.ready()
 	for i := range m.experts {
 		if _, ok := m.experts[i].learner.(models.Publisher); !ok {
 			return m, nil
@@ -168,6 +193,11 @@ func newExpert(name string, a models.Args, env models.Env) (models.Learner, erro
 		options.InterceptRate = autoIntercept
 	case "quick":
 		opt = func() optim.Optimizer { return optim.NewAdaGrad(n, 5*a.Float("learning_rate"), 0.999, 1e-8) }
+	case "margin":
+		if env.Task == models.Regression {
+			return nil, nil
+		}
+		return linear.NewPassiveAggressive(env, 1, 0.1, false, true), nil
 	case "coin":
 		opt = func() optim.Optimizer { return optim.NewCoin(n, 100) }
 	default:
@@ -183,8 +213,7 @@ func newExpert(name string, a models.Args, env models.Env) (models.Learner, erro
 	return linear.NewRegression(columns, loss.Huber{Delta: 3}, opt(), options), nil
 }
 
-// Predict appends the answer, the mixture before calibration, and the answers of the experts, each of
-// the length of an answer.
+// Predict appends the answer, and what the mixture keeps of it until the label comes.
 func (m *auto) Predict(dst []float64, e *models.Example) []float64 {
 	m.x = *e
 	m.x.Row = m.chain.Apply(e)
@@ -205,7 +234,7 @@ func (m *auto) Learn(e *models.Example, past []float64) {
 	if !(e.Weight > 0) || e.Y != e.Y {
 		return
 	}
-	if len(past) != (2+len(m.experts))*m.k {
+	if len(past) < m.head()+len(m.experts)*m.k {
 		m.past = m.Predict(m.past[:0], e)
 		past = m.past
 	}
@@ -217,8 +246,8 @@ func (m *auto) Learn(e *models.Example, past []float64) {
 		m.x.Y = m.labels.standard(e.Y)
 	}
 	for i := range m.experts {
-		own := past[(2+i)*m.k : (3+i)*m.k]
-		m.experts[i].learner.Learn(m.pick(i, e, &m.x), own)
+		at := m.head() + i*m.k
+		m.experts[i].learner.Learn(m.pick(i, e, &m.x), past[at:at+m.k])
 	}
 	m.chain.Learn(e)
 }
@@ -234,8 +263,7 @@ type publishingAuto struct{ *auto }
 // Publish snapshots encoders and experts.
 func (m *publishingAuto) Publish() models.Predictor {
 	f := &frozenAuto{mixture: m.mixture, stages: m.chain.Snapshot()}
-	f.weights = slices.Clone(m.weights)
-	f.experts = slices.Clone(m.experts)
+	f.freeze()
 	for i := range f.experts {
 		f.experts[i].predictor = m.experts[i].learner.(models.Publisher).Publish()
 		f.experts[i].learner = nil

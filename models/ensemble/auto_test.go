@@ -20,15 +20,19 @@ func (said) Observe(*models.Example)                              {}
 func (said) Learn(*models.Example, []float64)                     {}
 func (said) State(*codec.State)                                   {}
 
+// mixOf is a mixture of experts that say the same always, whose answer is the weighted mean.
 func mixOf(task models.Task, share float64, answers ...float64) *mixture {
 	m := &mixture{task: task, k: 1, share: share, rate: 1}
 	for _, a := range answers {
 		m.experts = append(m.experts, expert{learner: said(a), predictor: said(a)})
-		m.weights = append(m.weights, 1/float64(len(answers)))
 	}
-	m.platt.slope = 1
+	m.light = len(answers)
+	m.ready()
 	return m
 }
+
+// mean is the weighted mean in an answer.
+func (m *mixture) meanOf(past []float64) float64 { return past[m.k] }
 
 // TestFixedShare compares with the definition: the weight of an expert is the sum over all ways in which
 // the best expert may have changed hands, here of all sequences of experts.
@@ -76,11 +80,11 @@ func TestMixtureFindsTheBetter(t *testing.T) {
 			y = 0
 		}
 		m.weigh(y, 1, m.predict(nil, e, e))
-		if p := m.predict(nil, e, e)[0]; i == 299 && p < 0.89 {
+		if p := m.meanOf(m.predict(nil, e, e)); i == 299 && p < 0.89 {
 			t.Errorf("after 300 labels 1 the mixture answers %v", p)
 		}
 	}
-	if p := m.predict(nil, e, e)[0]; p > 0.11 {
+	if p := m.meanOf(m.predict(nil, e, e)); p > 0.11 {
 		t.Errorf("100 labels 0 later the mixture answers %v", p)
 	}
 }
@@ -99,8 +103,8 @@ func TestMixtureLoss(t *testing.T) {
 			y = 1
 		}
 		past := m.predict(nil, e, e)
-		total += loss.Logistic{}.Value(loss.Logit(past[0], 1e-12), y)
-		for i, a := range past[2:] {
+		total += loss.Logistic{}.Value(loss.Logit(m.meanOf(past), 1e-12), y)
+		for i, a := range past[m.head():] {
 			each[i] += loss.Logistic{}.Value(loss.Logit(a, 1e-12), y)
 		}
 		m.weigh(y, 1, past)
@@ -123,26 +127,192 @@ func TestRegressionMixture(t *testing.T) {
 			m.weigh(y, 1, past)
 			m.labels.add(y)
 		}
-		if p := m.predict(nil, e, e)[0]; math.Abs(p-12*unit) > 0.2*unit {
+		if p := m.meanOf(m.predict(nil, e, e)); math.Abs(p-12*unit) > 0.2*unit {
 			t.Errorf("unit %v: the mixture answers %v", unit, p)
 		}
 	}
 }
 
-// TestPlatt: probabilities that are too sure are bent to what happens.
-func TestPlatt(t *testing.T) {
-	c := platt{slope: 1}
-	rng := rand.New(rand.NewPCG(3, 3))
-	for range 50000 {
-		z := 2 * rng.NormFloat64()
+// TestCalibration: probabilities that are too sure, or that no curve of two parameters mends, are bent to what happens.
+func TestCalibration(t *testing.T) {
+	for name, truth := range map[string]func(z float64) float64{
+		"too sure":      func(z float64) float64 { return loss.Sigmoid(0.5*z + 0.3) },
+		"noisy labels":  func(z float64) float64 { return 0.1 + 0.8*loss.Sigmoid(z) },
+		"a step within": func(z float64) float64 { return map[bool]float64{false: 0.3, true: 0.6}[z > 0.2] },
+	} {
+		var c calibration
+		rng := rand.New(rand.NewPCG(3, 3))
+		for range 60000 {
+			z := 2 * rng.NormFloat64()
+			y := 0.0
+			if rng.Float64() < truth(z) { // the model says sigmoid(z)
+				y = 1
+			}
+			c.learn(loss.Sigmoid(z), y, 1)
+		}
+		for _, z := range []float64{-3, -1, 1, 3} {
+			if got, want := c.answer(loss.Sigmoid(z)), truth(z); math.Abs(got-want) > 0.05 {
+				t.Errorf("%s: at %g it answers %.3f, true is %.3f", name, z, got, want)
+			}
+		}
+	}
+}
+
+// TestCalibrationLeavesTruthAlone: probabilities that are true stay as they are.
+func TestCalibrationLeavesTruthAlone(t *testing.T) {
+	var c calibration
+	rng := rand.New(rand.NewPCG(4, 3))
+	worst := 0.0
+	for i := range 20000 {
+		p := rng.Float64()
 		y := 0.0
-		if rng.Float64() < loss.Sigmoid(0.5*z+0.3) { // the truth; the model says sigmoid(z)
+		if rng.Float64() < p {
 			y = 1
 		}
-		c.learn(loss.Sigmoid(z), y, 1)
+		if worst = max(worst, math.Abs(c.answer(p)-p)); i < 5 && worst > 0.2 {
+			t.Fatalf("after %d labels it bends by %.3f", i, worst)
+		}
+		c.learn(p, y, 1)
 	}
-	if math.Abs(c.slope-0.5) > 0.1 || math.Abs(c.shift-0.3) > 0.1 {
-		t.Errorf("slope %.3f, shift %.3f, want 0.5, 0.3", c.slope, c.shift)
+	for _, p := range []float64{0.05, 0.3, 0.5, 0.9} {
+		if math.Abs(c.bend(p)-p) > 0.05 {
+			t.Errorf("%g is bent to %g", p, c.bend(p))
+		}
+	}
+}
+
+// noisy experts answer with what stands in their column.
+type noisy struct{ column int }
+
+func (s noisy) Predict(dst []float64, e *models.Example) []float64 {
+	return append(dst, e.Value[s.column])
+}
+func (noisy) Observe(*models.Example)          {}
+func (noisy) Learn(*models.Example, []float64) {}
+func (noisy) State(*codec.State)               {}
+
+func poolOf(task models.Task, k, experts, light int) *mixture {
+	m := &mixture{task: task, k: k, share: 0.001, rate: 0.05, light: light}
+	for i := range experts {
+		m.experts = append(m.experts, expert{learner: noisy{i}, predictor: noisy{i}})
+	}
+	m.ready()
+	return m
+}
+
+// TestPoolBeatsItsExperts: two experts that see independent halves of the evidence are added up, as Bayes' rule does, and one that is half as
+// sure as it should be is sharpened; no mean can do either.
+func TestPoolBeatsItsExperts(t *testing.T) {
+	m := poolOf(models.Binary, 1, 2, 2)
+	rng := rand.New(rand.NewPCG(5, 5))
+	var pooled, best, mean float64
+	for i := range 20000 {
+		a, b := rng.NormFloat64(), rng.NormFloat64()
+		y := 0.0
+		if rng.Float64() < loss.Sigmoid(2*a+2*b) {
+			y = 1
+		}
+		e := &models.Example{Row: models.Row{Value: []float64{loss.Sigmoid(2 * a), loss.Sigmoid(b)}}}
+		past := m.predict(nil, e, e)
+		if i >= 10000 {
+			pooled += logLoss(past[0], y) / 10000
+			mean += logLoss(m.meanOf(past), y) / 10000
+			best += logLoss(loss.Sigmoid(2*a+2*b), y) / 10000
+		}
+		m.weigh(y, 1, past)
+	}
+	if pooled > best+0.02 || mean < best+0.05 {
+		t.Errorf("pool %.4f, mean %.4f, Bayes %.4f", pooled, mean, best)
+	}
+}
+
+// TestPoolGradient: steps follow the gradient that finite differences give, for every task.
+func TestPoolGradient(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	for _, task := range []models.Task{models.Binary, models.Multiclass, models.Regression} {
+		k := map[models.Task]int{models.Binary: 1, models.Multiclass: 3, models.Regression: 1}[task]
+		m := poolOf(task, k, 2, 2)
+		m.labels.add(0)
+		m.labels.add(2)
+		p := newPool(1+len(m.memories())+2, k)
+		for i := range p.a {
+			p.a[i] = 0.3 * rng.NormFloat64()
+		}
+		others := make([]float64, (len(p.a)-1)*k)
+		for i := range others {
+			others[i] = 0.1 + 0.8*rng.Float64()
+		}
+		first := []float64{0.2, 0.3, 0.5}[:k]
+		in, y, scratch := inputs{first, others, k}, 1.0, make([]float64, 3*k)
+		value := func() float64 { // in the units that the step is taken in
+			out := make([]float64, k)
+			m.pooled(&p, out, in)
+			if task == models.Regression {
+				d := (out[0] - y) / m.labels.error()
+				return d * d / 2
+			}
+			return m.cost(y, out)
+		}
+		for i := range p.a {
+			const h = 1e-6
+			old := p.a[i]
+			p.a[i] = old + h
+			up := value()
+			p.a[i] = old - h
+			down := value()
+			p.a[i] = old
+			q := p
+			q.a, q.sums, q.b, q.biases = append([]float64(nil), p.a...), make([]float64, len(p.a)), append([]float64(nil), p.b...), make([]float64, k)
+			m.teach(&q, in, y, 1, scratch)
+			slope := math.Sqrt(q.sums[i]) // the only gradient so far, squared
+			if want := math.Abs(up-down) / (2 * h); math.Abs(slope-want) > 1e-5*(1+want) {
+				t.Errorf("%v, exponent %d: gradient %g, differences %g", task, i, slope, want)
+			}
+			if (p.a[i]-q.a[i])*(up-down) < 0 {
+				t.Errorf("%v, exponent %d: the step goes uphill", task, i)
+			}
+		}
+	}
+}
+
+// TestDearExpertsGo: those that do not help are dropped, after which an answer given before is still learned from, and the state of the
+// smaller mixture loads into a fresh one; those that help stay.
+func TestDearExpertsGo(t *testing.T) {
+	for _, helps := range []bool{false, true} {
+		m := poolOf(models.Binary, 1, 2, 1)
+		rng := rand.New(rand.NewPCG(7, 7))
+		e := &models.Example{}
+		var early []float64
+		for i := range trialLabels {
+			z, y := rng.NormFloat64(), 0.0
+			if rng.Float64() < loss.Sigmoid(3*z) {
+				y = 1
+			}
+			dear := 0.5
+			if helps {
+				dear = loss.Sigmoid(3 * z)
+			}
+			e.Row.Value = []float64{loss.Sigmoid(z + rng.NormFloat64()), dear}
+			past := m.predict(nil, e, e)
+			if i == 100 {
+				early = past
+			}
+			m.weigh(y, 1, past)
+		}
+		if (len(m.experts) == 2) != helps {
+			t.Fatalf("helps %t: %d experts are left", helps, len(m.experts))
+		}
+		m.weigh(1, 1, early)
+		saved := codec.Saver(nil)
+		m.state(saved)
+		fresh, load := poolOf(models.Binary, 1, 2, 1), codec.Loader(saved.Bytes())
+		fresh.state(load)
+		if err := load.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if a, b := m.predict(nil, e, e), fresh.predict(nil, e, e); fmt.Sprint(a) != fmt.Sprint(b) {
+			t.Errorf("helps %t: the loaded mixture answers %v, not %v", helps, b, a)
+		}
 	}
 }
 
@@ -166,7 +336,7 @@ func newTestAuto(t *testing.T, params map[string]any) models.Learner {
 func TestAutoWeighsWhatWasSaid(t *testing.T) {
 	m := newTestAuto(t, map[string]any{"experts": []any{"prior", "coin"}, "mixing_rate": 1}).(*publishingAuto)
 	e := models.Example{Row: models.Row{Value: []float64{1, 7}}, Y: 1, Weight: 1}
-	past := []float64{0.5, 0.5, 0.01, 0.99} // prior was wrong, coin right
+	past := append(m.Predict(nil, &e)[:m.head()], 0.01, 0.99) // prior was wrong, coin right
 	m.Learn(&e, past)
 	if !(m.weights[1] > 0.98) {
 		t.Errorf("weights %v: the expert that was right should have nearly all", m.weights)

@@ -2,33 +2,84 @@ package ensemble
 
 import (
 	"math"
+	"slices"
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
-	"github.com/freshet-ml/freshet/models/loss"
 )
 
 // floor keeps probabilities away from 0 and 1, so that one sure mistake costs an expert a bounded part
 // of its weight and logits stay finite.
 const floor = 1e-6
 
-// mixture weighs experts by fixed share.
+// mixture combines experts. Three answers stand one on the other: a weighted mean (fixed share), which finds the best expert fast; a pool of that mean, of
+// the experts and of the newest labels, which can be better than all; and its calibration. Each is used while it does better than the one below.
+//
+// Experts after the first `light` ones are dear. They are kept while the pool of all has a loss at least keepGain below that of the pool of the light ones, judged every
+// trialLabels labels; else they are dropped for good, and their memory with them.
 type mixture struct {
 	task      models.Task
 	k         int // numbers of an answer
 	share     float64
 	rate      float64 // of the weights: they fall by e^(−rate·loss)
+	early     float64 // the rate at the first label, which falls to rate as labels come
 	calibrate bool
 	experts   []expert
+	light     int
 	weights   []float64 // sum 1
-	platt     platt
+	n         float64   // labels
+	mean      float64   // discounted loss of the weighted mean
+	all, some pool      // of all experts, and of the light ones while there are others
+	recent    []float64 // by memory: shares of the classes, or the mean, of the newest labels
+	bins      calibration
 	labels    labels // regression
+	scratch   []float64
 }
 
 type expert struct {
 	learner   models.Learner // nil in a snapshot
 	predictor models.Predictor
 	encoded   bool // sees encoded rows and standardised labels
+}
+
+const (
+	trialLabels = 8192
+	keepGain    = 0.01
+	earlyLabels = 200.0
+)
+
+// memories are how much of the newest labels is kept at each further one. What they are is known by the labels that have come, as under label delay.
+func (m *mixture) memories() []float64 {
+	if m.task == models.Regression {
+		return []float64{0, 0.8}
+	}
+	return []float64{0.5, 0.8, 0.95}
+}
+
+// ready makes what depends on the number of experts, once they are known.
+func (m *mixture) ready() {
+	n := len(m.experts)
+	m.weights = make([]float64, n)
+	for i := range m.weights {
+		m.weights[i] = 1 / float64(n)
+	}
+	past := len(m.memories())
+	m.recent = make([]float64, past*m.k)
+	for i := range m.recent {
+		switch m.task {
+		case models.Regression:
+			m.recent[i] = math.NaN()
+		case models.Binary:
+			m.recent[i] = 0.5
+		default:
+			m.recent[i] = 1 / float64(m.k)
+		}
+	}
+	m.all = newPool(1+past+n, m.k)
+	if m.light < n {
+		m.some = newPool(1+past+m.light, m.k)
+	}
+	m.scratch = make([]float64, 3*m.k)
 }
 
 // pick returns the example that the expert sees.
@@ -39,28 +90,53 @@ func (m *mixture) pick(i int, raw, encoded *models.Example) *models.Example {
 	return raw
 }
 
-// predict appends answer, mixture and experts' answers, k numbers each.
+// head is how many numbers stand before those of the experts: answer, weighted mean, what is calibrated, and the newest labels.
+func (m *mixture) head() int { return 3*m.k + len(m.recent) }
+
+// parts are the weighted mean, what was calibrated, and the inputs of the pool after the first, of an answer.
+func (m *mixture) parts(past []float64) (mixed, used, others []float64) {
+	return past[m.k : 2*m.k], past[2*m.k : 3*m.k], past[3*m.k:]
+}
+
+// predict appends answer, weighted mean, what is calibrated, the newest labels and the experts' answers.
 func (m *mixture) predict(dst []float64, raw, encoded *models.Example) []float64 {
 	head := len(dst)
-	for range 2 * m.k {
+	for range 3 * m.k {
 		dst = append(dst, 0)
+	}
+	for i := range m.recent {
+		dst = append(dst, m.recent[i])
 	}
 	for i := range m.experts {
 		at := len(dst)
 		dst = m.experts[i].predictor.Predict(dst, m.pick(i, raw, encoded))[:at+m.k]
 		m.sane(dst[at:], m.experts[i].encoded)
 	}
-	mixed, answers := dst[head+m.k:head+2*m.k], dst[head+2*m.k:]
-	for i, w := range m.weights {
-		for j := range mixed {
-			mixed[j] += float64(w * answers[i*m.k+j])
-		}
+	mixed, used, others := m.parts(dst[head:])
+	m.average(mixed, others[len(m.recent):], len(m.experts))
+	if copy(used, mixed); m.all.loss <= m.mean {
+		m.pooled(&m.all, used, inputs{mixed, others, m.k})
 	}
-	copy(dst[head:head+m.k], mixed)
-	if m.calibrate {
-		dst[head] = m.platt.bend(mixed[0])
+	answer := dst[head : head+m.k]
+	if copy(answer, used); m.calibrate {
+		answer[0] = m.bins.answer(used[0])
 	}
 	return dst
+}
+
+// average writes the mean of the first n experts' answers, weighted.
+func (m *mixture) average(dst, answers []float64, n int) {
+	clear(dst)
+	sum := 0.0
+	for i, w := range m.weights[:n] {
+		sum += w
+		for j := range dst {
+			dst[j] += float64(w * answers[i*m.k+j])
+		}
+	}
+	for j := range dst {
+		dst[j] /= sum
+	}
 }
 
 // sane brings an expert's answer into the unit of the labels and into bounds.
@@ -80,28 +156,82 @@ func (m *mixture) sane(answer []float64, encoded bool) {
 	}
 }
 
-// weigh updates the weights and the calibration by the answers that were given. Each weight is
-// multiplied by e^(−loss·weight), then all give share of theirs, dealt out evenly (Herbster and
-// Warmuth 1998, the fixed-share update).
+// weigh updates all that combines by the answers that were given. Each weight is multiplied by e^(−loss·rate), then all give share of
+// theirs, dealt out evenly (Herbster and Warmuth 1998, the fixed-share update).
 func (m *mixture) weigh(y, weight float64, past []float64) {
-	answers := past[2*m.k:]
+	mixed, used, others := m.parts(past)
 	if m.task == models.Regression {
 		m.labels.residual(y-past[0], weight)
 	} else if m.task == models.Multiclass && !(y >= 0 && int(y) < m.k) {
 		return
 	}
+	if m.calibrate {
+		m.bins.learn(used[0], min(1, max(0, math.Round(y))), weight)
+	}
+	m.mean = float64(lossDiscount*m.mean) + float64(weight*m.cost(y, mixed))
+	m.teach(&m.all, inputs{mixed, others, m.k}, y, weight, m.scratch)
+	answers := others[len(m.recent):]
+	if m.light < len(m.experts) {
+		first := m.scratch[2*m.k:]
+		m.average(first, answers, m.light)
+		m.teach(&m.some, inputs{first, others, m.k}, y, weight, m.scratch)
+	}
+	rate := max(m.rate, m.early*earlyLabels/(earlyLabels+m.n))
 	sum := 0.0
 	for i := range m.weights {
-		m.weights[i] *= math.Exp(-min(10, m.rate*weight*m.cost(y, answers[i*m.k:(i+1)*m.k])))
+		m.weights[i] *= math.Exp(-min(10, rate*weight*m.cost(y, answers[i*m.k:(i+1)*m.k])))
 		sum += m.weights[i]
 	}
 	each := m.share / float64(len(m.weights))
 	for i := range m.weights {
 		m.weights[i] = float64((1-m.share)*(m.weights[i]/sum)) + each
 	}
-	if m.calibrate {
-		m.platt.learn(past[m.k], y, weight)
+	m.remember(y)
+	m.n++
+	if m.light < len(m.experts) && math.Mod(m.n, trialLabels) == 0 {
+		m.judge()
 	}
+}
+
+// remember takes a label into the newest ones.
+func (m *mixture) remember(y float64) {
+	for i, keep := range m.memories() {
+		row := m.recent[i*m.k : (i+1)*m.k]
+		switch {
+		case m.task == models.Regression && row[0] != row[0]:
+			row[0] = m.labels.bound(y)
+		case m.task == models.Multiclass:
+			for j := range row {
+				row[j] *= keep
+			}
+			row[int(y)] += 1 - keep
+		default:
+			row[0] = float64(keep*row[0]) + float64((1-keep)*y)
+		}
+	}
+}
+
+// judge drops the dear experts if they do not pay.
+func (m *mixture) judge() {
+	if m.all.trial <= (1-keepGain)*m.some.trial {
+		m.all.trial, m.some.trial = 0, 0
+		return
+	}
+	m.drop()
+}
+
+// drop goes on with the light experts alone.
+func (m *mixture) drop() {
+	m.experts = m.experts[:m.light:m.light]
+	m.weights = m.weights[:m.light:m.light]
+	sum := 0.0
+	for _, w := range m.weights {
+		sum += w
+	}
+	for i := range m.weights {
+		m.weights[i] /= sum
+	}
+	m.all, m.some = m.some, pool{}
 }
 
 // cost is the loss of one expert's answer, in nats.
@@ -118,53 +248,60 @@ func (m *mixture) cost(y float64, answer []float64) float64 {
 	return -math.Log(max(floor, 1-answer[0]))
 }
 
-// state visits experts, weights, calibration and labels.
+// freeze gives a copy of the mixture memory of its own for all that an answer depends on.
+func (m *mixture) freeze() {
+	m.weights, m.experts, m.recent = slices.Clone(m.weights), slices.Clone(m.experts), slices.Clone(m.recent)
+	m.all.a, m.all.b = slices.Clone(m.all.a), slices.Clone(m.all.b)
+	m.all.sums, m.all.biases, m.some, m.scratch = nil, nil, pool{}, nil
+}
+
+// state visits experts, weights, pools, calibration and labels.
 func (m *mixture) state(s *codec.State) {
-	s.Fixed("number of experts", len(m.experts))
+	n := s.Len(len(m.experts), 0, len(m.experts))
+	if s.Loading() && n != len(m.experts) {
+		if n != m.light {
+			s.Fail("%d experts, of %d", n, len(m.experts))
+			return
+		}
+		m.drop()
+	}
 	for i := range m.experts {
 		m.experts[i].learner.State(s)
 	}
+	sum := 0.0
 	for i := range m.weights {
 		s.Float64(&m.weights[i])
 		if w := m.weights[i]; !(w >= 0 && w <= 1) {
 			s.Fail("weight %v of expert %d", w, i)
 			m.weights[i] = 0
 		}
+		sum += m.weights[i]
 	}
-	for _, v := range []*float64{&m.platt.slope, &m.platt.shift, &m.platt.slopeSum, &m.platt.shiftSum} {
-		s.Float64(v)
+	if s.Loading() && !(sum > 0.5) {
+		s.Fail("weights of sum %v", sum)
+		m.weights[0] = 1
 	}
+	for _, v := range []*float64{&m.n, &m.mean} {
+		if s.Float64(v); !finite(*v) {
+			s.Fail("mixture: %v", *v)
+			*v = 0
+		}
+	}
+	m.all.state(s)
+	if m.light < len(m.experts) {
+		m.some.state(s)
+	}
+	for i := range m.recent {
+		v := &m.recent[i]
+		if s.Float64(v); m.task != models.Regression && !(*v >= 0 && *v <= 1) || math.IsInf(*v, 0) {
+			s.Fail("newest labels: %v", *v)
+			*v = 0
+		}
+	}
+	m.bins.state(s)
 	for _, v := range []*float64{&m.labels.n, &m.labels.mean, &m.labels.m2, &m.labels.lo, &m.labels.hi, &m.labels.errorSum, &m.labels.errorN} {
 		s.Float64(v)
 	}
-}
-
-// platt bends a probability on the logit scale: sigmoid(slope·logit(p) + shift).
-type platt struct {
-	slope, shift       float64
-	slopeSum, shiftSum float64 // discounted squared gradients
-}
-
-const (
-	plattRate     = 0.02
-	plattDiscount = 0.9999
-)
-
-func (c *platt) bend(p float64) float64 {
-	return loss.Sigmoid(float64(c.slope*loss.Logit(p, floor)) + c.shift)
-}
-
-// learn takes one adagrad step on the log-loss; the sums start at 1, so that it starts slowly.
-func (c *platt) learn(p, y, weight float64) {
-	z := loss.Logit(p, floor)
-	g := loss.Sigmoid(float64(c.slope*z)+c.shift) - min(1, max(0, math.Round(y)))
-	g *= min(weight, 100)
-	gs := g * z
-	c.slopeSum = float64(plattDiscount*c.slopeSum) + float64(gs*gs)
-	c.shiftSum = float64(plattDiscount*c.shiftSum) + float64(g*g)
-	c.slope -= plattRate * gs / math.Sqrt(1+c.slopeSum)
-	c.shift -= plattRate * g / math.Sqrt(1+c.shiftSum)
-	c.slope, c.shift = max(0.2, min(5, c.slope)), max(-3, min(3, c.shift))
 }
 
 // labels are the running moments and range of the labels of a regression, and the mixture's own error.
@@ -176,7 +313,7 @@ type labels struct {
 
 const (
 	maxLabel      = 1e100
-	errorDiscount = 0.999
+	errorDiscount = 0.98
 )
 
 func (l *labels) add(y float64) {
@@ -226,4 +363,12 @@ func (l *labels) cost(d float64) float64 {
 		return 0
 	}
 	return min(10, float64(d*d)/(2*l.errorSum/l.errorN))
+}
+
+// error is the mixture's recent error, root mean squared; the labels' deviation before there is one.
+func (l *labels) error() float64 {
+	if !(l.errorSum > 0) {
+		return l.deviation()
+	}
+	return math.Sqrt(l.errorSum / l.errorN)
 }

@@ -1,0 +1,45 @@
+package catalog
+
+import (
+	"slices"
+
+	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/boost"
+	"github.com/freshet-ml/freshet/models/ensemble"
+	"github.com/freshet-ml/freshet/models/mondrian"
+	"github.com/freshet-ml/freshet/models/neighbors"
+	"github.com/freshet-ml/freshet/models/tree"
+)
+
+// The bounds of the experts of auto: a mixture has several, and one that has seen a season gains little from more.
+const (
+	treeBytes    = 512 << 10
+	boostedBytes = 8 << 20
+	forestBytes  = 16 << 20
+)
+
+var classes = []models.Task{models.Binary, models.Multiclass}
+
+// experts are those of auto beside the linear ones. Boosting by few trees finds its feet sooner, where labels are classes; numbers gain from many.
+var experts = []ensemble.Expert{
+	expert("tree", false, tree.Components, "hoeffding_tree", classes, map[string]any{"max_bytes": treeBytes}),
+	expert("boosted", true, boost.Components, "gradient_boosted_trees", classes, map[string]any{"trees": 30, "max_bytes": boostedBytes}),
+	expert("boosted", true, boost.Components, "gradient_boosted_trees", []models.Task{models.Regression}, map[string]any{"trees": 100, "max_bytes": boostedBytes}),
+	expert("forest", true, ensemble.Components, "adaptive_random_forest", append(slices.Clone(classes), models.Regression), map[string]any{"max_bytes": forestBytes}),
+	expert("mondrian", true, mondrian.Components, "mondrian_forest", classes, map[string]any{"trees": 5, "max_nodes": 2048}),
+	expert("neighbors", true, neighbors.Components, "k_nearest_neighbors", classes, nil),
+}
+
+// expert is a model of a catalogue with these parameters, for these tasks.
+func expert(name string, dear bool, of []models.Component, model string, tasks []models.Task, params map[string]any) ensemble.Expert {
+	return ensemble.Expert{Name: name, Dear: dear, New: func(env models.Env) (models.Learner, error) {
+		if !slices.Contains(tasks, env.Task) {
+			return nil, nil
+		}
+		p, err := models.Registry(of).Resolve(models.Spec{Stages: []models.Stage{{Name: model, Params: params}}}, env.Task)
+		if err != nil {
+			return nil, err
+		}
+		return p.Build(env)
+	}}
+}
