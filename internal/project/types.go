@@ -117,7 +117,7 @@ type Feature struct {
 	Lateness   Duration       `json:"-" key:"lateness" default:"0s" doc:"Forecasters: an event may be older than the newest one by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted as late."`
 	Calendar   []string       `json:"-" key:"calendar" form:"list" doc:"Forecasters: regressors that follow from the time, in UTC, of hour, weekday, month and year. They need step."`
 	Holidays   []string       `json:"-" key:"holidays" form:"list" doc:"Forecasters: days, such as 2024-12-25, on which a regressor is 1. They need step."`
-	Regressors []string       `json:"-" key:"regressors" form:"list" doc:"Forecasters: expressions of what comes with each value, such as price. For the steps ahead the newest ones are taken to stay."`
+	Regressors []string       `json:"-" key:"regressors" form:"list" doc:"Forecasters: expressions of what comes with each value, such as price. For the steps ahead the usual ones are taken: a mean with the weight 0.1 for the newest."`
 	With       map[string]any `json:"-" key:"with" form:"params" doc:"Forecasters: parameters of the forecaster, such as {alpha: 0.4}; see the reference of the models."`
 }
 
@@ -158,7 +158,7 @@ type Model struct {
 	Lateness   Duration  `json:"-" key:"lateness" default:"0s" doc:"forecast: an event may be older than the newest one of its key by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted."`
 	Calendar   []string  `json:"-" key:"calendar" form:"list" doc:"forecast: regressors that follow from the time, in UTC, of hour, weekday, month and year."`
 	Holidays   []string  `json:"-" key:"holidays" form:"list" doc:"forecast: days, such as 2024-12-25, on which a regressor is 1."`
-	Regressors []string  `json:"-" key:"regressors" form:"list" doc:"forecast: fields or expressions over the fields of the trigger, such as price, that come with each value and are known for the steps asked for: Forecast must be told them. Logged answers take the newest ones to stay."`
+	Regressors []string  `json:"-" key:"regressors" form:"list" doc:"forecast: fields or expressions over the fields of the trigger, such as price, that come with each value and are known for the steps asked for: Forecast must be told them. Logged answers, which nobody tells them, take the usual ones: a mean with the weight 0.1 for the newest."`
 	Keep       Duration  `json:"-" key:"keep" default:"0s" doc:"forecast: a series idle for longer than this is forgotten. 0s: never."`
 	Buckets    int       `json:"-" key:"buckets" default:"16" min:"1" max:"65536" doc:"forecast: parts that the series are dealt to. Aim at 100,000 series each."`
 }

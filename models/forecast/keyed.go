@@ -47,7 +47,7 @@ const keyedVersion = 1
 // value is a step, in the order of their times.
 //
 // The regressors that come with a value are those of its step. Columns answer for steps whose regressors nobody has told yet: for them the
-// newest ones are taken to stay; those of the calendar are exact. Forecast is told them.
+// usual ones are taken, an exponentially weighted mean with the weight 0.1; those of the calendar are exact. Forecast is told them.
 //
 // Cost: an update loads and saves the state of the series, O(its bytes); a read loads it and takes in what waits.
 type Keyed struct {
@@ -176,7 +176,7 @@ type scratch struct {
 	late    uint64
 	newest  int64 // event time of the newest value
 	done    int64 // event time of the newest value that was taken in for good
-	inputs  []float64
+	inputs  []float64 // what is usual of each regressor
 	held    []held
 	waiting []float64 // regressors of the held values
 	row     []float64 // regressors of one step
@@ -298,11 +298,6 @@ func (s *scratch) take(t int64, x []float64) (late bool) {
 	}
 	if t >= s.newest {
 		s.newest = t
-		for i, v := range x[1:] {
-			if finite(v) {
-				s.inputs[i] = v
-			}
-		}
 	}
 	at := len(s.held)
 	for at > 0 && s.held[at-1].t > t {
@@ -320,13 +315,26 @@ func (s *scratch) take(t int64, x []float64) (late bool) {
 	return false
 }
 
+// usualWeight is the weight of the newest regressors in what is usual for a series.
+const usualWeight = 0.1
+
 // observe takes a value into the series.
 func (s *scratch) observe(h *held) {
 	n := s.k.cfg.Calendar.Width()
 	if n > 0 {
 		s.k.cfg.Calendar.Fill(s.row[:n], s.track.start(s.track.at(h.t)))
 	}
-	copy(s.row[n:], s.waiting[h.from:h.from+len(s.inputs)])
+	given := s.waiting[h.from : h.from+len(s.inputs)]
+	for i, v := range given {
+		switch {
+		case !finite(v):
+		case !s.track.started:
+			s.inputs[i] = v
+		default:
+			s.inputs[i] += float64(usualWeight * (v - s.inputs[i]))
+		}
+	}
+	copy(s.row[n:], given)
 	s.track.Update(h.t, h.y, s.row)
 }
 
@@ -404,7 +412,7 @@ func (s *scratch) room(steps int, levels []float64) *models.Outlook {
 	return o
 }
 
-// future returns the regressors of the steps that o answers: those of the calendar, and given, or the newest ones where given is nil. nil without any.
+// future returns the regressors of the steps that o answers: those of the calendar, and given, or the usual ones where given is nil. nil without any.
 func (s *scratch) future(o *models.Outlook, given [][]float64) [][]float64 {
 	width := s.k.env.Regressors
 	if width == 0 {

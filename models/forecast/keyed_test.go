@@ -85,7 +85,7 @@ func TestLatenessRestoresTheOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 4))
 		late := 6 * hour
-		k, err := NewKeyed(naiveOf, KeyedConfig{Step: rapid.SampledFrom([]int64{0, hour, 4 * hour}).Draw(t, "step"), Lateness: late, Horizon: 3, Seasons: []int{4}, Leads: []int{1, 2, 3}, Levels: []float64{.9}})
+		k, err := NewKeyed(naiveOf, KeyedConfig{Step: rapid.SampledFrom([]int64{0, hour, 4 * hour}).Draw(t, "step"), Lateness: late, Horizon: 3, Seasons: []int{4}, Leads: []int{1, 2, 3}, Levels: []float64{.9}, Inputs: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestLatenessRestoresTheOrder(t *testing.T) {
 		feed := func(values []value) (state []byte) {
 			for _, v := range values {
 				var isLate bool
-				if state, isLate = k.Update(state, v.t, []float64{float64(v.t%97) + 1}); isLate {
+				if state, isLate = k.Update(state, v.t, []float64{float64(v.t%97) + 1, float64(v.t % 7)}); isLate {
 					t.Fatal("a value inside the window was left out")
 				}
 			}
@@ -152,7 +152,7 @@ func TestBeyondTheWindow(t *testing.T) {
 	}
 }
 
-// TestRegressorsOfKeyed: those of the calendar are of the step, before and behind the newest value; the others are the newest, or what Forecast is told.
+// TestRegressorsOfKeyed: those of the calendar are of the step, before and behind the newest value; the others are the usual ones, or what Forecast is told.
 func TestRegressorsOfKeyed(t *testing.T) {
 	day := int64(dayMicros)
 	cfg := KeyedConfig{Step: day, Horizon: 3, Leads: []int{1, 2, 3}, Inputs: 1, Calendar: Calendar{Holidays: []int64{12}}}
@@ -162,10 +162,10 @@ func TestRegressorsOfKeyed(t *testing.T) {
 		state, _ = k.Update(state, d*day+5, []float64{1, 100})
 	}
 	state, _ = k.Update(state, 9*day+6, []float64{1, 200}) // the price now
-	if got := fmt.Sprint(k.Read(nil, state, 9*day)); got != fmt.Sprint([]float64{10 + 200, 11 + 200, 12 + 200 + 1}) {
-		t.Errorf("with the newest regressor: %s", got)
+	if got := fmt.Sprint(k.Read(nil, state, 9*day)); got != fmt.Sprint([]float64{10 + 110, 11 + 110, 12 + 110 + 1}) {
+		t.Errorf("with the usual regressor: %s", got)
 	}
-	if got := fmt.Sprint(k.Read(nil, state, 11*day)); got != fmt.Sprint([]float64{12 + 201, 13 + 200, 14 + 200}) {
+	if got := fmt.Sprint(k.Read(nil, state, 11*day)); got != fmt.Sprint([]float64{12 + 111, 13 + 110, 14 + 110}) {
 		t.Errorf("from a later day: %s", got)
 	}
 	o := models.NewOutlook(2, nil)
@@ -269,7 +269,7 @@ func TestGoldenKeyedState(t *testing.T) {
 	}
 	state, _ = k.Update(state, 0, []float64{1, 2}) // late
 	const one, two = "000000000000f03f", "0000000000000040"
-	const want = "01" + "0100000000000000" + "00ecba8302000000" + "004827ad01000000" + two + // version, late, newest time, newest taken in, newest regressor
+	const want = "01" + "0100000000000000" + "00ecba8302000000" + "004827ad01000000" + two + // version, late, newest time, newest taken in, usual regressor
 		"01" + "00ecba8302000000" + one + two + // one value that waits
 		"0200000000000000" + "01" + // step, started
 		"02" + one + one + "0000000000000000" + "0000000000001040" // the recorder's series
