@@ -407,3 +407,55 @@ func ExampleNewCroston() {
 	fmt.Printf("%.3f\n", o.Mean)
 	// Output: [0.861 0.861]
 }
+
+// TestDemandScores scores the models of intermittent demand on series of three kinds, one step ahead, by the mean quantile loss over eleven levels (which approximates half the CRPS); `-v` prints the table. A model of whole
+// counts must not lose to Croston's method with its quantiles.
+func TestDemandScores(t *testing.T) {
+	kinds := []string{"slow", "lumpy", "dying"}
+	series := func(kind string, rng *rand.Rand) []float64 {
+		switch kind {
+		case "slow":
+			return counts(rng, 200, 0.1+0.6*rng.Float64(), 1e12, 0)
+		case "lumpy":
+			return counts(rng, 200, 1+3*rng.Float64(), 0.2, 0)
+		}
+		y := counts(rng, 200, 2, 1e12, 0)
+		for i := 150; i < 200; i++ {
+			y[i] = 0
+		}
+		return y
+	}
+	c, _ := NewCroston(CrostonConfig{Alpha: 0.1, Variant: SBA})
+	b, _ := NewTSB(TSBConfig{Demand: 0.1, Probability: 0.05})
+	g, _ := NewGammaPoisson(GammaPoissonConfig{Discount: 0.95, Outliers: 20})
+	n, _ := NewNegativeBinomial(NegativeBinomialConfig{Discount: 0.95, Spread: 0.98, Outliers: 20})
+	p, _ := NewPoissonLevel(PoissonLevelConfig{Alpha: 0.05, Dispersion: true, Outliers: 20})
+	names, forecasters := []string{"croston (sba)", "tsb", "gamma_poisson", "negative_binomial", "poisson_level"}, []models.Forecaster{c, b, g, n, p}
+	levels := []float64{0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95}
+	loss := map[string][]float64{}
+	for k, f := range forecasters {
+		for _, kind := range kinds {
+			rng, total, asked := rand.New(rand.NewPCG(11, 12)), 0.0, 0.0
+			for range 40 {
+				s, o := f.Start(), models.NewOutlook(1, levels)
+				for i, y := range series(kind, rng) {
+					if s.Forecast(o, nil); i >= 50 {
+						for j, u := range levels {
+							total += max(u*(y-o.Quantiles[j]), (u-1)*(y-o.Quantiles[j]))
+							asked++
+						}
+					}
+					s.Advance(1)
+					s.Observe(y, nil)
+				}
+			}
+			loss[names[k]] = append(loss[names[k]], total/asked)
+		}
+		t.Logf("%-18s %.4f", names[k], loss[names[k]])
+	}
+	for k := range kinds {
+		if best := min(loss["gamma_poisson"][k], loss["negative_binomial"][k]); best > loss["croston (sba)"][k] {
+			t.Errorf("%s: %g, Croston %g", kinds[k], best, loss["croston (sba)"][k])
+		}
+	}
+}

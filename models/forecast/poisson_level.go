@@ -22,9 +22,9 @@ type PoissonLevelConfig struct {
 
 // PoissonLevel makes series of counts with a level and a season of factors: the count of a step is Poisson, or negative binomial, with the mean λ = l·s, and
 //
-//	l ← l + α(y/s − l),  s ← s + γ·λ/(1 + λ)·(y/l − s)
+//	l ← l + α(y − λ),  s ← s + γ·λ/(1 + λ)·(y/l − s)
 //
-// (Snyder, Ord & Beaumont 2012, with a season; its weight falls where the mean is small and a count says little of a factor). What is ahead of the next step has no closed form: its quantiles are
+// (Snyder, Ord & Beaumont 2012, with a season: l learns as a gamma distributed rate with the exposure s does, and s little where the mean is small and a count says little of a factor). What is ahead of the next step has no closed form: its quantiles are
 // those of simulated paths. The first two seasons are collected; factors start from them, drawn towards 1 by two counts.
 type PoissonLevel struct{ PoissonLevelConfig }
 
@@ -121,7 +121,22 @@ func (s *poissonLevel) learn(y float64) {
 	if len(s.season) > 1 {
 		s.season[s.at] = min(max(factor+float64(weight*e/s.level), leastFactor), 1/leastFactor)
 	}
-	s.level = min(max(s.level+float64(s.f.Alpha*e/factor), leastRate), maxState)
+	s.level = min(max(s.level+float64(min(s.f.Alpha, 1/factor)*e), leastRate), maxState)
+	if s.at == 0 && len(s.season) > 1 {
+		s.balance()
+	}
+}
+
+// balance makes the mean of the factors 1, once a season: level and factors know only their product.
+func (s *poissonLevel) balance() {
+	mean := 0.0
+	for _, v := range s.season {
+		mean += v / float64(len(s.season))
+	}
+	s.level = min(max(s.level*mean, leastRate), maxState)
+	for i, v := range s.season {
+		s.season[i] = min(max(v/mean, leastFactor), 1/leastFactor)
+	}
 }
 
 // collect keeps the counts of the first two seasons; a gap too long for them begins anew.
@@ -233,7 +248,7 @@ func (s *poissonLevel) simulate(o *models.Outlook) {
 			if len(p.season) > 1 {
 				p.season[at] = min(max(p.season[at]+s.f.Gamma*mean/(1+mean)*e/level, leastFactor), 1/leastFactor)
 			}
-			level = min(max(level+s.f.Alpha*e/(mean/level), leastRate), maxState)
+			level = min(max(level+min(s.f.Alpha, level/mean)*e, leastRate), maxState)
 		}
 	}
 	for i := range o.Mean {

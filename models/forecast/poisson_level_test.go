@@ -137,7 +137,7 @@ func ExampleNewPoissonLevel() {
 	o := models.NewOutlook(3, []float64{0.5, 0.9})
 	s.Forecast(o, nil)
 	fmt.Printf("%.1f %v\n", o.Mean, o.Quantiles[:2])
-	// Output: [1.1 5.7 2.0] [1 3]
+	// Output: [1.2 5.8 2.0] [1 3]
 }
 
 func BenchmarkPoissonLevelForecast(b *testing.B) {

@@ -49,7 +49,7 @@ type ThetaConfig struct {
 //
 // (Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016), with the variance σ²(1 + (h−1)α²), times the square of the season. The line is updated with every value, so
 // that a series that goes on is one that is fitted again, but for α and θ. A season is taken out if the test finds one, by
-// classical decomposition: factors for positive values, else differences (R's forecast::thetaf does so after its test of autocorrelation). Then it is updated with SeasonRate. What a gap leaves out is what was forecast for it.
+// classical decomposition: factors for positive values where the least is not below a tenth, else differences (R's forecast::thetaf does so after its test of autocorrelation). Then it is updated with SeasonRate, of what the level leaves. What a gap leaves out is what was forecast for it.
 type Theta struct{ ThetaConfig }
 
 // NewTheta returns the method, or an error that says which parameter is out of range.
@@ -214,6 +214,9 @@ func (s *theta) take(y float64) {
 	s.level += float64(s.alpha * (x + e - s.level))
 	s.reseason(x, e)
 	s.ahead = 0
+	if s.at == 0 && s.f.SeasonRate > 0 {
+		s.balance()
+	}
 	if !(math.Abs(s.level) <= maxState && math.Abs(s.season[s.at]) <= maxState && s.line.good()) {
 		s.restart(y)
 	}
@@ -243,15 +246,43 @@ func (s *theta) doubt(e, square, limit float64) (learn, count, jump float64) {
 	return e * math.Sqrt(limit/square), min(square, 4*limit+doubtful*size), 0
 }
 
+// leastThetaFactor is the least factor with which a season is one of factors: dividing by smaller ones makes noise of small values large.
+const leastThetaFactor = 0.1
+
 // reseason moves the place of the present step.
 func (s *theta) reseason(x, e float64) {
+	rate := s.f.SeasonRate * (1 - s.alpha) // of what the level leaves
 	switch v := &s.season[s.at]; s.kind {
 	case AdditiveSeason:
-		*v += float64(s.f.SeasonRate * e)
+		*v += float64(rate * e)
 	case MultiplicativeSeason:
 		if x > 0 {
-			*v = min(max(*v*(1+float64(s.f.SeasonRate*e/x)), leastFactor), 1/leastFactor)
+			change := min(max(e/x, -0.9), 9) // a level near zero says little of factors
+			*v = min(max(*v*(1+float64(rate*change)), leastThetaFactor/2), 1/leastFactor)
 		}
+	}
+}
+
+// balance makes the mean of the season 1, or 0, once a season: level and season know only their product or sum.
+func (s *theta) balance() {
+	mean := 0.0
+	for _, v := range s.season {
+		mean += v / float64(len(s.season))
+	}
+	switch s.kind {
+	case AdditiveSeason:
+		for i := range s.season {
+			s.season[i] -= mean
+		}
+		s.level += mean
+		s.line.shift(mean)
+	case MultiplicativeSeason:
+		for i, v := range s.season {
+			s.season[i] = min(max(v/mean, leastThetaFactor/2), 1/leastFactor)
+		}
+		s.level *= mean
+		s.line.value *= mean
+		s.line.tv *= mean
 	}
 }
 
@@ -394,7 +425,7 @@ func (s *theta) visitStarted(c *codec.State) {
 	case s.kind == NoSeason:
 		return
 	case s.kind == MultiplicativeSeason:
-		least, most = leastFactor, 1/leastFactor
+		least, most = leastThetaFactor/2, 1/leastFactor
 	}
 	for i := range s.season {
 		visitFloat(c, "season", &s.season[i], least, most)
@@ -479,7 +510,7 @@ func visitCollected(c *codec.State, name string, warm *[]float64, most int, obse
 var ThetaComponent = models.Component{
 	Name: "theta", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
 	Doc: "The Theta method: exponential smoothing and a share of the slope of the line through all values, without season. The first `fit` steps are collected (forecasts are then the value one season before, or the mean, and the series is cold); a season is taken out if their " +
-		"test shows one. Good for short series with a slow trend; a line through years of a stream is not: then set discount below 1, or take forecaster_bank. A value far outside its forecast is damped and counted; the fourth in succession moves the line. " +
+		"test shows one. Good for short series with a slow trend; a line through years of a stream is not: then set discount below 1, or take forecaster_bank, as for hourly series whose season the first days do not show. A value far outside its forecast is damped and counted; the fourth in succession moves the line. " +
 		"With factors as season (positive values) negative ones are refused and counted. Regressors are not used.",
 	Cost: "O(1) to update, O(horizon) to ask", Memory: "8 bytes per step of the season and about 150; until the fit 8 per step",
 	Source: "Assimakopoulos & Nikolopoulos 2000; Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -25,14 +26,17 @@ func (s *theta) fit() {
 		if fitTheta {
 			share = sigmoid(p[2]) // of the slope: 1 − 1/θ
 		}
-		return thetaErrors(x, rate(p[0]), share, first+float64(scale*p[1]), slope, s.f.Variant == DynamicTheta) + 1e-6*scale*scale*p[1]*p[1]
+		return thetaErrors(x, thetaRate(p[0]), share, first+float64(scale*p[1]), slope, s.f.Variant == DynamicTheta) + 1e-6*scale*scale*p[1]*p[1]
 	}
 	best := minimise(start, fineSearch, run)
-	s.alpha, s.level = rate(best[0]), first+float64(scale*best[1])
+	s.alpha, s.level = thetaRate(best[0]), first+float64(scale*best[1])
 	if fitTheta {
 		s.share = sigmoid(best[2])
 	}
 }
+
+// thetaRate is α of a point of the search, in (0.05, 1): a series that goes on must be able to follow, and the line counts 1/α times.
+func thetaRate(x float64) float64 { return 0.05 + 0.9499*sigmoid(x) }
 
 // firstOf is the first value that is there, and the deviation of all.
 func firstOf(x []float64) (first, scale float64) {
@@ -163,10 +167,8 @@ func (s *theta) takeOut(x []float64, m int) {
 		factors = factors && !(v <= 0)
 	}
 	season := decompose(x, m, factors)
-	for _, v := range season {
-		if factors && v < 1e-4 {
-			return // R leaves such a season in
-		}
+	if factors && slices.Min(season) < leastThetaFactor {
+		factors, season = false, decompose(x, m, false)
 	}
 	s.kind = AdditiveSeason
 	if factors {
