@@ -104,9 +104,7 @@ func (m *mixture) predict(dst []float64, raw, encoded *models.Example) []float64
 	for range 3 * m.k {
 		dst = append(dst, 0)
 	}
-	for i := range m.recent {
-		dst = append(dst, m.recent[i])
-	}
+	dst = append(dst, m.recent...)
 	for i := range m.experts {
 		at := len(dst)
 		dst = m.experts[i].predictor.Predict(dst, m.pick(i, raw, encoded))[:at+m.k]

@@ -174,8 +174,8 @@ type scratch struct {
 	visitor codec.State
 	track   *Track
 	late    uint64
-	newest  int64 // event time of the newest value
-	done    int64 // event time of the newest value that was taken in for good
+	newest  int64     // event time of the newest value
+	done    int64     // event time of the newest value that was taken in for good
 	inputs  []float64 // what is usual of each regressor
 	held    []held
 	waiting []float64 // regressors of the held values
