@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,8 @@ import (
 
 // Registry is a catalogue of components: one explicit list, no registration by side effect.
 type Registry []Component
+
+var exponent = regexp.MustCompile(`^[-+]?[0-9]+[eE][-+]?[0-9]+$`)
 
 // Find returns the component of that name, or nil.
 func (r Registry) Find(name string) *Component {
@@ -287,9 +290,16 @@ func (p *Param) checkTexts(v any, wrong func() any, fail func(reason, mend strin
 	return out
 }
 
-// asNumber returns v as a double if it is a number of any Go type that decoders make.
+// asNumber returns v as a double if it is a number of any Go type that decoders make. Decoders of YAML 1.1 take 1e-6, without a point, for a text;
+// it counts as what it says.
 func asNumber(v any) (float64, bool) {
 	switch v := v.(type) {
+	case string:
+		if !exponent.MatchString(v) {
+			return 0, false
+		}
+		x, err := strconv.ParseFloat(v, 64)
+		return x, err == nil
 	case float64:
 		return v, true
 	case float32:

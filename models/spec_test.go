@@ -120,6 +120,16 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// TestExponents: numbers that a decoder of YAML 1.1 takes for texts are numbers; other texts are not.
+func TestExponents(t *testing.T) {
+	for text, ok := range map[string]bool{"7e0": true, "+1E1": true, "7": false, "1e999": false, "e1": false, "0x1p4": false, "1e1x": false} {
+		_, err := listed.Resolve(models.Spec{Stages: []models.Stage{{Name: "constant", Params: dict{"trees": text}}}}, models.Binary)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 type list = []any
 type dict = map[string]any
 
