@@ -240,6 +240,10 @@ func (c *checker) id(m *Model, fields []Field, path string) {
 	} else {
 		c.triggerField(m, fields, m.ID, path+".id")
 	}
+	if len(m.Key) > 0 && m.Task != models.Forecast && m.Task != 0 {
+		c.badKey(path+".key", "key is for task: forecast", "remove it; models that keep a state for each entity, such as gru, take entity: with the columns that name it", "")
+		return
+	}
 	for i, k := range m.Key {
 		c.triggerField(m, fields, k, fmt.Sprintf("%s.key[%d]", path, i))
 	}
