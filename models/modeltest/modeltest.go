@@ -44,6 +44,9 @@ func Run(t *testing.T, c Case) {
 		})
 	}
 	t.Run("zero features", func(t *testing.T) { zeroFeatures(t, c) })
+	if c.Env.Task == models.Binary || c.Env.Task == models.Multiclass {
+		t.Run("random labels", func(t *testing.T) { randomLabels(t, c) })
+	}
 }
 
 // Schema is what the suite's rows mean: numbers of different scale, one with missing values, one
