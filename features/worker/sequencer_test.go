@@ -93,9 +93,15 @@ func (d *desk) run(items uint64) (worker.SequencerProgress, error) {
 	var last atomic.Pointer[worker.SequencerProgress]
 	o := d.o
 	done := func() {
-		if p := last.Load(); p != nil && p.Items >= items && (o.Checkpoints == nil || d.saved(p.Items)) {
+		if p := last.Load(); p != nil && p.Items >= items && o.Checkpoints != nil && d.saved(p.Items) {
 			cancel()
 		}
+	}
+	if o.Checkpoints == nil {
+		go func() {
+			defer cancel()
+			d.written(ctx, items, func() bool { p := last.Load(); return p != nil && p.Items >= items })
+		}()
 	}
 	o.Progress = func(p worker.SequencerProgress) { last.Store(&p); done() }
 	o.Saved = func(time.Duration, error) { done() }
@@ -107,6 +113,23 @@ func (d *desk) run(items uint64) (worker.SequencerProgress, error) {
 		d.t.Fatalf("the session has not come to item %d: %+v, %v\n%s", items, last.Load(), err, d.warned)
 	}
 	return worker.SequencerProgress{}, err
+}
+
+// written waits until so many items were told of and lie in the log: what a session tells of may still be on its way there.
+func (d *desk) written(ctx context.Context, items uint64, told func() bool) {
+	log, err := stage.OpenLog(d.o.Transport, "events", 0)
+	if err != nil {
+		return // the session will say so
+	}
+	defer log.Close()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if tail, err := frame.ReadTail(ctx, log); err == nil && tail.NextSeq >= items && told() {
+			return
+		}
+		<-tick.C
+	}
 }
 
 func (d *desk) files() []string {
