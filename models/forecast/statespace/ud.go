@@ -169,8 +169,9 @@ func (p *ud) addRankOne(c float64, x []float64, last int) {
 	}
 }
 
-// roundedVariance is the part of a sum of squares that rounding of its terms can leave of zero.
-const roundedVariance = 1e-28
+// roundedVariance is the part of a sum of squares that rounding of its terms can leave of zero: the square of a double's relative error, about 1.2e-32. A greater value takes
+// directions away that a model with a diffuse start and little noise really has.
+const roundedVariance = 1e-32
 
 // leastVariance is what counts as none: its inverse and that times a square stay in range.
 const leastVariance = 1e-200
