@@ -163,7 +163,7 @@ func (r *Report) page() []byte {
 		fmt.Fprintf(&b, "<tr><th>%d</th>", p.Labels)
 		for _, m := range p.Models {
 			for _, n := range names {
-				fmt.Fprintf(&b, "<td>%s</td>", short(m.Recent.Value(n)))
+				fmt.Fprintf(&b, "<td>%s</td>", Short(m.Recent.Value(n)))
 			}
 		}
 		b.WriteString("</tr>\n")

@@ -113,7 +113,7 @@ func (r *Report) Table(w io.Writer) error {
 			fmt.Fprintf(t, "not scored\t%g answers of %s that are not finite\n", m.Invalid, m.Model)
 		}
 	}
-	r.metrics(t, results)
+	r.metrics(t)
 	r.curve(t)
 	fmt.Fprintf(t, "\t\nevents per second\t%.0f\n", r.EventsPerSecond)
 	line := func(name string, value func(*Result) string) {
@@ -130,29 +130,49 @@ func (r *Report) Table(w io.Writer) error {
 	return t.Flush()
 }
 
+// Column is a model or a baseline in a table of metrics.
+type Column struct {
+	Name        string
+	Metrics     Metrics
+	Differences []Difference // to the first model
+}
+
 // metrics writes the table of metrics, and the differences to the first model.
-func (r *Report) metrics(t io.Writer, results []Result) {
+func (r *Report) metrics(t io.Writer) {
+	list, baselines := []Column{{Metrics: r.Metrics}}, make([]Column, len(r.Baselines))
+	for _, o := range r.Others {
+		list = append(list, Column{Metrics: o.Metrics, Differences: o.Differences})
+	}
+	for i, b := range r.Baselines {
+		baselines[i] = Column{Name: b.Model, Metrics: b.Metrics}
+	}
+	WriteMetrics(t, list, baselines)
+}
+
+// WriteMetrics writes, cells parted by tabs, a line for each metric of the first model with its value for all, then a line for each difference. Models are named by their number,
+// baselines by their name.
+func WriteMetrics(t io.Writer, list, baselines []Column) {
 	fmt.Fprint(t, "\t\n\tmodel")
-	for i := range r.Others {
+	for i := range list[1:] {
 		fmt.Fprintf(t, "\tmodel %d", i+2)
 	}
-	for _, b := range r.Baselines {
-		fmt.Fprintf(t, "\t%s", b.Model)
+	for _, b := range baselines {
+		fmt.Fprintf(t, "\t%s", b.Name)
 	}
 	fmt.Fprintln(t)
-	for _, m := range r.Metrics {
+	for _, m := range list[0].Metrics {
 		fmt.Fprint(t, m.Name)
-		for i := range results {
-			fmt.Fprintf(t, "\t%s", short(results[i].Metrics.Value(m.Name)))
+		for _, c := range list {
+			fmt.Fprintf(t, "\t%s", Short(c.Metrics.Value(m.Name)))
 		}
-		for _, b := range r.Baselines {
-			fmt.Fprintf(t, "\t%s", short(b.Metrics.Value(m.Name)))
+		for _, b := range baselines {
+			fmt.Fprintf(t, "\t%s", Short(b.Metrics.Value(m.Name)))
 		}
 		fmt.Fprintln(t)
 	}
-	for i, o := range r.Others {
-		for _, d := range o.Differences {
-			fmt.Fprintf(t, "%s, model %d less model\t%s (95 %%: %s to %s)\n", d.Metric, i+2, short(d.Mean), short(d.Low), short(d.High))
+	for i, c := range list {
+		for _, d := range c.Differences {
+			fmt.Fprintf(t, "%s, model %d less model\t%s (95 %%: %s to %s)\n", d.Metric, i+1, Short(d.Mean), Short(d.Low), Short(d.High))
 		}
 	}
 }
@@ -173,7 +193,7 @@ func (r *Report) curve(t io.Writer) {
 		fmt.Fprintf(t, "%d", p.Labels)
 		for _, m := range p.Models {
 			for _, name := range plotted[r.Task] {
-				fmt.Fprintf(t, "\t%s", short(m.Recent.Value(name)))
+				fmt.Fprintf(t, "\t%s", Short(m.Recent.Value(name)))
 			}
 		}
 		fmt.Fprintln(t)
@@ -195,7 +215,8 @@ func (r *Report) unlabeled() string {
 }
 
 // short formats a metric with six significant digits; what is not defined is –.
-func short(x float64) string {
+// Short formats a metric with six digits; – if it is missing.
+func Short(x float64) string {
 	if math.IsNaN(x) {
 		return "–"
 	}

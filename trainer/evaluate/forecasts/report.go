@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -141,7 +140,7 @@ func (r *Report) Table(w io.Writer) error {
 	for _, n := range r.Notes {
 		fmt.Fprintf(t, "note\t%s\n", n)
 	}
-	r.metrics(t, results)
+	r.metrics(t)
 	r.steps(t, results)
 	fmt.Fprintf(t, "\t\nvalues per second\t%.0f\n", r.EventsPerSecond)
 	line := func(name string, value func(*Result) string) {
@@ -193,30 +192,15 @@ func (h Health) String() string {
 }
 
 // metrics writes the table of metrics, and the differences to the first model.
-func (r *Report) metrics(t io.Writer, results []Result) {
-	fmt.Fprint(t, "\t\n\tmodel")
-	for i := range r.Others {
-		fmt.Fprintf(t, "\tmodel %d", i+2)
+func (r *Report) metrics(t io.Writer) {
+	list, baselines := []evaluate.Column{{Metrics: r.Metrics}}, make([]evaluate.Column, len(r.Baselines))
+	for _, o := range r.Others {
+		list = append(list, evaluate.Column{Metrics: o.Metrics, Differences: o.Differences})
 	}
-	for _, b := range r.Baselines {
-		fmt.Fprintf(t, "\t%s", b.Model)
+	for i, b := range r.Baselines {
+		baselines[i] = evaluate.Column{Name: b.Model, Metrics: b.Metrics}
 	}
-	fmt.Fprintln(t)
-	for _, m := range r.Metrics {
-		fmt.Fprint(t, m.Name)
-		for i := range results {
-			fmt.Fprintf(t, "\t%s", short(results[i].Metrics.Value(m.Name)))
-		}
-		for _, b := range r.Baselines {
-			fmt.Fprintf(t, "\t%s", short(b.Metrics.Value(m.Name)))
-		}
-		fmt.Fprintln(t)
-	}
-	for i, o := range r.Others {
-		for _, d := range o.Differences {
-			fmt.Fprintf(t, "%s, model %d less model\t%s (95 %%: %s to %s)\n", d.Metric, i+2, short(d.Mean), short(d.Low), short(d.High))
-		}
-	}
+	evaluate.WriteMetrics(t, list, baselines)
 }
 
 // steps writes a line for some numbers of steps ahead: the first, the last, and doublings between.
@@ -241,7 +225,7 @@ func (r *Report) steps(t io.Writer, results []Result) {
 		fmt.Fprintf(t, "%d", s.Step)
 		for _, m := range results {
 			for _, n := range names {
-				fmt.Fprintf(t, "\t%s", short(m.at(s.Step).Value(n)))
+				fmt.Fprintf(t, "\t%s", evaluate.Short(m.at(s.Step).Value(n)))
 			}
 		}
 		fmt.Fprintln(t)
@@ -256,14 +240,6 @@ func (m *Result) at(step int) evaluate.Metrics {
 		}
 	}
 	return nil
-}
-
-// short formats a metric with six significant digits; what is not defined is –.
-func short(x float64) string {
-	if math.IsNaN(x) {
-		return "–"
-	}
-	return strconv.FormatFloat(x, 'g', 6, 64)
 }
 
 // plainList writes the first of many.
