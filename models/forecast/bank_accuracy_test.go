@@ -1,37 +1,22 @@
 package forecast
 
 import (
-	"compress/gzip"
 	"encoding/csv"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/metric"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // fileTable reads a file of the reference data, without its header; the test is skipped where the data is not.
 func fileTable(t testing.TB, name string) [][]string {
 	t.Helper()
-	dir := os.Getenv("FRESHET_DATA")
-	if dir == "" {
-		t.Skip("FRESHET_DATA does not name the folder of reference data")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("no reference data: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := csv.NewReader(z)
+	r := csv.NewReader(modeltest.OpenReference(t, name))
 	r.FieldsPerRecord = -1
 	rows, err := r.ReadAll()
 	if err != nil {
@@ -164,7 +149,7 @@ func TestBankOnValidation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}
-	train := fileRows(t, "m4_hourly_train.csv.gz")
+	train := fileRows(t, "m4_hourly_train.csv")
 	for _, c := range []struct {
 		name    string
 		seasons []int
@@ -345,7 +330,7 @@ func TestBankOnM4Hourly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}
-	histories, futures := fileRows(t, "m4_hourly_train.csv.gz"), fileRows(t, "m4_hourly_test.csv.gz")
+	histories, futures := fileRows(t, "m4_hourly_train.csv"), fileRows(t, "m4_hourly_test.csv")
 	b := newBank(t, models.ForecastEnv{Seasons: []int{24, 168}, Horizon: 48})
 	a := measure(t, "hourly", b, histories, futures, 24)
 	if covered := a.covered / a.n; !(a.owa <= 0.5) || !(a.msis/a.n <= 12) || !(math.Abs(covered-0.95) <= 0.02) {
@@ -358,10 +343,10 @@ func TestBankRollsOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}
-	air, bike, taxi := fileColumn(t, "airline_passengers.csv.gz", 1), fileColumn(t, "bike_sharing_hour.csv.gz", 16), fileColumn(t, "nab_nyc_taxi.csv.gz", 1)
+	air, bike, taxi := fileColumn(t, "airline_passengers.csv", 1), fileColumn(t, "bike_sharing_hour.csv", 16), fileColumn(t, "nab_nyc_taxi.csv", 1)
 	weather := make([][]float64, len(bike))
 	for _, at := range []int{6, 8, 9, 10, 12, 13} { // holiday, working day, kind of weather, temperature, humidity, wind
-		for i, v := range fileColumn(t, "bike_sharing_hour.csv.gz", at) {
+		for i, v := range fileColumn(t, "bike_sharing_hour.csv", at) {
 			weather[i] = append(weather[i], v)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // TestIntermittentAgainstReference runs the cases of Croston's method, its corrections and TSB: every one-step forecast, and the last.
@@ -27,7 +28,7 @@ func TestIntermittentAgainstReference(t *testing.T) {
 			}
 			Expected struct {
 				Level, Interval, Forecast, Demand, Prob float64
-				Fitted                                  nullable
+				Fitted                                  modeltest.Nullable
 			}
 		}
 		refs.read(t, name, &c)

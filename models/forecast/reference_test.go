@@ -1,12 +1,12 @@
 package forecast
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
+
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // referenceFile is testdata/forecast.json.gz: published series, models with their parameters, and what R, statsmodels and arithmetic of 100 digits
@@ -14,28 +14,10 @@ import (
 type referenceFile struct {
 	Datasets map[string]struct {
 		Frequency, Start float64
-		Y                nullable
+		Y                modeltest.Nullable
 	}
 	Cases map[string]json.RawMessage
 	MLE   map[string]json.RawMessage `json:"mle_reference"`
-}
-
-// nullable are numbers of which some are missing: null is read as NaN.
-type nullable []float64
-
-func (n *nullable) UnmarshalJSON(b []byte) error {
-	var p []*float64
-	if err := json.Unmarshal(b, &p); err != nil {
-		return err
-	}
-	*n = make(nullable, len(p))
-	for i, v := range p {
-		(*n)[i] = math.NaN()
-		if v != nil {
-			(*n)[i] = *v
-		}
-	}
-	return nil
 }
 
 // referenceHead is what every case has.
@@ -45,19 +27,8 @@ type referenceHead struct {
 
 func loadReferences(t testing.TB) *referenceFile {
 	t.Helper()
-	f, err := os.Open("testdata/forecast.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := new(referenceFile)
-	if err := json.NewDecoder(z).Decode(r); err != nil {
-		t.Fatal(err)
-	}
+	modeltest.ReadJSON(t, "testdata/forecast.json.gz", r)
 	return r
 }
 

@@ -1,11 +1,7 @@
 package forecast
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -16,25 +12,8 @@ import (
 // lastColumn reads the last column of a file of reference data.
 func lastColumn(t testing.TB, name string) []float64 {
 	t.Helper()
-	dir := os.Getenv("FRESHET_DATA")
-	if dir == "" {
-		t.Skip("FRESHET_DATA is not set: the reference series are not in the repository")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skip("no reference series:", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var y []float64
-	for _, row := range rows[1:] {
+	for _, row := range fileTable(t, name) {
 		v, err := strconv.ParseFloat(row[len(row)-1], 64)
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +67,7 @@ func TestRolling(t *testing.T) {
 		file    string
 		seasons []int
 		first   int // values that are used, 0: all
-	}{{"airline_passengers.csv.gz", []int{12}, 0}, {"bike_sharing_hour.csv.gz", []int{24, 168}, 1344}} {
+	}{{"airline_passengers.csv", []int{12}, 0}, {"bike_sharing_hour.csv", []int{24, 168}, 1344}} {
 		y := lastColumn(t, c.file)
 		if c.first > 0 {
 			y = y[:c.first]

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // discountCase is a case of the family dlm-discount.
@@ -21,13 +23,13 @@ type discountCase struct {
 		N0, S0   float64
 	}
 	Expected struct {
-		Mean   nullable    `json:"one_step_mean"`
-		Scale  nullable    `json:"one_step_scale2"`
-		Dof    []float64   `json:"dof_after"`
-		S      []float64   `json:"S_after"`
-		Log    float64     `json:"log_predictive_student_t"`
-		FinalM []float64   `json:"final_m"`
-		C      [][]float64 `json:"final_C"`
+		Mean   modeltest.Nullable `json:"one_step_mean"`
+		Scale  modeltest.Nullable `json:"one_step_scale2"`
+		Dof    []float64          `json:"dof_after"`
+		S      []float64          `json:"S_after"`
+		Log    float64            `json:"log_predictive_student_t"`
+		FinalM []float64          `json:"final_m"`
+		C      [][]float64        `json:"final_C"`
 		Ahead  struct {
 			H      int
 			Mean   []float64

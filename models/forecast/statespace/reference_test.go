@@ -1,35 +1,18 @@
 package statespace
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
+
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 // The cases of ../testdata/forecast.json.gz; its `conventions` say what they mean.
 
-type nullable []float64
-
-func (n *nullable) UnmarshalJSON(b []byte) error {
-	var p []*float64
-	if err := json.Unmarshal(b, &p); err != nil {
-		return err
-	}
-	*n = make(nullable, len(p))
-	for i, v := range p {
-		(*n)[i] = math.NaN()
-		if v != nil {
-			(*n)[i] = *v
-		}
-	}
-	return nil
-}
-
 type references struct {
-	Datasets map[string]struct{ Y nullable }
+	Datasets map[string]struct{ Y modeltest.Nullable }
 	Cases    map[string]json.RawMessage
 	MLE      map[string]struct {
 		Dataset, Transform string
@@ -40,19 +23,8 @@ type references struct {
 
 func load(t testing.TB) *references {
 	t.Helper()
-	f, err := os.Open("../testdata/forecast.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := new(references)
-	if err := json.NewDecoder(z).Decode(r); err != nil {
-		t.Fatal(err)
-	}
+	modeltest.ReadJSON(t, "../testdata/forecast.json.gz", r)
 	return r
 }
 
@@ -110,12 +82,12 @@ func (f *flexible) UnmarshalJSON(b []byte) error {
 		}
 		return nil
 	}
-	var row nullable
+	var row modeltest.Nullable
 	if json.Unmarshal(b, &row) == nil {
 		*f = flexible{row}
 		return nil
 	}
-	var rows []nullable
+	var rows []modeltest.Nullable
 	if err := json.Unmarshal(b, &rows); err != nil {
 		return err
 	}
