@@ -26,13 +26,8 @@ type ETSConfig struct {
 // without errors and quantiles are those of simulated paths. With Fit the candidates Forms (nil: the one of Form) are fitted to the first so many steps of each series, and
 // the best by AICc is taken; the rates given do not matter then.
 func NewETS(c ETSConfig) (*Smoothing, error) {
-	for _, r := range []struct {
-		name  string
-		value float64
-	}{{"alpha", c.Alpha}, {"beta", c.Beta}, {"gamma", c.Gamma}, {"phi", c.Phi}} {
-		if !(r.value >= 0 && r.value <= 1) {
-			return nil, fmt.Errorf("%s %v: give a number from 0 to 1", r.name, r.value)
-		}
+	if err := checkRates(c.Alpha, c.Beta, c.Gamma, c.Phi); err != nil {
+		return nil, err
 	}
 	p := smoothParams{SmoothingForm: c.Form, alpha: c.Alpha, beta: c.Beta, gamma: c.Gamma, phi: c.Phi}
 	if !c.Form.Damped {

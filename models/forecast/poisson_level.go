@@ -299,16 +299,7 @@ func drawGamma(rng *rand.Rand, shape float64) float64 {
 }
 
 // Level is the level without season.
-func (s *poissonLevel) Level() float64 {
-	switch {
-	case s.observed == 0:
-		return math.NaN()
-	case !s.started:
-		mean, _ := momentsOf(s.warm)
-		return mean
-	}
-	return s.level
-}
+func (s *poissonLevel) Level() float64 { return levelOf(s.observed, s.started, s.warm, s.level) }
 
 // State visits a series that warms up or a started one.
 func (s *poissonLevel) State(c *codec.State) {

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -427,17 +428,33 @@ func momentsOf(x []float64) (mu, deviation float64) {
 	return mu, math.Abs(mu)
 }
 
-// Level is the level of the present step.
-func (s *smoothed) Level() float64 {
+// levelOf is the level of a series: while it warms up the mean of what was collected, NaN before the first value.
+func levelOf(observed int64, started bool, warm []float64, level float64) float64 {
 	switch {
-	case s.observed == 0:
+	case observed == 0:
 		return math.NaN()
-	case !s.started:
-		mean, _ := momentsOf(s.warm)
+	case !started:
+		mean, _ := momentsOf(warm)
 		return mean
 	}
-	return s.level
+	return level
 }
+
+// checkRates wants rates in [0, 1].
+func checkRates(alpha, beta, gamma, phi float64) error {
+	for _, r := range []struct {
+		name  string
+		value float64
+	}{{"alpha", alpha}, {"beta", beta}, {"gamma", gamma}, {"phi", phi}} {
+		if !(r.value >= 0 && r.value <= 1) {
+			return fmt.Errorf("%s %v: give a number from 0 to 1", r.name, r.value)
+		}
+	}
+	return nil
+}
+
+// Level is the level of the present step.
+func (s *smoothed) Level() float64 { return levelOf(s.observed, s.started, s.warm, s.level) }
 
 // Residual is the newest one-step error.
 func (s *smoothed) Residual() (value, deviation float64) {

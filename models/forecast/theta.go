@@ -374,16 +374,7 @@ func (s *theta) Forecast(o *models.Outlook, _ [][]float64) {
 }
 
 // Level is the level without season.
-func (s *theta) Level() float64 {
-	switch {
-	case s.observed == 0:
-		return math.NaN()
-	case !s.started:
-		mean, _ := momentsOf(s.warm)
-		return mean
-	}
-	return s.level
-}
+func (s *theta) Level() float64 { return levelOf(s.observed, s.started, s.warm, s.level) }
 
 // Residual is the newest one-step error.
 func (s *theta) Residual() (value, deviation float64) {

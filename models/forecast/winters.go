@@ -26,13 +26,8 @@ type WintersConfig struct {
 // are not used, without a season Gamma is not. Intervals are normal; their variance is exact for an additive season and, for a multiplicative one, that of a season that stays as it is
 // (Chatfield & Yar 1991).
 func NewWinters(c WintersConfig) (*Smoothing, error) {
-	for _, r := range []struct {
-		name  string
-		value float64
-	}{{"alpha", c.Alpha}, {"beta", c.Beta}, {"gamma", c.Gamma}, {"phi", c.Phi}} {
-		if !(r.value >= 0 && r.value <= 1) {
-			return nil, fmt.Errorf("%s %v: give a number from 0 to 1", r.name, r.value)
-		}
+	if err := checkRates(c.Alpha, c.Beta, c.Gamma, c.Phi); err != nil {
+		return nil, err
 	}
 	p := smoothParams{SmoothingForm: c.Form, winters: true, alpha: c.Alpha, beta: c.Alpha * c.Beta, gamma: c.Gamma * (1 - c.Alpha), phi: c.Phi}
 	return newSmoothing("holt_winters", p, c.SmoothingOptions, []SmoothingForm{c.Form})
