@@ -54,7 +54,7 @@ soak: ## the June and July flights ten times over; memory must stay flat (takes 
 
 chaos: ## faults drawn by SEED (1) for MINUTES (10) on real Kafka and Redis, and the controls that must fail; as root also full disks
 	@.ci/services kafka redis
-	@$(GO) test -count=1 -timeout $$(( $${MINUTES:-10} + 30 ))m -v -run 'TestSurvival|TestControlsFail' ./internal/chaos -args -seed=$${SEED:-1} -minutes=$${MINUTES:-10} -controls
+	@$(GO) test -count=1 -timeout $$(( $${MINUTES:-10} + 30 ))m -v -run 'TestSurvival|TestControlsFail' ./internal/chaos -args -seed=$${SEED:-1} -minutes=$${MINUTES:-10} -ahead=$${AHEAD:-4000} -controls
 
 generate: ## write everything that is generated: protobuf code, the reference pages, the dashboard
 	@bash proto/generate.sh

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"flag"
 	"fmt"
 	"sync"
 	"time"
@@ -13,10 +14,9 @@ import (
 	"github.com/freshet-ml/freshet/trainer"
 )
 
-const (
-	piece     = 300  // records between two time marks
-	mostAhead = 4000 // entries that the servers may be behind before the feed waits
-)
+const piece = 300 // records between two time marks
+
+var mostAhead = flag.Uint64("ahead", 4000, "entries that the servers may be behind before the feed waits")
 
 func newFeed(f *fleet, blind bool) *feed {
 	f.t.Helper()
@@ -95,7 +95,7 @@ func (s *feed) all(out *kgo.Client, days *flights.Stream) error {
 			return err
 		}
 		s.entries.Store(s.core.Joiner(f.prog.Triggers[0].Name).Next())
-		for more && f.behind(s.entries.Load()) > mostAhead {
+		for more && f.behind(s.entries.Load()) > *mostAhead {
 			select {
 			case <-s.stop:
 				more = false
