@@ -36,7 +36,9 @@ type Component struct {
 	Source string // paper and section, "" if none
 	// NumbersOnly marks a model that reads every column as a quantity: a category must be encoded before it.
 	NumbersOnly bool
-	Fold        int // fold version, ≥ 1, raised when its arithmetic or its state changes
+	// Regressors marks a forecaster that uses the numbers that come with each value. Others take them and leave them aside.
+	Regressors bool
+	Fold       int // fold version, ≥ 1, raised when its arithmetic or its state changes
 
 	// Exactly the constructor of its Kind is set; a model has one or both of the first two. Args hold every parameter, checked and defaulted.
 	NewModel       func(a Args, env Env) (Learner, error)

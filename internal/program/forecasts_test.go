@@ -30,7 +30,7 @@ models:
     season: 24
     horizon: 48
     label: {from: sales, by: key, value: amount, ahead: 3h}
-    pipeline: {holt_winters: {}}
+    pipeline: {dynamic_linear_model: {}}
     levels: [0.1, 0.5, 0.9]
     lateness: 1h
     regressors: [price]
@@ -54,6 +54,11 @@ func TestForecastIsJudgedByTheLaterValue(t *testing.T) {
 	prog := compiled(t, demand)
 	if n := len(prog.Triggers); n != 1 || len(prog.Triggers[0].Members) != 3 {
 		t.Fatalf("%d triggers", n)
+	}
+	for name, want := range map[string]int{"demand": 1, "plain": 0, "seasonal_naive": 0} { // what Forecast must be told
+		if f, _ := prog.Project.Forecaster(prog.Project.Model("demand"), name); len(f.Regressors) != want || len(f.Calendar) != want {
+			t.Errorf("%s has the regressors %v and the calendar %v", name, f.Regressors, f.Calendar)
+		}
 	}
 	r, err := trainer.NewReplay(prog.Program)
 	if err != nil {

@@ -102,6 +102,9 @@ func (c *checker) feature(e *Entity, f *Feature, path string) {
 	}
 	if f.forecasts() {
 		c.forecaster(f, s, path)
+		if !usesRegressors(f.Agg) {
+			c.leftAside(f.Agg, path)
+		}
 	}
 }
 

@@ -30,8 +30,8 @@ func TestGenerationOfForecasters(t *testing.T) {
 		"{holt_winters: orders.amount}", "{seasonal_naive: orders.amount}", "{holt_winters: orders.amount, step: 1h}",
 		"{holt_winters: orders.amount, season: 24}", "{holt_winters: orders.amount, horizon: 2}", "{holt_winters: orders.amount, with: {alpha: .1}}",
 		"{holt_winters: orders.amount, where: amount > 3}", "{last: orders.amount}", "{seasonal_naive: orders.amount, season: [24, 168]}",
-		"{seasonal_naive: orders.amount, levels: 0.9}", "{seasonal_naive: orders.amount, lateness: 1h}", "{seasonal_naive: orders.amount, step: 1d, calendar: weekday}",
-		"{seasonal_naive: orders.amount, step: 1d, holidays: [2024-12-25]}", "{seasonal_naive: orders.amount, regressors: [amount * 2]}",
+		"{seasonal_naive: orders.amount, levels: 0.9}", "{seasonal_naive: orders.amount, lateness: 1h}", "{forecaster_bank: orders.amount, step: 1d, calendar: weekday}",
+		"{forecaster_bank: orders.amount, step: 1d, holidays: [2024-12-25]}", "{forecaster_bank: orders.amount, regressors: [amount * 2]}",
 	} {
 		g := withForecast(t, f).Generation()
 		if other, ok := seen[g]; ok {

@@ -90,10 +90,28 @@ func (m *Model) forecaster(name string, pipeline any) (Feature, bool) {
 	}
 	f := Feature{Name: name, Agg: st.Name, With: st.Params, Source: m.On, Value: m.Target, Step: m.Step, Season: m.Season, Horizon: m.Horizon, Levels: m.Levels,
 		Lateness: m.Lateness, Calendar: m.Calendar, Holidays: m.Holidays, Regressors: m.Regressors, leads: []int{m.lead()}}
-	if name == baseline && st.Name == baseline {
+	if !usesRegressors(f.Agg) { // compared without them; Forecast asks for none
 		f.Calendar, f.Holidays, f.Regressors = nil, nil, nil
 	}
 	return f, f.forecasts()
+}
+
+// usesRegressors reports whether a forecaster of the catalogue uses what comes with each value.
+func usesRegressors(name string) bool {
+	c := catalog.All.Find(name)
+	return c != nil && c.Regressors
+}
+
+// regressorKeys are the settings that give a forecaster regressors.
+var regressorKeys = []string{"regressors", "calendar", "holidays"}
+
+// leftAside reports settings of regressors, at path, that the forecaster does not use.
+func (c *checker) leftAside(forecaster, path string) {
+	for _, key := range regressorKeys {
+		if c.given(path + "." + key) {
+			c.badKey(path+"."+key, forecaster+" uses no regressors", "remove it, or take "+strings.Join(catalog.WithRegressors(), ", ")+" instead", "")
+		}
+	}
 }
 
 // Forecaster returns the feature of the model's entity type that answers for the model, or for its challenger or baseline of that name; nil if there is none. Lead is how many
@@ -167,6 +185,7 @@ func (c *checker) forecastModel(m *Model, fields []Field, path string) {
 		c.number(m.Target, s, path+".target")
 	}
 	c.seriesOf(m, m.Pipeline, champion, s, path)
+	uses := c.seriesUse(m, m.Pipeline)
 	for i := range m.Challengers {
 		ch := &m.Challengers[i]
 		at := path + ".challengers." + ch.Name
@@ -178,9 +197,19 @@ func (c *checker) forecastModel(m *Model, fields []Field, path string) {
 			c.badKey(at+".use", "use is not for task: forecast", "remove it", "")
 		}
 		c.seriesOf(m, ch.Pipeline, ch.Name, s, at)
+		uses = uses || c.seriesUse(m, ch.Pipeline)
+	}
+	if f, ok := m.forecaster(champion, m.Pipeline); ok && !uses {
+		c.leftAside(f.Agg, path)
 	}
 	c.challengerNames(m, path)
 	c.forecastLabel(m, fields, path)
+}
+
+// seriesUse reports whether a pipeline uses regressors, or cannot be judged.
+func (*checker) seriesUse(m *Model, pipeline any) bool {
+	f, ok := m.forecaster(champion, pipeline)
+	return !ok || usesRegressors(f.Agg)
 }
 
 // seriesOf checks one forecaster of a model, its settings only where the model itself is meant.

@@ -156,9 +156,9 @@ type Model struct {
 	Horizon    int       `json:"-" key:"horizon" default:"0" min:"0" max:"4096" doc:"forecast: how many steps ahead Forecast may be asked for at most; required."`
 	Levels     []float64 `json:"-" key:"levels" form:"numbers" doc:"forecast: quantiles that are answered, logged and scored (crps, coverage) beside the mean. Default: [0.025, 0.1, 0.5, 0.9, 0.975]."`
 	Lateness   Duration  `json:"-" key:"lateness" default:"0s" doc:"forecast: an event may be older than the newest one of its key by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted."`
-	Calendar   []string  `json:"-" key:"calendar" form:"list" doc:"forecast: regressors that follow from the time, in UTC, of hour, weekday, month and year."`
+	Calendar   []string  `json:"-" key:"calendar" form:"list" doc:"forecast: regressors that follow from the time, in UTC, of hour, weekday, month and year; for models that use regressors."`
 	Holidays   []string  `json:"-" key:"holidays" form:"list" doc:"forecast: days, such as 2024-12-25, on which a regressor is 1."`
-	Regressors []string  `json:"-" key:"regressors" form:"list" doc:"forecast: fields or expressions over the fields of the trigger, such as price, that come with each value and are known for the steps asked for: Forecast must be told them. Logged answers, which nobody tells them, take the usual ones: a mean with the weight 0.1 for the newest."`
+	Regressors []string  `json:"-" key:"regressors" form:"list" doc:"forecast: fields or expressions over the fields of the trigger, such as price, that come with each value and are known for the steps asked for: Forecast must be told them if the model uses regressors; challengers that do not are compared without. Logged answers, which nobody tells them, take the usual ones: a mean with the weight 0.1 for the newest."`
 	Keep       Duration  `json:"-" key:"keep" default:"0s" doc:"forecast: a series idle for longer than this is forgotten. 0s: never."`
 	Buckets    int       `json:"-" key:"buckets" default:"16" min:"1" max:"65536" doc:"forecast: parts that the series are dealt to. Aim at 100,000 series each."`
 }

@@ -54,6 +54,17 @@ var All = models.Registry(slices.Concat(
 	drift.Components,
 ))
 
+// WithRegressors lists the forecasters that use the numbers that come with each value.
+func WithRegressors() []string {
+	var names []string
+	for i := range All {
+		if All[i].Regressors {
+			names = append(names, All[i].Name)
+		}
+	}
+	return names
+}
+
 // Resolve checks a spec, fills in the defaults, and gives the plan that builds it and its fingerprint.
 // The error, if any, is models.SpecErrors.
 func Resolve(spec models.Spec, task models.Task) (*models.Plan, error) {

@@ -80,7 +80,7 @@ func runForecaster(t *testing.T, name string) {
 		"regressors": {Horizon: 3, Seasons: []int{4}, Regressors: 2, Seed: 1},
 	} {
 		t.Run(name+"/forecast/"+kind, func(t *testing.T) {
-			modeltest.RunForecaster(t, modeltest.ForecasterCase{Name: name, Env: env, New: plan.Forecaster})
+			modeltest.RunForecaster(t, modeltest.ForecasterCase{Name: name, Env: env, New: plan.Forecaster, Uses: catalog.All.Find(name).Regressors})
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // BankComponent is the catalogue entry of Bank, the forecaster of first choice.
 var BankComponent = models.Component{
-	Name: "forecaster_bank", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
+	Name: "forecaster_bank", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 1,
 	Doc: "A bank of some seventy smoothers that all see every value: exponential smoothing without trend, with damped and with lasting trend, and with autocorrelated errors, around no season, around the shortest season (slow and " +
 		"quick) and around all seasons at once, each for the values and for their logarithms, beside the naive forecasts. The answer is the weighted mean of the few whose recent errors were least at the steps ahead that " +
 		"are asked for. Intervals come from the bank's own past errors at each distance, kept near their nominal coverage on-line, and are proportional to the forecast where that describes the errors better. " +

@@ -22,7 +22,7 @@ type UnobservedConfig struct {
 
 // UnobservedComponent is the catalogue entry of Unobserved.
 var UnobservedComponent = models.Component{
-	Name: "unobserved_components", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
+	Name: "unobserved_components", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 1,
 	Doc: "A structural time series model: level and slope that move, each season as a sum of harmonics that move, an autoregression, regressors with fixed coefficients, and noise; taken in value by value by a Kalman filter. " +
 		"How much each part moves is fitted by likelihood to the newest `window` steps, first after two of the longest season, then whenever half as many more were seen (12 times at most); the fit is part of the fold and replays exactly. " +
 		"The variance is learned with every value; errors beyond four deviations are damped and counted, a run of strange errors on one side widens the level. Missing values and gaps widen the forecast. Good for one to some thousand series with clear seasons, regressors or gaps; for " +

@@ -15,6 +15,7 @@ type ForecasterCase struct {
 	Name string
 	Env  models.ForecastEnv
 	New  func(env models.ForecastEnv) (models.Forecaster, error)
+	Uses bool // whether it says that it uses regressors
 }
 
 // RunForecaster runs the suite on the case: what models.Forecaster and models.Series promise, on a seasonal series with noise, on
@@ -30,6 +31,7 @@ func RunForecaster(t *testing.T, c ForecasterCase) {
 	t.Run("one series does not reach another", r.isolated)
 	t.Run("damaged state", r.damaged)
 	t.Run("no allocation", r.noAllocation)
+	t.Run("uses regressors or says that it does not", r.uses)
 }
 
 type forecasting struct{ c ForecasterCase }
@@ -92,6 +94,31 @@ func (r *forecasting) future() [][]float64 {
 		x[i] = make([]float64, r.c.Env.Regressors)
 	}
 	return x
+}
+
+// uses: the regressors of the steps asked for change the answer of a forecaster that says so, and of no other.
+func (r *forecasting) uses(t *testing.T) {
+	if r.c.Env.Regressors == 0 {
+		return
+	}
+	s, rng := r.forecaster(t).Start(), rand.New(rand.NewPCG(1, 2))
+	for i := range 200 {
+		x := r.regressors(rng)
+		s.Advance(1)
+		s.Observe(math.Max(1, math.Round(r.value(rng, i)+5*x[0])), x)
+	}
+	low, high := r.ask(s, 0), models.NewOutlook(r.c.Env.Horizon, levels)
+	x := r.future()
+	for i := range x {
+		x[i][0] = 1
+	}
+	s.Forecast(high, x)
+	if used := !sameBits(low.Mean, high.Mean); used != r.c.Uses {
+		t.Errorf("regressors used: %v; the component says %v", used, r.c.Uses)
+	}
+	if r.c.Uses && !(high.Mean[0] > low.Mean[0]+2) {
+		t.Errorf("forecast %v with a regressor that adds 5, %v without", high.Mean[0], low.Mean[0])
+	}
 }
 
 func save(s models.Series) []byte {

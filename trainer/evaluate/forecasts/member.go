@@ -3,6 +3,7 @@ package forecasts
 import (
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type member struct {
 // build makes the members: the models, then the baselines.
 func (r *run) build() error {
 	env := models.ForecastEnv{Seasons: r.o.seasons(), Horizon: r.o.Horizon, Regressors: len(r.o.Regressors), Seed: r.o.Seed}
+	var without []string
 	add := func(name string, spec models.Spec) error {
 		plan, err := catalog.Resolve(spec, models.Forecast)
 		if err != nil {
@@ -31,6 +33,9 @@ func (r *run) build() error {
 		f, err := plan.Forecaster(env)
 		if err != nil {
 			return fmt.Errorf("model %s: %w", name, err)
+		}
+		if c := catalog.All.Find(spec.Stages[len(spec.Stages)-1].Name); c == nil || !c.Regressors {
+			without = append(without, name)
 		}
 		r.members = append(r.members, &member{name: name, start: f.Start, identity: plan.Fingerprint()})
 		return nil
@@ -44,6 +49,9 @@ func (r *run) build() error {
 		}
 	}
 	r.models = len(r.members)
+	if err := r.leftAside(without); err != nil {
+		return err
+	}
 	r.baseline("naive", forecast.NewNaive(models.ForecastEnv{Horizon: r.o.Horizon}).Start)
 	for i, m := range r.o.Seasons {
 		name := "seasonal_naive"
@@ -63,6 +71,18 @@ func (r *run) build() error {
 		season := r.o.scale()
 		r.baseline("naive2", func() models.Series { return &naive2{season: season} })
 	}
+	return nil
+}
+
+// leftAside says which models use no regressors, where there are some. Where none does, the regressors are an error.
+func (r *run) leftAside(without []string) error {
+	switch {
+	case len(r.o.Regressors) == 0 || len(without) == 0:
+		return nil
+	case len(without) == r.models:
+		return fmt.Errorf("regressors: %s uses none: leave them out, or take %s", strings.Join(without, ", "), strings.Join(catalog.WithRegressors(), ", "))
+	}
+	r.notes = append(r.notes, strings.Join(without, ", ")+" without the regressors, which it does not use")
 	return nil
 }
 
