@@ -166,7 +166,7 @@ func (t *CountEncoder) Transform(dst models.Row, e *models.Example) models.Row {
 		case "log":
 			count = math.Log1p(count)
 		}
-		dst.Value[t.to(j)] = count
+		dst.Value[t.to(j, 0)] = count
 	}
 	return dst
 }

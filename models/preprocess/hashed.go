@@ -8,27 +8,31 @@ import (
 	"github.com/freshet-ml/freshet/internal/codec"
 )
 
-// hashed is what the encoders have that learn a number for each category: for each column a table of 2^bits cells, of which a category has
-// the one of its hash.
+// hashed is what the encoders have that learn numbers for each category, most of them one: for each column and number a table of 2^bits
+// cells, of which a category has the one of its hash.
 type hashed struct {
 	in, out *features.Schema
 	columns []int
+	numbers int // for each category
 	bits    int
 	keep    bool
-	tables  []table // one per column
+	tables  []table // those of the first column, then those of the second, …
 }
 
-// newHashed makes empty tables. The encoded columns stand in the places of the categories or, to keep these, at the end; suffix is what their names end with.
-func newHashed(schema *features.Schema, columns []int, bits int, keep bool, suffix string) hashed {
-	h := hashed{in: schema, out: extended(schema), columns: columns, bits: bits, keep: keep}
+// newHashed makes empty tables, for each column one for each suffix, which the name of the encoded column ends with. The first of these
+// stands in the place of the category, the others at the end; to keep the categories, all of them do.
+func newHashed(schema *features.Schema, columns []int, bits int, keep bool, suffixes ...string) hashed {
+	h := hashed{in: schema, out: extended(schema), columns: columns, numbers: len(suffixes), bits: bits, keep: keep}
 	for _, i := range columns {
-		c := features.Column{Name: schema.Columns[i].Name + suffix}
-		if keep {
-			h.out.Columns = append(h.out.Columns, c)
-		} else {
-			h.out.Columns[i] = c
+		for k, suffix := range suffixes {
+			c := features.Column{Name: schema.Columns[i].Name + suffix}
+			if keep || k > 0 {
+				h.out.Columns = append(h.out.Columns, c)
+			} else {
+				h.out.Columns[i] = c
+			}
+			h.tables = append(h.tables, newTable(bits))
 		}
-		h.tables = append(h.tables, newTable(bits))
 	}
 	return h
 }
@@ -36,10 +40,13 @@ func newHashed(schema *features.Schema, columns []int, bits int, keep bool, suff
 // cell is the place of a category.
 func (h *hashed) cell(x float64) int { return int(mix(math.Float64bits(x)) >> (64 - h.bits)) }
 
-// to is where the jth encoded column stands in the row.
-func (h *hashed) to(j int) int {
-	if h.keep {
-		return len(h.in.Columns) + j
+// to is where number k of the jth column stands in the row.
+func (h *hashed) to(j, k int) int {
+	switch {
+	case h.keep:
+		return len(h.in.Columns) + j*h.numbers + k
+	case k > 0:
+		return len(h.in.Columns) + j*(h.numbers-1) + k - 1
 	}
 	return h.columns[j]
 }

@@ -320,6 +320,72 @@ func TestTargetEncoder(t *testing.T) {
 	}
 }
 
+// TestMulticlassTargetEncoder compares with the smoothed shares of the classes, counted.
+func TestMulticlassTargetEncoder(t *testing.T) {
+	const classes, smoothing = 4, 3
+	s := preprocess.NewMulticlassTargetEncoder(mixed(), []int{1, 3}, classes, smoothing, 12, false)
+	names := []string{"x0", "x1_target_1", "x2", "x3_target_1", "x1_target_2", "x1_target_3", "x3_target_2", "x3_target_3"}
+	if got := fmt.Sprint(columnNames(s.Schema())); got != fmt.Sprint(names) {
+		t.Fatalf("columns %v", got)
+	}
+	rng := rand.New(rand.NewPCG(5, 5))
+	var all [classes]float64
+	var of [2][3][classes]float64
+	n, in := 0.0, [2][3]float64{}
+	share := func(j, c, k int) float64 {
+		if n == 0 {
+			return 0
+		}
+		return (of[j][c][k] + smoothing*all[k]/n) / (in[j][c] + smoothing)
+	}
+	for range 300 {
+		a, b, y := rng.IntN(3), rng.IntN(3), rng.IntN(classes)
+		e := row(5, float64(70+a), 6, float64(80+b))
+		e.Y = float64(y)
+		check(t, "before its label", expand(s, 5, e.Value[1], 6, e.Value[3]), 5, share(0, a, 1), 6, share(1, b, 1), share(0, a, 2), share(0, a, 3), share(1, b, 2), share(1, b, 3))
+		s.Observe(e) // must not matter
+		s.Learn(e)
+		n++
+		all[y]++
+		of[0][a][y]++
+		of[1][b][y]++
+		in[0][a]++
+		in[1][b]++
+	}
+	check(t, "missing and unknown", expand(s, 5, nan, 6, 99), 5, all[1]/n, 6, all[1]/n, all[2]/n, all[3]/n, all[2]/n, all[3]/n)
+	before := codec.Sum(s)
+	for _, y := range []float64{-1, classes, nan} {
+		e := row(5, 70, 6, 80)
+		e.Y = y
+		s.Learn(e)
+	}
+	if codec.Sum(s) != before {
+		t.Error("a class that there is not was learned")
+	}
+}
+
+// TestTwoClassesAreABinaryTarget: class 1 of two is encoded as it is for the task binary, and kept columns stand before the encoded ones.
+func TestTwoClassesAreABinaryTarget(t *testing.T) {
+	two, binary := preprocess.NewMulticlassTargetEncoder(mixed(), []int{1}, 2, 5, 8, true), preprocess.NewTargetEncoder(mixed(), []int{1}, 5, 8, true)
+	rng := rand.New(rand.NewPCG(7, 7))
+	for range 200 {
+		e := row(5, float64(rng.IntN(40)), 6, 80)
+		e.Y = float64(rng.IntN(2))
+		two.Learn(e)
+		binary.Learn(e)
+		if a, b := expand(two, e.Value...), expand(binary, e.Value...); !same(a, b) || a[1] != e.Value[1] {
+			t.Fatalf("%v and %v", a, b)
+		}
+	}
+}
+
+func columnNames(s *features.Schema) (out []string) {
+	for _, c := range s.Columns {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
 // TestTargetEncoderPages: snapshots share pages, and later labels do not reach them.
 func TestTargetEncoderPages(t *testing.T) {
 	s := preprocess.NewTargetEncoder(mixed(), []int{1}, 1, 8, false)
@@ -357,7 +423,7 @@ func FuzzState(f *testing.F) {
 		return []models.Transformer{
 			preprocess.NewStandardScaler(numbers(2), []int{0, 1}), preprocess.NewEWScaler(numbers(2), []int{0, 1}, 10, 5, 5),
 			preprocess.NewSignedLog(numbers(2), []int{0, 1}, 0), preprocess.NewImpute(numbers(2), []int{0}, true, 0),
-			preprocess.NewOneHot(mixed(), []int{1, 3}, 4, 2), preprocess.NewTargetEncoder(mixed(), []int{1}, 5, 7, true),
+			preprocess.NewOneHot(mixed(), []int{1, 3}, 4, 2), preprocess.NewTargetEncoder(mixed(), []int{1}, 5, 7, true), preprocess.NewMulticlassTargetEncoder(mixed(), []int{1, 3}, 3, 5, 7, false),
 			preprocess.NewMinMaxScaler(numbers(2), []int{0, 1}, true), preprocess.NewRobustScaler(numbers(2), []int{0, 1}, 0.25),
 			preprocess.NewOrdinalEncoder(mixed(), []int{1, 3}, 4), preprocess.NewCountEncoder(mixed(), []int{1}, "log", 7, false),
 			preprocess.NewVarianceThreshold(numbers(2), []int{0, 1}, 1, 1), preprocess.NewSelectKBest(numbers(4), []int{0, 1, 2}, 1, 1, 2),
