@@ -10,7 +10,7 @@ import (
 var StochasticGradientTree = models.Component{
 	Name:  "stochastic_gradient_tree",
 	Kind:  models.ModelKind,
-	Tasks: []models.Task{models.Binary, models.Regression},
+	Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
 	Params: []models.Param{
 		{Name: "grace_period", Default: 200.0, Range: models.AtLeast(2), Unit: "weight of examples", Doc: "what a leaf sees between two looks at its gradients"},
 		{Name: "delta", Default: 1e-7, Range: models.Inside(0, 1), Doc: "greatest chance that a change of a leaf that lowers no loss is made"},
@@ -21,16 +21,21 @@ var StochasticGradientTree = models.Component{
 		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
 	},
 	Doc: "Tree that is grown on gradients of the loss (logistic, or squared error of labels that are standardised by the first hundred): a leaf moves its answer by a Newton step, or splits, as soon as a test says that this lowers the loss. " +
+		"Several classes have a tree each; the trees learn together on the cross-entropy of the softmax of their answers, and share max_leaves and max_bytes evenly. " +
 		"A missing or unknown value follows the branch that most examples took when the node was split, and is left out of the statistics of a leaf. Answers of a regression stay between the least and the greatest label seen.",
-	Cost:   "O(depth + columns) per event",
+	Cost:   "O(depth + columns) per event and tree",
 	Memory: "3 KiB per leaf and numeric column, 48 bytes per value of a categorical column; bounded by max_bytes and max_leaves",
-	Source: "Gouk, Pfahringer & Frank 2019",
+	Source: "Gouk, Pfahringer & Frank 2019; a tree for each class: Friedman 2001, algorithm 6",
 	Fold:   1,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
-		return NewGradient(env, GradientConfig{
+		cfg := GradientConfig{
 			GracePeriod: a.Float("grace_period"), Delta: a.Float("delta"), Lambda: a.Float("lambda"), Gamma: a.Float("gamma"),
 			MaxLeaves: a.Int("max_leaves"), MaxBytes: a.Int("max_bytes"), MaxCategories: a.Int("max_categories"),
-		}), nil
+		}
+		if env.Task == models.Multiclass {
+			return NewGradients(env, cfg), nil
+		}
+		return NewGradient(env, cfg), nil
 	},
 }
 
@@ -227,14 +232,19 @@ func (t *Gradient) Learn(e *models.Example, _ []float64) {
 		return
 	}
 	row := t.dense(e, &t.row)
-	places, _ := t.find(row)
 	at := t.leaf(&t.layout, t.root, row)
+	o := t.gradient(t.cells[at].value, y, min(w, 1e9))
+	t.absorb(at, row, &o)
+}
+
+// absorb adds a gradient to the statistics of a row's leaf, and changes the leaf when that is due.
+func (t *Gradient) absorb(at int32, row []float64, o *sums) {
+	places, _ := t.find(row)
 	c := &t.cells[at]
-	o := t.gradient(c.value, y, min(w, 1e9))
-	c.all.add(&o)
+	c.all.add(o)
 	for a, column := range t.numeric {
 		if x := row[column]; x-x == 0 {
-			c.columns[a].add(x, &o)
+			c.columns[a].add(x, o)
 		}
 	}
 	for k, p := range places {
@@ -242,7 +252,7 @@ func (t *Gradient) Learn(e *models.Example, _ []float64) {
 			for len(c.tables[k]) <= int(p) {
 				c.tables[k] = append(c.tables[k], sums{})
 			}
-			c.tables[k][p].add(&o)
+			c.tables[k][p].add(o)
 		}
 	}
 	before := c.all.n - o.n
@@ -280,8 +290,11 @@ func (t *Gradient) gradient(value, y, w float64) sums {
 	} else {
 		g = max(-mostGradient, min(mostGradient, value-(y-t.labelMean)/t.spread()))
 	}
-	return sums{w, w * g, w * h, w * g * g, w * g * h, w * h * h}
+	return weighed(g, h, w)
 }
+
+// weighed is the gradient of one example with a weight.
+func weighed(g, h, w float64) sums { return sums{w, w * g, w * h, w * g * g, w * g * h, w * h * h} }
 
 // change is what can be done to a leaf: move its answer (no column), or split.
 type change struct {

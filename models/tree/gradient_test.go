@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -55,6 +56,91 @@ func TestGradientTreeLearns(t *testing.T) {
 	}
 }
 
+// The gradients that the trees of several classes learn are the differences of the cross-entropy, and twice the diagonal of its Hessian is
+// nowhere below the Hessian.
+func TestCrossEntropyAgainstDifferences(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	loss := func(v []float64, y int) float64 {
+		p := append([]float64(nil), v...)
+		softmax(p)
+		return -math.Log(p[y])
+	}
+	for range 200 {
+		k := 2 + rng.IntN(5)
+		v, p, step, y := make([]float64, k), make([]float64, k), make([]float64, k), rng.IntN(k)
+		for i := range v {
+			v[i], step[i] = 2*rng.NormFloat64(), rng.NormFloat64()
+		}
+		copy(p, v)
+		softmax(p)
+		model := loss(v, y)
+		ahead := append([]float64(nil), v...)
+		const small = 1e-4
+		for i := range v {
+			o := crossEntropy(p[i], i == y, 1)
+			at := v[i]
+			v[i] = at + 1e-6
+			up := loss(v, y)
+			v[i] = at - 1e-6
+			if d := (up - loss(v, y)) / 2e-6; math.Abs(d-o.g) > 1e-7 {
+				t.Fatalf("class %d of %v: gradient %g, differences say %g", i, p, o.g, d)
+			}
+			v[i] = at
+			d := small * step[i]
+			model += float64(o.g*d) + float64(o.h*d*d/2)
+			ahead[i] += d
+		}
+		if got := loss(ahead, y); got > model+1e-11 {
+			t.Fatalf("%v moved by %v: loss %.15g, the bound says %.15g", p, step, got, model)
+		}
+	}
+}
+
+// waves are examples of four classes: thresholds of two columns, and a category of which one value turns them round.
+func waves(n int, seed uint64) []models.Example {
+	out := stairs(n, seed)
+	for i := range out {
+		x := out[i].Value
+		y := 0
+		if x[0] > 0.5 {
+			y = 1
+		}
+		if x[1] > 0.3 {
+			y += 2
+		}
+		if x[3] == features.Category("c") {
+			y = 3 - y
+		}
+		out[i].Y = float64(y)
+	}
+	return out
+}
+
+func TestGradientTreesLearnSeveralClasses(t *testing.T) {
+	env := models.Env{Schema: schema(3, "kind"), Task: models.Multiclass, Classes: 4}
+	g := NewGradients(env, DefaultGradientConfig())
+	accuracy(g, waves(40000, 1))
+	if got := accuracy(g, waves(5000, 2)); got < 0.95 {
+		t.Errorf("accuracy %.3f", got)
+	}
+	cfg := DefaultGradientConfig()
+	cfg.MaxLeaves = 10
+	g = NewGradients(env, cfg)
+	accuracy(g, waves(40000, 1))
+	if n := g.Leaves(); n > 10 || g.Dropped().Splits == 0 {
+		t.Errorf("%d leaves, %d splits dropped", n, g.Dropped().Splits)
+	}
+	rng := rand.New(rand.NewPCG(2, 3))
+	g = NewGradients(env, DefaultGradientConfig())
+	noise := waves(30000, 3)
+	for i := range noise {
+		noise[i].Y = float64(rng.IntN(4))
+	}
+	if got := accuracy(g, noise); g.Leaves() > 8 || math.Abs(got-0.25) > 4*math.Sqrt(0.25*0.75/30000) {
+		t.Errorf("%d leaves on noise, accuracy %.3f", g.Leaves(), got)
+	}
+}
+
 // Nothing is to be learned from noise: the test keeps the tree from growing.
 func TestGradientTreeDoesNotGrowOnNoise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
@@ -77,4 +163,15 @@ func ExampleGradient() {
 	fmt.Println(probe.Y == 1, g.Predict(nil, &probe)[0] > 0.5)
 	// Output:
 	// true true
+}
+
+func ExampleGradients() {
+	g := NewGradients(models.Env{Schema: schema(3, "kind"), Task: models.Multiclass, Classes: 4}, DefaultGradientConfig())
+	for _, e := range waves(40000, 1) {
+		g.Learn(&e, nil)
+	}
+	probe := waves(1, 9)[0]
+	fmt.Println(argmax(g.Predict(nil, &probe)) == int(probe.Y))
+	// Output:
+	// true
 }
