@@ -22,12 +22,12 @@ type UnobservedConfig struct {
 
 // UnobservedComponent is the catalogue entry of Unobserved.
 var UnobservedComponent = models.Component{
-	Name: "unobserved_components", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 1,
+	Name: "unobserved_components", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 2,
 	Doc: "A structural time series model: level and slope that move, each season as a sum of harmonics that move, an autoregression, regressors with fixed coefficients, and noise; taken in value by value by a Kalman filter. " +
 		"How much each part moves is fitted by likelihood to the newest `window` steps, first after two of the longest season, then whenever half as many more were seen (12 times at most); the fit is part of the fold and replays exactly. " +
 		"The variance is learned with every value; errors beyond four deviations are damped and counted, a run of strange errors on one side widens the level. Missing values and gaps widen the forecast. Good for one to some thousand series with clear seasons, regressors or gaps; for " +
 		"millions of keys or seasons of sharp form take forecaster_bank.",
-	Cost:   "O(states²) and a third of states³ a value, O(states) once the gain has settled; a fit: evaluations · window times that",
+	Cost:   "O(states²) a value (1.5 products for each pair of states), O(states) once the gain has settled; a fit: evaluations · window times that",
 	Memory: "4·states² + 8·(window + 10·states) bytes; states: 2 + 2·harmonics a season + regressors",
 	Source: "Harvey 1989, ch. 2–4; Durbin & Koopman 2012, ch. 3, 4, 7; variance: West & Harrison 1997, §10.8",
 	Params: []models.Param{
@@ -49,7 +49,8 @@ var UnobservedComponent = models.Component{
 // Unobserved makes series of an unobserved components model. Variances are in units of that of the noise, which each series learns.
 type Unobserved struct {
 	cfg     UnobservedConfig
-	model   *statespace.Model
+	model   statespace.Structure
+	tables  map[int][][2]float64 // of the waves
 	parts   []part
 	n       int // states
 	coef    int // first state of the regressors
@@ -65,13 +66,13 @@ type Unobserved struct {
 // part are states whose noise has one variance.
 type part struct {
 	at, size int
-	t        []float64 // their places on the diagonal of T
-	cold     float64   // variance at the start, before the first fit
-	wide     float64   // in fits
-	least    float64   // logarithms (base 10) of the variance of the noise that fits look between
+	cold     float64 // variance at the start, before the first fit
+	wide     float64 // in fits
+	least    float64 // logarithms (base 10) of the variance of the noise that fits look between
 	most     float64
 	guess    float64
 	ar       bool
+	wave     int // the first of a season
 	period   int // of a season that has more harmonics than the model: which ones a fit chooses; else 0
 }
 
@@ -80,31 +81,14 @@ const maxUnobserved = 160
 
 // NewUnobserved returns the forecaster for the seasons and regressors of env, or an error that says what is out of range.
 func NewUnobserved(cfg UnobservedConfig, env models.ForecastEnv) (*Unobserved, error) {
-	u := &Unobserved{cfg: cfg, k: env.Regressors, longest: 1}
-	var blocks []statespace.Block
-	add := func(p part, b statespace.Block) {
-		p.at, p.size = u.n, len(b.T)
-		for i := range b.T {
-			p.t = append(p.t, b.T[i][i])
-		}
-		u.n += len(b.T)
-		u.parts, blocks = append(u.parts, p), append(blocks, b)
-	}
-	u.trend(add)
+	u := &Unobserved{cfg: cfg, k: env.Regressors, longest: 1, tables: map[int][][2]float64{}}
+	u.trend()
 	if cfg.AR {
-		add(part{ar: true, least: -4, most: 4, guess: -0.5}, statespace.Block{Z: []float64{1}, T: [][]float64{{0.5}}, Q: [][]float64{{1}}})
+		u.model.AR = true
+		u.add(part{size: 1, ar: true, least: -4, most: 4, guess: -0.5})
 	}
 	for i, m := range env.Seasons {
-		if b := seasonBlock(m, cfg.Harmonics, env.Seasons[:i]); len(b.T) > 0 {
-			p := part{cold: 1, wide: 1e3, least: -8, most: 2, guess: -3}
-			if m/2 > cfg.Harmonics {
-				p.period = m
-				u.choices += len(b.T) / 2
-			} else {
-				u.full = append(u.full, m)
-			}
-			add(p, b)
-		}
+		u.season(m, env.Seasons[:i])
 		u.longest = m
 	}
 	u.params = len(u.parts)
@@ -112,60 +96,65 @@ func NewUnobserved(cfg UnobservedConfig, env models.ForecastEnv) (*Unobserved, e
 		u.params++
 	}
 	u.coef = u.n
-	if u.k > 0 {
-		blocks = append(blocks, statespace.Regression(u.k, 0))
-		u.n += u.k
-	}
+	u.model.Coefficients = u.k
+	u.n += u.k
 	if u.n > maxUnobserved {
 		return nil, fmt.Errorf("unobserved_components: %d states, more than %d: give fewer harmonics, seasons or regressors", u.n, maxUnobserved)
 	}
-	u.model = statespace.Compose(1, blocks...)
-	u.model.Start = statespace.Start{}
 	u.window = cfg.Window
 	if u.window == 0 {
 		u.window = max(120, min(4*u.longest, 1024))
 	}
 	u.first = int64(min(u.window, max(2*u.longest+4, 24)))
-	return u, u.model.Check()
+	return u, nil
 }
 
-// trend adds level and slope. The slope is a block of its own for its variance, linked to the level.
-func (u *Unobserved) trend(add func(part, statespace.Block)) {
-	level := part{cold: 1e4, wide: 1e4, least: -6, most: 4, guess: -1}
+// add appends a part behind the others.
+func (u *Unobserved) add(p part) {
+	p.at = u.n
+	u.n += p.size
+	u.parts = append(u.parts, p)
+}
+
+// trend adds level and slope.
+func (u *Unobserved) trend() {
+	u.add(part{size: 1, cold: 1e4, wide: 1e4, least: -6, most: 4, guess: -1})
 	if u.cfg.Trend == "none" {
-		add(level, statespace.Level(1))
 		return
 	}
-	phi := 1.0
+	u.model.Slope, u.model.Damping = true, 1
 	if u.cfg.Trend == "damped" {
-		phi = u.cfg.Damping
+		u.model.Damping = u.cfg.Damping
 	}
-	add(level, statespace.Block{Z: []float64{1, 0}, T: [][]float64{{1, 1}, {0, phi}}, Q: [][]float64{{1, 0}, {0, 1}}})
-	u.parts[0].size, u.parts[0].t = 1, []float64{1}
-	u.parts = append(u.parts, part{at: 1, size: 1, t: []float64{phi}, cold: 1e-2, wide: 10, least: -9, most: 1, guess: -4})
+	u.add(part{size: 1, cold: 1e-2, wide: 10, least: -9, most: 1, guess: -4})
 }
 
-// seasonBlock are the first harmonics of a season that none of the shorter ones has, if they have all; else as many as there is room for.
-func seasonBlock(period, harmonics int, shorter []int) statespace.Block {
-	var z []float64
-	var t, q [][]float64
-	for j := 1; j <= min(harmonics, period/2); j++ {
-		if period/2 <= harmonics && taken(period, j, harmonics, shorter) {
+// season adds the first harmonics of a season that none of the shorter ones has, if the model has all; else as many as there is room for.
+func (u *Unobserved) season(period int, shorter []int) {
+	p := part{cold: 1, wide: 1e3, least: -8, most: 2, guess: -3, wave: len(u.model.Waves)}
+	whole := period/2 <= u.cfg.Harmonics
+	for j := 1; j <= min(u.cfg.Harmonics, period/2); j++ {
+		if whole && taken(period, j, u.cfg.Harmonics, shorter) {
 			continue
 		}
-		b := statespace.Harmonic(period, j, 1)
-		at := len(z)
-		z = append(z, b.Z...)
-		for i := range b.T {
-			t = append(t, append(make([]float64, at), b.T[i]...))
-			q = append(q, append(make([]float64, at), b.Q[i]...))
+		u.model.Waves = append(u.model.Waves, statespace.Wave{Period: period, Turns: j})
+		p.size += 2
+		if 2*j == period {
+			p.size--
 		}
 	}
-	for i := range t {
-		t[i] = append(t[i], make([]float64, len(z)-len(t[i]))...)
-		q[i] = append(q[i], make([]float64, len(z)-len(q[i]))...)
+	if whole {
+		u.full = append(u.full, period)
 	}
-	return statespace.Block{Z: z, T: t, Q: q}
+	if p.size == 0 {
+		return
+	}
+	if !whole {
+		p.period = period
+		u.choices += p.size / 2
+	}
+	u.tables[period] = statespace.TurnTable(period)
+	u.add(p)
 }
 
 // taken reports whether the frequency j/period is a harmonic of a shorter season.
@@ -190,24 +179,20 @@ func (u *Unobserved) whole(period, j int) bool {
 
 // Start returns an empty series.
 func (u *Unobserved) Start() models.Series {
-	s := &unobserved{u: u, theta: make([]float64, u.params), turns: make([]int, u.choices), ring: make([]float64, u.window), ringX: make([]float64, u.window*u.k), unit: make([]float64, u.k), z: append([]float64(nil), u.model.Z[0]...)}
+	s := &unobserved{u: u, theta: make([]float64, u.params), turns: make([]int, u.choices), ring: make([]float64, u.window), ringX: make([]float64, u.window*u.k), unit: make([]float64, u.k), x: make([]float64, u.k)}
 	s.filter, s.ahead = u.filter(), u.filter()
 	s.mean, s.variance = make([]float64, u.n), make([]float64, u.n)
 	s.empty()
 	return s
 }
 
-func (u *Unobserved) filter() *statespace.Filter {
-	f, err := statespace.NewFilter(u.model)
-	if err != nil {
-		panic("unobserved_components: " + err.Error()) // NewUnobserved has checked it
-	}
-	return f
+func (u *Unobserved) filter() *statespace.Structural {
+	return statespace.NewStructural(u.model, u.tables)
 }
 
 // MaxBytes is the filter, the window and the rest.
 func (u *Unobserved) MaxBytes() int {
-	return guardBytes + 8*(u.n*(u.n-1)/2+5*u.n) + 64 + 8*(u.params+u.k) + 3*u.choices + 8*u.window*(1+u.k) + 112
+	return guardBytes + 8*(u.n*(u.n+1)/2+3*u.n) + 3*len(u.model.Waves) + 64 + 8*(u.params+u.k) + 3*u.choices + 8*u.window*(1+u.k) + 112
 }
 
 // guess are the parameters before the first fit.
@@ -224,18 +209,19 @@ func (u *Unobserved) guess(theta []float64, shift float64) {
 func phi(x float64) float64 { return 0.01 + 0.97*sigmoid(2*x) }
 
 // tune sets the variances and the harmonics of a filter.
-func (u *Unobserved) tune(f *statespace.Filter, theta []float64, turns []int) {
+func (u *Unobserved) tune(f *statespace.Structural, theta []float64, turns []int) {
 	k := 0
 	for i, p := range u.parts {
 		q := math.Pow(10, math.Max(p.least, math.Min(p.most, theta[i])))
 		for j := range p.size {
-			t := p.t[j]
-			if p.ar {
-				t = phi(theta[len(u.parts)])
-			}
-			f.Tune(p.at+j, t, q)
-			if p.period > 0 && j%2 == 0 {
-				f.Turn(p.at+j, p.period, turns[k])
+			f.Tune(p.at+j, q)
+		}
+		if p.ar {
+			f.SetAR(phi(theta[len(u.parts)]))
+		}
+		if p.period > 0 {
+			for j := range p.size / 2 {
+				f.Turn(p.wave+j, turns[k])
 				k++
 			}
 		}
@@ -243,7 +229,7 @@ func (u *Unobserved) tune(f *statespace.Filter, theta []float64, turns []int) {
 }
 
 // begin sets a filter to the start: the level at y, everything else at 0.
-func (u *Unobserved) begin(f *statespace.Filter, y float64, theta, mean, variance []float64, wide bool) {
+func (u *Unobserved) begin(f *statespace.Structural, y float64, theta, mean, variance []float64, wide bool) {
 	clear(mean)
 	mean[0] = y
 	for i, p := range u.parts {

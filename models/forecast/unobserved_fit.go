@@ -9,7 +9,7 @@ import (
 // unobservedFit is one fit of a series: its likelihood as a function of the parameters.
 type unobservedFit struct {
 	s        *unobserved
-	f        *statespace.Filter
+	f        *statespace.Structural
 	order    []int // places of the window with a value, oldest first
 	log      bool
 	burn     int // values that only start the filter
@@ -211,9 +211,9 @@ func (c *unobservedFit) row(i int) []float64 {
 		return nil
 	}
 	for j := range s.u.k {
-		s.z[s.u.coef+j] = s.relative(j, s.ringX[c.order[i]*s.u.k+j])
+		s.x[j] = s.relative(j, s.ringX[c.order[i]*s.u.k+j])
 	}
-	return s.z
+	return s.x
 }
 
 // cost is minus the concentrated log-likelihood (Harvey 1989, §3.4.2), errors beyond six deviations damped, with a mild pull to the inside of the ranges.
@@ -228,7 +228,7 @@ func (c *unobservedFit) cost(theta []float64) float64 {
 	}
 	c.s.u.tune(c.f, theta, c.s.turns)
 	c.s.u.begin(c.f, c.value(0), theta, c.s.mean, c.s.variance, true)
-	n, squares, logs, running, seen := 0.0, 0.0, 0.0, 0.0, 0.0
+	n, squares, logs, product, running, seen := 0.0, 0.0, 0.0, 1.0, 0.0, 0.0
 	for i := 1; i < len(c.order); i++ {
 		for range c.gap(i) {
 			c.f.Predict()
@@ -245,9 +245,12 @@ func (c *unobservedFit) cost(theta []float64) float64 {
 		if i >= c.burn {
 			n++
 			squares += square
-			logs += math.Log(in.Variance)
+			if product *= in.Variance; product > 1e150 { // a logarithm for some values at a time; F is at least 1
+				logs, product = logs+math.Log(product), 1
+			}
 		}
 	}
+	logs += math.Log(product)
 	least := 1e-12 * c.value(0) * c.value(0)
 	return 0.5*(n*math.Log(math.Max(squares/n, least+1e-300))+logs) + c.jacobian + pull
 }

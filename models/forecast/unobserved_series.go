@@ -13,7 +13,7 @@ type unobserved struct {
 	u      *Unobserved
 	guard  guard
 	scale  scaling
-	filter *statespace.Filter
+	filter *statespace.Structural
 	theta  []float64 // parameters of the filter
 	turns  []int     // harmonics that were chosen
 	fits   int
@@ -24,8 +24,8 @@ type unobserved struct {
 	at     int       // place of the present one
 	unit   []float64 // by regressor: the size that counts as 1; 0: not yet known
 
-	ahead          *statespace.Filter // scratch: what follows is not state
-	z              []float64
+	ahead          *statespace.Structural // scratch: what follows is not state
+	x              []float64              // regressors in their units
 	mean, variance []float64
 }
 
@@ -82,44 +82,14 @@ func (s *unobserved) Advance(steps int64) {
 	}
 }
 
-func (s *unobserved) move(f *statespace.Filter, steps int64) {
+func (s *unobserved) move(f *statespace.Structural, steps int64) {
 	if steps > jumpSteps {
-		f.PredictSteps(statespace.NewJump(s.tuned(), min(steps, 1<<44)))
+		f.Jump(min(steps, 1<<44))
 		return
 	}
 	for range steps {
 		f.Predict()
 	}
-}
-
-// tuned is the model with the parameters of the series.
-func (s *unobserved) tuned() *statespace.Model {
-	m := *s.u.model
-	m.T, m.Q = copied(m.T), copied(m.Q)
-	k := 0
-	for i, p := range s.u.parts {
-		for j := range p.size {
-			if p.period > 0 && j%2 == 0 {
-				b := statespace.Harmonic(p.period, s.turns[k], 1)
-				copy(m.T[p.at+j][p.at+j:], b.T[0])
-				copy(m.T[p.at+j+1][p.at+j:], b.T[1])
-				k++
-			}
-			m.Q[p.at+j][p.at+j] = math.Pow(10, math.Max(p.least, math.Min(p.most, s.theta[i])))
-			if p.ar {
-				m.T[p.at][p.at] = phi(s.theta[len(s.u.parts)])
-			}
-		}
-	}
-	return &m
-}
-
-func copied(m [][]float64) [][]float64 {
-	out := make([][]float64, len(m))
-	for i := range m {
-		out[i] = append([]float64(nil), m[i]...)
-	}
-	return out
 }
 
 // Observe takes in a value, and fits when it is time to.
@@ -151,7 +121,7 @@ func (s *unobserved) Observe(y float64, x []float64) {
 	}
 }
 
-// row is Z for the regressors, nil without; false: one is missing.
+// row are the regressors in their units; false: one is missing.
 func (s *unobserved) row(x []float64) ([]float64, bool) {
 	if s.u.k == 0 {
 		return nil, true
@@ -163,9 +133,9 @@ func (s *unobserved) row(x []float64) ([]float64, bool) {
 		if s.unit[i] == 0 && v != 0 {
 			s.unit[i] = math.Max(1e-100, math.Min(math.Abs(v), 1e100))
 		}
-		s.z[s.u.coef+i] = s.relative(i, v)
+		s.x[i] = s.relative(i, v)
 	}
-	return s.z, true
+	return s.x, true
 }
 
 // maxRelative bounds a regressor in units of its usual size.
@@ -214,11 +184,10 @@ func (s *unobserved) Forecast(o *models.Outlook, x [][]float64) {
 	sigma := s.guard.deviation()
 	for i := range o.Mean {
 		s.ahead.Predict()
-		row := s.z
 		for j := range s.u.k {
-			row[s.u.coef+j] = s.relative(j, x[i][j])
+			s.x[j] = s.relative(j, x[i][j])
 		}
-		middle, variance := s.ahead.Forecast(row)
+		middle, variance := s.ahead.Forecast(s.x)
 		answer(o, i, middle, float64(math.Sqrt(variance+1)*sigma), s.guard.sd, multiples, &s.scale)
 	}
 }

@@ -1,5 +1,5 @@
 // Package statespace holds linear Gaussian state space models: composed from blocks or given as matrices, filtered, smoothed,
-// forecast and sampled. The forecasters unobserved_components, local_level and sarima stand on it; it is pure and knows nothing of them.
+// forecast and sampled. The forecasters unobserved_components, dynamic_linear_model and local_level stand on it; it is pure and knows nothing of them.
 //
 // A model is, for t = 1, 2, …
 //
@@ -13,5 +13,6 @@
 // states, as for levels, trends, harmonics, cycles and coefficients, and else by Thornton's weighted Gram-Schmidt (Bierman 1977, §VI.4). P is never formed and never
 // loses its sign. The diffuse start is exact (Koopman & Durbin 2003): its part of the covariance is kept as a factor A with P∞ = A A', from which
 // each value takes one column, so that the number of columns says how much is still unknown. A diffuse value is taken in as
-// P* ← (I − K z') P* (I − K z')' + h K K' with K = P∞ z / z' P∞ z, which is their formula, in the factors U and D.
+// P* ← (I − K z') P* (I − K z')' + h K K' with K = P∞ z / z' P∞ z, which is their formula, in the factors U and D. Structural, for
+// models of many waves whose values have noise, trades that safety for speed.
 package statespace

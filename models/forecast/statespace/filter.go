@@ -33,14 +33,9 @@ type Filter struct {
 	k, f, g, t []float64 // gain and scratch
 	noise      decorrelated
 
-	last      []float64 // gain of the value before, while it settles
-	lastF     float64
-	calm      int       // values in a row whose gain did not move
-	steady    bool      // gain k and variance lastF hold until something else than a step and a value comes
-	z         []float64 // row of a model with one output
-	tolerance float64
-	fixed     bool // one output, Z and H as in the model: a gain can settle
-	ticks     int  // steps since the last value
+	settling           // once steady, gain k and variance lastF hold until something else than a step and a value comes
+	z        []float64 // row of a model with one output
+	fixed    bool      // one output, Z and H as in the model: a gain can settle
 }
 
 // NewFilter returns a filter at time 1, before its value.
@@ -194,7 +189,8 @@ func (f *Filter) Observe(y float64) Innovation {
 	}
 	regular := f.ticks == 1 && f.left == 0
 	in := f.scalar(y, f.z, f.model.H[0][0])
-	f.settle(regular && f.left == 0, in.Variance)
+	f.ticks = 0
+	f.settle(regular && f.fixed && f.left == 0, in.Variance, f.k)
 	return in
 }
 
@@ -208,27 +204,6 @@ func (f *Filter) ObserveRow(y float64, z []float64) Innovation {
 		return Innovation{Error: math.NaN()}
 	}
 	return f.scalar(y, z, f.model.H[0][0])
-}
-
-// settle looks whether the gain has stopped moving.
-func (f *Filter) settle(regular bool, variance float64) {
-	f.ticks = 0
-	moved, size := math.Abs(variance-f.lastF)/variance, 0.0
-	for _, v := range f.k {
-		size = math.Max(size, math.Abs(v))
-	}
-	for i, v := range f.k {
-		moved = math.Max(moved, math.Abs(v-f.last[i])/size)
-	}
-	copy(f.last, f.k)
-	f.lastF = variance
-	if !regular || !f.fixed || !(moved < f.tolerance) {
-		f.calm = 0
-		return
-	}
-	if f.calm++; f.calm >= steadySteps {
-		f.steady = true
-	}
 }
 
 // ObserveAll takes in the values of one time of a model with several outputs; NaN are missing. z is Z at this time, nil for that of the model. It
@@ -248,92 +223,6 @@ func (f *Filter) ObserveAll(y []float64, z [][]float64, each func(z []float64, h
 		}
 	})
 }
-
-// Weigh takes the value of a model with one output, whose row of Z is z at this time (nil: that of the model), into the covariance only: the mean stays until Correct is
-// called with the error, or with what of it is to be believed. Without a diffuse part, which Observe takes.
-func (f *Filter) Weigh(y float64, z []float64) Innovation {
-	if z == nil && f.steady && f.ticks == 1 {
-		f.ticks = 0
-		return Innovation{Error: y - dot(f.z, f.a), Variance: f.lastF}
-	}
-	regular := f.ticks == 1 && z == nil
-	if f.steady {
-		f.unsettle()
-	}
-	if z == nil {
-		z = f.z
-	}
-	e := y - dot(z, f.a)
-	variance := f.p.observe(z, f.model.H[0][0], f.f, f.g, f.k)
-	f.settle(regular, variance)
-	return Innovation{Error: e, Variance: variance}
-}
-
-// Correct moves the mean by the gain of the value that was weighed last, for the error e.
-func (f *Filter) Correct(e float64) { axpy(f.a, e, f.k) }
-
-// Widen adds c ≥ 0 to the variance of the first state: after a change of level.
-func (f *Filter) Widen(c float64) {
-	if f.steady {
-		f.unsettle()
-	}
-	f.calm = 0
-	f.p.d[0] += c
-}
-
-// Tune sets the variance of the noise of state i, and t on its place of the diagonal of T where it is a block of its own. For models whose T is of blocks and whose Q is diagonal.
-func (f *Filter) Tune(i int, t, q float64) {
-	for b := range f.step.blocks {
-		if k := &f.step.blocks[b]; k.at == i && k.size == 1 {
-			k.t11, k.plain = t, t == 1
-		}
-	}
-	for n := range f.step.noise {
-		if e := &f.step.noise[n]; e.first == i {
-			e.weight = q
-		}
-	}
-	f.steady, f.calm = false, 0
-}
-
-// Turn sets the block of two states at i to the rotation by j turns of 1/period: another harmonic.
-func (f *Filter) Turn(i, period, j int) {
-	c, s := turn(period, int64(j))
-	for b := range f.step.blocks {
-		if k := &f.step.blocks[b]; k.at == i && k.size == 2 {
-			k.t11, k.t12, k.t21, k.t22, k.det = c, s, -s, c, float64(c*c)+float64(s*s)
-			k.most = math.Pow(math.Max(math.Abs(c), math.Abs(s)), 2)
-		}
-	}
-	f.steady, f.calm = false, 0
-}
-
-// Restart sets the moments: the means, and the variances of independent states.
-func (f *Filter) Restart(mean, variance []float64) {
-	copy(f.a, mean)
-	copy(f.p.d, variance)
-	clear(f.p.u)
-	clear(f.work.most)
-	f.left, f.ticks, f.calm, f.steady = 0, 0, 0, false
-}
-
-// CopyFrom makes the filter, of the same model and tuning, one in the state of another.
-func (f *Filter) CopyFrom(g *Filter) {
-	copy(f.a, g.a)
-	copy(f.p.u, g.p.u)
-	copy(f.p.d, g.p.d)
-	copy(f.k, g.k)
-	copy(f.last, g.last)
-	copy(f.work.most, g.work.most)
-	copy(f.reach, g.reach)
-	for i := range f.inf {
-		copy(f.inf[i], g.inf[i])
-	}
-	f.left, f.lastF, f.calm, f.ticks, f.steady = g.left, g.lastF, g.calm, g.ticks, g.steady
-}
-
-// SettleAt sets how little the gain may still move to count as settled, relative to its greatest entry: 10⁻¹² if not set, greater for rough answers sooner.
-func (f *Filter) SettleAt(tolerance float64) { f.tolerance = tolerance }
 
 // scalar takes in one value with noise of its own.
 func (f *Filter) scalar(y float64, z []float64, h float64) Innovation {

@@ -65,6 +65,9 @@ func newTransition(t, q [][]float64) *transition {
 	return tr
 }
 
+// leastBlock bounds the determinants of blocks: U is divided by them, and of what a smaller one leaves the noise that follows would keep no digit.
+const leastBlock = 1e-4
+
 // blocksOf finds the blocks of T, nil if it has none of the form that they need.
 func blocksOf(t [][]float64) []block {
 	n := len(t)
@@ -81,9 +84,9 @@ func blocksOf(t [][]float64) []block {
 	for i := 0; i < n; {
 		b := block{at: i, size: 1 + below(i) - i, t11: t[i][i]}
 		switch {
-		case b.size == 1 && b.t11 != 0:
+		case b.size == 1 && math.Abs(b.t11) >= leastBlock:
 			b.plain = b.t11 == 1
-		case b.size == 2 && below(i+1) == i+1 && t[i][i]*t[i+1][i+1]-t[i][i+1]*t[i+1][i] != 0:
+		case b.size == 2 && below(i+1) == i+1 && math.Abs(t[i][i]*t[i+1][i+1]-t[i][i+1]*t[i+1][i]) >= leastBlock:
 			b.t12, b.t21, b.t22 = t[i][i+1], t[i+1][i], t[i+1][i+1]
 			b.det = b.t11*b.t22 - b.t12*b.t21
 			b.most = math.Pow(max(math.Abs(b.t11), math.Abs(b.t12), math.Abs(b.t21), math.Abs(b.t22)), 2)
