@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -274,6 +275,20 @@ func TestLoginsOfARealBroker(t *testing.T) {
 	}
 	if i.asked.Load() != 1 {
 		t.Errorf("the clients of one transport asked for %d tokens", i.asked.Load())
+	}
+	for name, c := range map[string]struct{ kafka, says string }{
+		"plain text where TLS is wanted":      {fmt.Sprintf("{brokers: [%q]}", b.TLS), "kafka.tls"},
+		"TLS where plain text is wanted":      {fmt.Sprintf("{brokers: [%q], %s}", b.Plain, tls), "plain text"},
+		"no login where one is wanted":        {fmt.Sprintf("{brokers: [%q]}", b.SASL), "kafka.sasl"},
+		"no certificate where one is wanted":  {fmt.Sprintf("{brokers: [%q], %s}", b.MTLS, tls), "certificate"},
+		"a login where encryption is missing": {loginOver(b.SASLTLS, "scram-sha-256", b.User, password), "kafka.tls"},
+	} {
+		began := time.Now()
+		if err := use(t, c.kafka); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: after %v: %v; want an error that says %q", name, time.Since(began), err, c.says)
+		} else {
+			t.Logf("%s: after %v: %v", name, time.Since(began), err)
+		}
 	}
 	t.Run("least rights", func(t *testing.T) { leastRights(t, b, loginOver(b.SASL, "scram-sha-512", b.User, password)) })
 }

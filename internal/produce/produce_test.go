@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +107,43 @@ func ended(partitions int) func(map[string][]*kgo.Record) bool {
 			}
 		}
 		return n == partitions
+	}
+}
+
+// endedConn is a connection that the broker ends before it answers.
+type endedConn struct{ net.Conn }
+
+func (c endedConn) Read([]byte) (int, error) { _ = c.Conn.Close(); return 0, io.EOF }
+
+// A broker that restarts ends new connections before their first answer. That is no wrong address or login, since the topics
+// were made: the records go when it is back.
+func TestBrokerThatRestarts(t *testing.T) {
+	prog := compile(t, flights.Project(), 1)
+	tr := broker(t)
+	if err := produce.EnsureTopics(t.Context(), tr, prog.Project); err != nil {
+		t.Fatal(err)
+	}
+	var dials atomic.Int32
+	tr.Dial = func(ctx context.Context, network, host string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, host)
+		if n := dials.Add(1); err == nil && n > 1 && n <= 4 { // the first asks for the topics
+			return endedConn{c}, nil
+		}
+		return c, err
+	}
+	file := write(t, "arrived.jsonl", `{"at":"2013-01-01T10:00:00Z","id":"1","tail":"N1","carrier":"UA","flight":1,"origin":"EWR","dest":"BOS","departs":"2013-01-01T09:00:00Z","arr_delay":20,"air_time":50}`+"\n")
+	stream, err := produce.OpenFiles(prog.Project, []produce.File{{Source: "arrived", Path: file}}, produce.FilesOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if p, err := produce.Run(ctx, produce.Options{Transport: tr, Program: prog, Stream: stream}); err != nil || p.Records != 1 {
+		t.Errorf("%d records, %v", p.Records, err)
+	}
+	if dials.Load() <= 4 {
+		t.Errorf("%d connections: the control has ended none of those that sent", dials.Load())
 	}
 }
 

@@ -68,9 +68,10 @@ const (
 // ends it stops reading, waits for what is under way at most 10 s, and returns context.Cause: what it
 // wrote stays a valid beginning. Errors name the topic, or are the stream's own.
 func Run(ctx context.Context, o Options) (Progress, error) {
-	// One request at a time: what comes while it is under way, marks for all topics at once, goes together in the next.
+	// One request at a time: what comes while it is under way, marks for all topics at once, goes together in the next. A connection that
+	// ends before its first answer is a broker that restarts: whoever made the topics has shown that address and login are right.
 	cl, err := o.Transport.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(buffered),
-		kgo.MaxProduceRequestsInflightPerBroker(1))
+		kgo.MaxProduceRequestsInflightPerBroker(1), kgo.AlwaysRetryEOF())
 	if err != nil {
 		return Progress{Time: features.NoTime}, err
 	}

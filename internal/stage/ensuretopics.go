@@ -142,7 +142,7 @@ func look(ctx context.Context, adm *kadm.Client, specs []TopicSpec) ([]error, er
 	case errors.As(err, &hidden):
 		return lookOneByOne(ctx, adm, specs)
 	case err != nil:
-		return nil, fmt.Errorf("ask the brokers: %w", explain(err))
+		return nil, fmt.Errorf("ask the brokers: %w", hungUp(err))
 	}
 	out := make([]error, len(specs))
 	var there []string

@@ -1,8 +1,11 @@
 package stage
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -68,4 +71,19 @@ func explain(err error) error {
 		return fmt.Errorf("%w: %w", frame.ErrDiverged, err)
 	}
 	return err
+}
+
+// hungUp is explain for the first question to the brokers: one that ends the connection before it has answered mostly wants another
+// way to talk. What the client guesses does not know the project file.
+func hungUp(err error) error {
+	var first *kgo.ErrFirstReadEOF
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &record):
+		return fmt.Errorf("%w; the broker speaks plain text at this address: take another one, or remove kafka.tls", err)
+	case errors.As(err, &first), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		strings.Contains(err.Error(), "tls alert record"): // the client has no name for this one
+		return fmt.Errorf("%w; it may want kafka.tls where it is not set, or plain text where it is, or a login (kafka.sasl)", err)
+	}
+	return explain(err)
 }
