@@ -2,17 +2,20 @@ package serving
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/proto"
 
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
-// unary is what every unary call over gRPC passes: recovery, token, slot, deadline.
+// unary is what every unary call over gRPC passes: recovery, token, wait, slot, deadline.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer s.recovered(info.FullMethod, &err)
 	if err := s.allow(info.FullMethod, grpcCaller(ctx)); err != nil {
@@ -21,7 +24,37 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if probe(info.FullMethod) {
 		return next(ctx, req)
 	}
+	if err := s.inTime(ctx, req); err != nil {
+		return nil, toStatus(err)
+	}
 	return s.admitted(ctx, req, info, next)
+}
+
+// arrival is the key of the time at which a call's headers came.
+type arrival struct{}
+
+// arrive notes when a call came. The connection's reader calls it, before the call has a goroutine.
+func (s *Server) arrive(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	return context.WithValue(ctx, arrival{}, s.deps.Now()), nil
+}
+
+// smallRequest is the size (bytes) up to which a request comes with its headers. What a larger one took may be its client's line.
+const smallRequest = 16 << 10
+
+// inTime turns a call away that had to wait too long for a processor: whoever asked has likely given up, and working on it
+// makes those behind it late too. A busy server so answers some in time instead of all too late.
+func (s *Server) inTime(ctx context.Context, req any) error {
+	at, ok := ctx.Value(arrival{}).(time.Time)
+	if !ok || s.config.MaxWait <= 0 {
+		return nil
+	}
+	waited := s.deps.Now().Sub(at)
+	if m, ok := req.(proto.Message); waited <= s.config.MaxWait || ok && proto.Size(m) > smallRequest {
+		return nil
+	}
+	s.deps.Metrics.Rejected.WithLabelValues("waited").Inc()
+	return exhausted("WAITED_TOO_LONG", fmt.Sprintf("the call waited %v before it could be begun, and at most %v are allowed", waited.Round(time.Millisecond), s.config.MaxWait),
+		"the server is busy: try again, ask another one, or raise serving.max_wait", 50*time.Millisecond)
 }
 
 // admitted makes a call that is allowed, from gRPC and HTTP alike: recovery, slot, deadline.

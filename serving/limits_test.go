@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,6 +138,54 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 	}
 	close(r.states.hold)
 	r.ok(<-done)
+}
+
+// A call that waited for a processor longer than it may is not worked on. The clock goes on by a step with each look: once when
+// the headers come, once before the call is begun.
+func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
+	r := ready(t)
+	r.config.MaxWait = 100 * time.Millisecond
+	var step, wall atomic.Int64
+	wall.Store(start.UnixNano())
+	r.deps.Now = func() time.Time { return time.Unix(0, wall.Add(step.Load())).UTC() }
+	c, _ := r.serve(client.Options{})
+	step.Store(int64(99 * time.Millisecond))
+	_, err := c.Predict(t.Context(), ask("late", flight(nil)))
+	r.ok(err)
+	reads := r.states.reads.Load()
+	step.Store(int64(101 * time.Millisecond))
+	_, err = c.Predict(t.Context(), ask("late", flight(nil)))
+	e, ok := err.(*client.Error)
+	if !ok || e.Code != codes.ResourceExhausted || e.Reason != "WAITED_TOO_LONG" || e.Retry <= 0 {
+		t.Errorf("%v, want RESOURCE_EXHAUSTED with a time to retry", err)
+	}
+	if r.states.reads.Load() != reads {
+		t.Error("the call was worked on")
+	}
+	if n := counter(t, r, "freshet_serving_rejected_total"); n != 1 {
+		t.Errorf("%v calls were counted", n)
+	}
+	if got, err := healthpb.NewHealthClient(c.Conn()).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("probes must get through: %v, %v", got, err)
+	}
+	large := ask("late") // its client may have sent it slowly
+	for range 400 {
+		large.Rows = append(large.Rows, flight(nil))
+	}
+	_, err = c.Predict(t.Context(), large)
+	r.ok(err)
+}
+
+// What is asked for is not computed when the time for it ended while the states were read.
+func TestDeadlineWhileStatesAreRead(t *testing.T) {
+	r := ready(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.states.during = cancel
+	s, err := serving.New(r.config, r.deps)
+	r.ok(err)
+	if _, err := s.Predict(ctx, ask("late", flight(nil))); status.Code(err) != codes.Canceled {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestDeadlines(t *testing.T) {

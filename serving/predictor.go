@@ -95,6 +95,9 @@ func (p *predictor) run(ctx context.Context, c *call, rows []*freshetv1.Row, ask
 	if err := p.read(ctx, c, allowStale); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil { // while the states were read; nobody waits any more
+		return err
+	}
 	if err := p.time(c, asked); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,6 +221,8 @@ type memory struct {
 	err        error
 	hold       chan struct{} // when set, Read waits for it after telling entered
 	entered    chan struct{}
+	reads      atomic.Int64
+	during     func() // when set, Read calls it before it returns
 }
 
 func newMemory() *memory {
@@ -245,6 +248,10 @@ func (m *memory) Read(ctx context.Context, keys []serving.EntityKey, out []servi
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	m.reads.Add(1)
+	if m.during != nil {
+		defer m.during()
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()

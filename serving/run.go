@@ -49,6 +49,9 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ForceServerCodecV2(wire.New()),
 	}
+	if s.config.MaxWait > 0 {
+		opts = append(opts, grpc.InTapHandle(s.arrive))
+	}
 	if secure != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(secure)))
 	}

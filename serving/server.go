@@ -25,11 +25,13 @@ type Config struct {
 	MaxMessage  int           // bytes of one message; 4 MiB
 	MaxInFlight int           // calls at a time; 1024
 	Timeout     time.Duration // deadline of calls that bring none; 1s
-	Drain       time.Duration // how long calls may take to end when the server stops; 10s
-	Recent      time.Duration // a prediction may use states that were read so long ago; 0: it reads them anew
-	AllowStale  bool          // answer from features that are being rebuilt without being asked to
-	Reflection  bool
-	MaxConns    int // connections of each port at a time; 4096
+	// MaxWait is how long a call over gRPC may have waited for a processor before it is begun; a later one is turned away. 0: any time.
+	MaxWait    time.Duration
+	Drain      time.Duration // how long calls may take to end when the server stops; 10s
+	Recent     time.Duration // a prediction may use states that were read so long ago; 0: it reads them anew
+	AllowStale bool          // answer from features that are being rebuilt without being asked to
+	Reflection bool
+	MaxConns   int // connections of each port at a time; 4096
 	// Tokens returns the tokens that clients may show, and is asked again every Reload; nil: none are needed.
 	Tokens   func() ([]Token, error)
 	TLS      *TLS          // nil: plain text
@@ -150,7 +152,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if deps.Log != nil {
 		s.async = newAsyncLog(deps.Log, s.config.LogQueue, deps.Metrics, deps.Logger)
 	}
-	for _, why := range []string{"in_flight", "rows", "deadline", "unauthenticated", "forbidden", "host", "cross_site"} { // a rate sees the first only after a 0
+	for _, why := range []string{"in_flight", "waited", "rows", "deadline", "unauthenticated", "forbidden", "host", "cross_site"} { // a rate sees the first only after a 0
 		deps.Metrics.Rejected.WithLabelValues(why).Add(0)
 	}
 	deps.Metrics.Panics.WithLabelValues().Add(0)

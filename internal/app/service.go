@@ -272,7 +272,7 @@ func (s *Service) Addresses() (grpc, http string) {
 }
 
 func servingConfig(s *project.Serving) serving.Config {
-	c := serving.Config{MaxRows: s.MaxRows, MaxMessage: int(s.MaxMessage), MaxInFlight: s.MaxInFlight, Timeout: s.Timeout, Drain: s.Drain,
+	c := serving.Config{MaxRows: s.MaxRows, MaxMessage: int(s.MaxMessage), MaxInFlight: s.MaxInFlight, MaxWait: s.MaxWait, Timeout: s.Timeout, Drain: s.Drain,
 		Recent: s.Recent, Notice: s.Notice, MaxStaleness: s.Ready.MaxStaleness,
 		AllowStale: s.AllowStale, Reflection: s.Reflection, Insecure: s.Insecure}
 	c.MaxConns, c.Hosts = s.MaxConns, s.Hosts

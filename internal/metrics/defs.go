@@ -149,7 +149,7 @@ func (s *Serving) define(a *area) {
 	s.LogDropped = a.counter("freshet_prediction_log_dropped_total", "Served vectors that could not be logged (log: async).", "model")
 	s.LogWrite = a.histogram("freshet_prediction_log_duration_seconds", "Duration of writing served vectors to the log.", fast)
 	s.InFlight = a.gauge("freshet_serving_in_flight", "Calls being answered.")
-	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, rows, deadline, unauthenticated, forbidden (a token without the scope), host (a name that is not the server's), cross_site (a page of another site).", "reason")
+	s.Rejected = a.counter("freshet_serving_rejected_total", "Calls that were turned away: in_flight, waited (longer than serving.max_wait), rows, deadline, unauthenticated, forbidden (a token without the scope), host (a name that is not the server's), cross_site (a page of another site).", "reason")
 	s.Panics = a.counter("freshet_serving_panics_total", "Calls that ended in a bug; the log has the stack.")
 	s.Reloads = a.counter("freshet_serving_reloads_total", "Changed files of certificates and tokens: taken up (ok) or not usable, the former staying (failed).", "what", "result")
 	s.CertificateEnd = a.gauge("freshet_serving_certificate_end_timestamp_seconds", "When the certificate that is shown to clients ends, seconds since 1970.")

@@ -262,6 +262,7 @@ type Serving struct {
 	MaxMessage  Size     `key:"max_message" default:"4MiB" min:"1KiB" doc:"Size of one message."`
 	MaxConns    int      `key:"max_connections" default:"4096" min:"1" max:"1000000" doc:"Connections at a time, of each port; more wait until one ends."`
 	MaxInFlight int      `key:"max_in_flight" default:"1024" min:"1" max:"1000000" doc:"Calls at a time; more get RESOURCE_EXHAUSTED."`
+	MaxWait     Duration `key:"max_wait" default:"500ms" max:"1m" doc:"A call over gRPC that had to wait so long for a processor, before it could be begun, gets RESOURCE_EXHAUSTED: a busy server answers some in time instead of all too late. 0s: none."`
 	Timeout     Duration `key:"timeout" default:"1s" doc:"Deadline of calls that bring none."`
 	Models      []string `key:"models" form:"list" doc:"freshet serve: the models that this server answers for, such as [late, late.trees]; it folds no others and waits for no others. Default: all champions."`
 	Ready       Ready    `key:"ready" doc:"When a server says that it is ready."`
