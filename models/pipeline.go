@@ -16,7 +16,7 @@ import (
 // again and goes through the transformers as they are then: a scaler that moved on in between scales
 // with what it knows now.
 type Chain struct {
-	stages []Transformer
+	stages
 	rows   []Row // rows[i] is what stage i made
 	seen   Row   // the raw row that rows was made from
 	fresh  bool  // rows belong to seen and no stage changed since
@@ -35,7 +35,7 @@ func (LabelFree) labelFree() {}
 
 // NewChain returns the chain of the transformers, which it owns.
 func NewChain(ts []Transformer) *Chain {
-	c := &Chain{stages: ts, rows: make([]Row, len(ts))}
+	c := &Chain{stages: newStages(ts), rows: make([]Row, len(ts))}
 	for _, t := range ts {
 		if _, free := t.(interface{ labelFree() }); !free {
 			c.taught = true
@@ -51,7 +51,7 @@ func (c *Chain) Apply(e *Example) Row { return *c.apply(e) }
 // to read in wider pieces, and this is run three times for every event.
 
 func (c *Chain) apply(e *Example) *Row {
-	if len(c.stages) == 0 {
+	if len(c.all) == 0 {
 		return &e.Row
 	}
 	if !c.fresh || !sameBits(&c.seen, &e.Row) {
@@ -69,7 +69,7 @@ func (c *Chain) apply(e *Example) *Row {
 
 // again is apply for a row that is not asked for once more: it does not keep it.
 func (c *Chain) again(e *Example) *Row {
-	if len(c.stages) == 0 {
+	if len(c.all) == 0 {
 		return &e.Row
 	}
 	if !c.fresh || !sameBits(&c.seen, &e.Row) {
@@ -80,10 +80,10 @@ func (c *Chain) again(e *Example) *Row {
 }
 
 func (c *Chain) transform(e *Example) {
-	transformInto(c.stages[0], &c.rows[0], e)
-	for i := 1; i < len(c.stages); i++ {
+	c.into(0, &c.rows[0], e)
+	for i := 1; i < len(c.all); i++ {
 		c.x.take(e, &c.rows[i-1])
-		transformInto(c.stages[i], &c.rows[i], &c.x)
+		c.into(i, &c.rows[i], &c.x)
 	}
 }
 
@@ -91,6 +91,29 @@ func (c *Chain) transform(e *Example) {
 func (x *Example) take(e *Example, r *Row) {
 	x.Index, x.Value = r.Index, r.Value
 	x.Key, x.Time, x.Y, x.Weight = e.Key, e.Time, e.Y, e.Weight
+}
+
+// stages are transformers, and how each is asked for its row.
+type stages struct {
+	all   []Transformer
+	place []InPlace // those of them that are
+}
+
+func newStages(ts []Transformer) stages {
+	s := stages{all: ts, place: make([]InPlace, len(ts))}
+	for i, t := range ts {
+		s.place[i], _ = t.(InPlace)
+	}
+	return s
+}
+
+// into writes the row that stage i makes of x to dst.
+func (s *stages) into(i int, dst *Row, x *Example) {
+	if p := s.place[i]; p != nil {
+		p.TransformInto(dst, x)
+		return
+	}
+	transformInto(s.all[i], dst, x)
 }
 
 // transformInto writes the row that t makes of x to dst, and keeps the memory of dst when t hands its input through.
@@ -115,7 +138,7 @@ func (c *Chain) Observe(e *Example) Row { return *c.observe(e) }
 
 func (c *Chain) observe(e *Example) *Row {
 	out := c.apply(e)
-	for i, t := range c.stages {
+	for i, t := range c.all {
 		if i == 0 {
 			t.Observe(e)
 			continue
@@ -135,7 +158,7 @@ func (c *Chain) Learn(e *Example) {
 		return
 	}
 	c.apply(e)
-	for i, t := range c.stages {
+	for i, t := range c.all {
 		if i == 0 {
 			t.Learn(e)
 			continue
@@ -148,8 +171,8 @@ func (c *Chain) Learn(e *Example) {
 
 // State visits the states of the transformers.
 func (c *Chain) State(s *codec.State) {
-	s.Fixed("number of transformers", len(c.stages))
-	for _, t := range c.stages {
+	s.Fixed("number of transformers", len(c.all))
+	for _, t := range c.all {
 		t.State(s)
 	}
 	c.fresh = false
@@ -157,8 +180,8 @@ func (c *Chain) State(s *codec.State) {
 
 // Snapshot returns immutable copies of the transformers.
 func (c *Chain) Snapshot() []Transformer {
-	out := make([]Transformer, len(c.stages))
-	for i, t := range c.stages {
+	out := make([]Transformer, len(c.all))
+	for i, t := range c.all {
 		out[i] = t.Snapshot()
 	}
 	return out
@@ -177,10 +200,19 @@ func sameBits(a, b *Row) bool {
 	return true
 }
 
+// Unobservant is embedded by models that learn nothing at the predict record; a pipeline need not make their row then.
+type Unobservant struct{}
+
+// Observe does nothing.
+func (Unobservant) Observe(*Example) {}
+
+func (Unobservant) unobservant() {}
+
 // Pipeline is a chain of transformers and a model. See Chain for what each stage sees when.
 type Pipeline struct {
 	chain *Chain
 	model Learner
+	brief bool    // one transformer before a model that does not observe: no row is asked for twice
 	x     Example // the example as the model sees it
 }
 
@@ -188,6 +220,9 @@ type Pipeline struct {
 // if the model is one.
 func NewPipeline(ts []Transformer, model Learner) Learner {
 	p := &Pipeline{chain: NewChain(ts), model: model}
+	if _, blind := model.(interface{ unobservant() }); blind {
+		p.brief = len(ts) == 1
+	}
 	if _, ok := model.(Publisher); ok {
 		return &publishingPipeline{p}
 	}
@@ -196,12 +231,21 @@ func NewPipeline(ts []Transformer, model Learner) Learner {
 
 // Predict transforms e and appends the model's answer.
 func (p *Pipeline) Predict(dst []float64, e *Example) []float64 {
-	p.x.take(e, p.chain.apply(e))
+	if p.brief {
+		p.x.take(e, p.chain.again(e))
+	} else {
+		p.x.take(e, p.chain.apply(e))
+	}
 	return p.model.Predict(dst, &p.x)
 }
 
 // Observe lets every stage observe the row that comes in to it.
 func (p *Pipeline) Observe(e *Example) {
+	if p.brief {
+		p.chain.all[0].Observe(e)
+		p.chain.fresh = false
+		return
+	}
 	p.x.take(e, p.chain.observe(e))
 	p.model.Observe(&p.x)
 }
@@ -238,7 +282,7 @@ func (p *publishingPipeline) Publish() Predictor {
 // NewPredictor returns an immutable predictor of immutable stages, safe for any number of goroutines:
 // scratch rows come from a pool, so that it allocates nothing in the steady state.
 func NewPredictor(ts []Transformer, model Predictor) Predictor {
-	f := &frozenPipeline{stages: ts, model: model}
+	f := &frozenPipeline{stages: newStages(ts), model: model}
 	f.pool.New = func() any { return &scratch{rows: make([]Row, len(ts))} }
 	return f
 }
@@ -249,18 +293,18 @@ type scratch struct {
 }
 
 type frozenPipeline struct {
-	stages []Transformer
-	model  Predictor
-	pool   sync.Pool
+	stages
+	model Predictor
+	pool  sync.Pool
 }
 
 // Predict transforms e and appends the model's answer.
 func (f *frozenPipeline) Predict(dst []float64, e *Example) []float64 {
 	s := f.pool.Get().(*scratch)
 	row := &e.Row
-	for i, t := range f.stages {
+	for i := range f.all {
 		s.x.take(e, row)
-		transformInto(t, &s.rows[i], &s.x)
+		f.into(i, &s.rows[i], &s.x)
 		row = &s.rows[i]
 	}
 	s.x.take(e, row)

@@ -39,31 +39,56 @@ func (m *weights) probability(r *models.Row) float64 {
 
 // score returns the linear score of the row. Missing values and columns beyond the weights count as 0.
 func (m *weights) score(r *models.Row) float64 {
-	sum := m.bias
+	score, _, _ := m.survey(r)
+	return score
+}
+
+// tame is a sum of squares up to which no input of it is missing or beyond maxInput.
+const tame = 1e199
+
+// survey returns the score, the sum of the squared inputs, and whether some are wild: missing or too great. Their squares tell, so that
+// no input of a common row is looked at twice.
+func (m *weights) survey(r *models.Row) (score, square float64, wild bool) {
+	score = m.bias
 	if r.Index == nil {
 		v := r.Value[:min(len(r.Value), len(m.w))]
 		w := m.w[:len(v)]
 		for i, x := range v {
-			if !(math.Abs(x) <= maxInput) {
-				if x != x {
-					continue
-				}
-				x = clamp(x)
-			}
-			sum += float64(w[i] * x)
+			score += float64(w[i] * x)
+			square += float64(x * x)
 		}
-		return finite(sum, m.bias)
+	} else {
+		w, v := m.w, r.Value[:len(r.Index)]
+		for j, i := range r.Index {
+			if x := v[j]; uint(i) < uint(len(w)) {
+				score += float64(w[i] * x)
+				square += float64(x * x)
+			}
+		}
 	}
-	w := m.w
-	v := r.Value[:len(r.Index)]
-	for j, i := range r.Index {
-		x := v[j]
-		if x != x || uint(i) >= uint(len(w)) {
+	if !(square <= tame) {
+		score, square = m.carefully(r)
+		return finite(score, m.bias), square, true
+	}
+	return finite(score, m.bias), square, false
+}
+
+// carefully is survey of a row with wild inputs.
+func (m *weights) carefully(r *models.Row) (score, square float64) {
+	score = m.bias
+	for j, x := range r.Value {
+		i := j
+		if r.Index != nil {
+			i = int(r.Index[j])
+		}
+		if x != x || i >= len(m.w) {
 			continue
 		}
-		sum += float64(w[i] * clamp(x))
+		x = clamp(x)
+		score += float64(m.w[i] * x)
+		square += float64(x * x)
 	}
-	return finite(sum, m.bias)
+	return score, square
 }
 
 func clamp(x float64) float64 {
@@ -143,54 +168,22 @@ func (m *scorer) learn(r *models.Row, y, weight float64, l loss.Loss) {
 		m.finish(weight*l.Gradient(p, y), l.Reach(p, y))
 		return
 	}
-	p, square := m.survey(r)
-	derivative := 0.0
+	p, square, wild := m.survey(r)
+	derivative, reach := 0.0, 0.0
 	if m.fast {
-		derivative = weight * (loss.FastSigmoid(p) - y)
+		derivative, reach = weight*(loss.FastSigmoid(p)-y), loss.Logistic{}.Reach(p, y)
 	} else {
-		derivative = weight * l.Gradient(p, y)
+		derivative, reach = weight*l.Gradient(p, y), l.Reach(p, y)
 	}
-	if !m.stride(r, derivative, square, l.Reach(p, y)) {
+	if !m.stride(r, derivative, square, wild, reach) {
 		m.begin(r)
-		m.finish(derivative, l.Reach(p, y))
+		m.finish(derivative, reach)
 	}
-}
-
-// survey returns the score and the sum of the squared inputs.
-func (m *scorer) survey(r *models.Row) (score, square float64) {
-	score = m.bias
-	if r.Index == nil {
-		v := r.Value[:min(len(r.Value), len(m.w))]
-		w := m.w[:len(v)]
-		for i, x := range v {
-			if !(math.Abs(x) <= maxInput) {
-				if x != x {
-					continue
-				}
-				x = clamp(x)
-			}
-			score += float64(w[i] * x)
-			square += float64(x * x)
-		}
-		return finite(score, m.bias), square
-	}
-	w := m.w
-	v := r.Value[:len(r.Index)]
-	for j, i := range r.Index {
-		x := v[j]
-		if x != x || uint(i) >= uint(len(w)) {
-			continue
-		}
-		x = clamp(x)
-		score += float64(w[i] * x)
-		square += float64(x * x)
-	}
-	return finite(score, m.bias), square
 }
 
 // stride takes a plain step where the guard surely lets it pass, and reports whether it did. It gives the bits that finish
 // would: the move of the score is (rate · square + rate of the intercept) · derivative, up to rounding.
-func (m *scorer) stride(r *models.Row, derivative, square, reach float64) bool {
+func (m *scorer) stride(r *models.Row, derivative, square float64, wild bool, reach float64) bool {
 	if !(math.Abs(derivative) <= maxGradient) {
 		return false
 	}
@@ -208,28 +201,43 @@ func (m *scorer) stride(r *models.Row, derivative, square, reach float64) bool {
 	if m.fit {
 		m.bias += float64(-bias * derivative)
 	}
+	if wild {
+		m.shiftCarefully(r, -rate, derivative)
+	} else {
+		m.shift(r, -rate, derivative)
+	}
+	return true
+}
+
+// shift adds rate · derivative · x to the weights.
+func (m *weights) shift(r *models.Row, rate, derivative float64) {
 	if r.Index == nil {
 		v := r.Value[:min(len(r.Value), len(m.w))]
 		w := m.w[:len(v)]
 		for i, x := range v {
-			if !(math.Abs(x) <= maxInput) {
-				if x != x {
-					continue
-				}
-				x = clamp(x)
-			}
-			w[i] += float64(-rate * (derivative * x))
+			w[i] += float64(rate * (derivative * x))
 		}
-		return true
+		return
 	}
-	w := m.w
-	v := r.Value[:len(r.Index)]
+	w, v := m.w, r.Value[:len(r.Index)]
 	for j, i := range r.Index {
-		if x := v[j]; x == x && uint(i) < uint(len(w)) {
-			w[i] += float64(-rate * (derivative * clamp(x)))
+		if x := v[j]; uint(i) < uint(len(w)) {
+			w[i] += float64(rate * (derivative * x))
 		}
 	}
-	return true
+}
+
+// shiftCarefully is shift of a row with wild inputs.
+func (m *weights) shiftCarefully(r *models.Row, rate, derivative float64) {
+	for j, x := range r.Value {
+		i := j
+		if r.Index != nil {
+			i = int(r.Index[j])
+		}
+		if x == x && i < len(m.w) {
+			m.w[i] += float64(rate * (derivative * clamp(x)))
+		}
+	}
 }
 
 // begin copies the present entries of the row and their weights into the scratch slices, for the step

@@ -8,6 +8,7 @@ import (
 
 // Logistic is binary logistic regression: its answer is the sigmoid of the score.
 type Logistic struct {
+	models.Unobservant
 	scorer
 	loss loss.Loss
 }
@@ -23,9 +24,6 @@ func NewLogistic(columns int, l loss.Loss, opt optim.Optimizer, o Options) *Logi
 func (m *Logistic) Predict(dst []float64, e *models.Example) []float64 {
 	return append(dst, m.probability(&e.Row))
 }
-
-// Observe does nothing.
-func (m *Logistic) Observe(*models.Example) {}
 
 // Learn takes one step. A label above ½ is 1, any other 0.
 func (m *Logistic) Learn(e *models.Example, _ []float64) {

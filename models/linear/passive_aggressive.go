@@ -45,7 +45,7 @@ func (m *PassiveAggressive) Learn(e *models.Example, _ []float64) {
 	if e.Weight == 0 {
 		return
 	}
-	square := squares(&e.Row, len(m.of[0].w))
+	square, _ := squares(&e.Row, len(m.of[0].w))
 	if square == 0 {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 // Regression is linear regression: its answer is the score, or what the loss makes of it.
 type Regression struct {
+	models.Unobservant
 	scorer
 	loss loss.Loss
 	link loss.Linked // nil: the score itself
@@ -31,9 +32,6 @@ func linked(l loss.Linked, score float64) float64 {
 	}
 	return l.Answer(score)
 }
-
-// Observe does nothing.
-func (m *Regression) Observe(*models.Example) {}
 
 // Learn takes one step.
 func (m *Regression) Learn(e *models.Example, _ []float64) {

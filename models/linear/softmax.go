@@ -11,6 +11,7 @@ import (
 
 // Softmax is multinomial logistic regression: one score per class, normalised by the softmax.
 type Softmax struct {
+	models.Unobservant
 	classes []scorer
 	loss    loss.Multi
 	s, p    []float64 // scratch: scores, probabilities and slopes
@@ -81,20 +82,22 @@ func fourScores(dst, v []float64, a, b, c, d *weights) []float64 {
 	return append(dst, finite(sa, a.bias), finite(sb, b.bias), finite(sc, c.bias), finite(sd, d.bias))
 }
 
-// squares returns the sum of the squared inputs of the row.
-func squares(r *models.Row, columns int) float64 {
-	sum := 0.0
+// squares returns the sum of the squared inputs of the row, and whether some are wild (see weights.survey).
+func squares(r *models.Row, columns int) (sum float64, wild bool) {
 	for j, x := range r.Value {
-		if x == x && (r.Index == nil && j < columns || r.Index != nil && int(r.Index[j]) < columns) {
-			x = clamp(x)
+		if r.Index == nil && j < columns || r.Index != nil && int(r.Index[j]) < columns {
+			if !(math.Abs(x) <= maxInput) {
+				wild = true
+				if x != x {
+					continue
+				}
+				x = clamp(x)
+			}
 			sum += float64(x * x)
 		}
 	}
-	return sum
+	return sum, wild
 }
-
-// Observe does nothing.
-func (m *Softmax) Observe(*models.Example) {}
 
 // Learn takes one step in every class. A label that is no class is left out.
 func (m *Softmax) Learn(e *models.Example, _ []float64) {
@@ -106,9 +109,9 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 	m.p = append(m.p[:0], m.s...)
 	loss.Softmax(m.p)
 	m.loss.Slopes(m.p, m.p, y)
-	square := 0.0
+	square, wild := 0.0, false
 	if m.classes[0].plain != nil {
-		square = squares(&e.Row, len(m.classes[0].w))
+		square, wild = squares(&e.Row, len(m.classes[0].w))
 	}
 	for k := range m.classes {
 		target := 0.0
@@ -117,7 +120,7 @@ func (m *Softmax) Learn(e *models.Example, _ []float64) {
 		}
 		c, derivative := &m.classes[k], e.Weight*m.p[k]
 		reach := loss.Logistic{}.Reach(m.s[k], target)
-		if c.plain != nil && c.stride(&e.Row, derivative, square, reach) {
+		if c.plain != nil && c.stride(&e.Row, derivative, square, wild, reach) {
 			continue
 		}
 		c.begin(&e.Row)

@@ -1,9 +1,6 @@
 package preprocess
 
 import (
-	"math"
-	"slices"
-
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
@@ -30,87 +27,55 @@ type StandardScaler struct {
 	unlabelled
 	schema  *features.Schema
 	columns []int
-	whole   bool      // columns are all of the schema's, in order
-	stats   []moments // one per selected column
+	whole   bool // columns are all of the schema's, in order
+	stats   columnMoments
+	scratch []float64 // the row as it is taken in, where columns are chosen
 }
 
 // NewStandardScaler returns a scaler of the given columns of the schema, in increasing order.
 func NewStandardScaler(schema *features.Schema, columns []int) *StandardScaler {
-	return &StandardScaler{schema: schema, columns: columns, whole: len(columns) == len(schema.Columns),
-		stats: make([]moments, len(columns))}
-}
-
-// moments is a running mean and sum of squared deviations (Welford 1962).
-type moments struct {
-	n, mean, m2 float64
-	scale       float64 // derived: 1 / the population's standard deviation, 0 while the column has not varied
-}
-
-// measure derives the scale; inverse is 1/n.
-func (m *moments) measure(inverse float64) {
-	m.scale = 0
-	if v := m.m2 * inverse; v > 0 {
-		m.scale = 1 / math.Sqrt(v)
-	}
+	return &StandardScaler{schema: schema, columns: columns, whole: len(columns) == len(schema.Columns), stats: newColumnMoments(len(columns))}
 }
 
 // Transform scales the columns and copies the others.
 func (t *StandardScaler) Transform(dst models.Row, e *models.Example) models.Row {
-	if t.whole && e.Index == nil && len(e.Value) == len(t.stats) && cap(dst.Value) >= len(t.stats) {
-		out := dst.Value[:len(t.stats)]
-		for i, x := range e.Value[:len(out)] {
-			m := &t.stats[i]
-			out[i] = (bounded(x) - m.mean) * m.scale
-		}
-		return models.Row{Value: out}
-	}
-	dst = dense(dst, e.Row, len(t.schema.Columns))
-	for j, i := range t.columns {
-		m := &t.stats[j]
-		dst.Value[i] = (bounded(dst.Value[i]) - m.mean) * m.scale
-	}
+	t.TransformInto(&dst, e)
 	return dst
 }
 
-// Observe takes the row in. Columns without missing values have seen equally many, so 1/n is divided once.
-func (t *StandardScaler) Observe(e *models.Example) {
-	n, inverse := 0.0, 0.0
-	whole := t.whole && e.Index == nil && len(e.Value) == len(t.stats)
-	for j := range t.stats {
-		var x float64
-		if whole {
-			x = e.Value[j]
-		} else {
-			x = e.At(t.columns[j])
-		}
-		if x != x {
-			continue
-		}
-		m := &t.stats[j]
-		m.n++
-		if m.n != n {
-			n, inverse = m.n, 1/m.n
-		}
-		x = bounded(x)
-		d := x - m.mean
-		m.mean += float64(d * inverse)
-		m.m2 += float64(d * (x - m.mean))
-		m.measure(inverse)
+// TransformInto is Transform in place.
+func (t *StandardScaler) TransformInto(dst *models.Row, e *models.Example) {
+	n := len(t.columns)
+	if t.whole && e.Index == nil && len(e.Value) == n && cap(dst.Value) >= n {
+		dst.Index, dst.Value = nil, dst.Value[:n]
+		t.stats.scaleTo(dst.Value, e.Value)
+		return
 	}
+	*dst = dense(*dst, e.Row, len(t.schema.Columns))
+	for j, i := range t.columns {
+		dst.Value[i] = (bounded(dst.Value[i]) - t.stats.mean[j]) * t.stats.scale[j]
+	}
+}
+
+// Observe takes the row in.
+func (t *StandardScaler) Observe(e *models.Example) {
+	if t.whole && e.Index == nil && len(e.Value) == len(t.columns) {
+		t.stats.add(e.Value)
+		return
+	}
+	if t.scratch == nil {
+		t.scratch = make([]float64, len(t.columns))
+	}
+	for j, i := range t.columns {
+		t.scratch[j] = e.At(i)
+	}
+	t.stats.add(t.scratch)
 }
 
 // State visits the moments.
 func (t *StandardScaler) State(s *codec.State) {
-	s.Fixed("columns of standard_scaler", len(t.stats))
-	for i := range t.stats {
-		m := &t.stats[i]
-		s.Float64(&m.n)
-		s.Float64(&m.mean)
-		s.Float64(&m.m2)
-		if m.scale = 0; m.n > 0 {
-			m.measure(1 / m.n)
-		}
-	}
+	s.Fixed("columns of standard_scaler", len(t.columns))
+	t.stats.state(s)
 }
 
 // Schema is that of the rows that come in.
@@ -119,6 +84,6 @@ func (t *StandardScaler) Schema() *features.Schema { return t.schema }
 // Snapshot copies the moments.
 func (t *StandardScaler) Snapshot() models.Transformer {
 	c := *t
-	c.stats = slices.Clone(t.stats)
+	c.stats, c.scratch = t.stats.clone(), nil
 	return &c
 }
