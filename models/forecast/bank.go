@@ -9,7 +9,7 @@ import (
 
 // BankComponent is the catalogue entry of Bank, the forecaster of first choice.
 var BankComponent = models.Component{
-	Name: "forecaster_bank", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 1,
+	Name: "forecaster_bank", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 2,
 	Doc: "A bank of some seventy smoothers that all see every value: exponential smoothing without trend, with damped and with lasting trend, and with autocorrelated errors, around no season, around the shortest season (slow and " +
 		"quick) and around all seasons at once, each for the values and for their logarithms, beside the naive forecasts. The answer is the weighted mean of the few whose recent errors were least at the steps ahead that " +
 		"are asked for. Intervals come from the bank's own past errors at each distance, kept near their nominal coverage on-line, and are proportional to the forecast where that describes the errors better. " +
@@ -77,8 +77,9 @@ type Bank struct {
 	leads   []int64 // scored distances: 1, then multiples of stride
 	wrap    int64   // a multiple of stride and of every season
 	far     [][]reach
-	groups  []int // of scores, by distance
-	first   []int // slot of each distance among the waiting forecasts
+	growths [][]float64 // by distance and filter
+	groups  []int       // of scores, by distance
+	first   []int       // slot of each distance among the waiting forecasts
 	fade    [scoreColumns]float64
 	memory  []float64 // by distance: errors that tell the size of errors
 }
@@ -92,6 +93,20 @@ type trunkPlan struct {
 
 // filterPlan are the parameters of one smoother.
 type filterPlan struct{ alpha, beta, phi, rho float64 }
+
+// growth is the variance of the error h steps ahead as a multiple of that of one, were the smoother the truth: 1 + Σ c(j)² for j < h with c(j) = α + αβ(φ + … + φʲ) + ρʲ
+// (Hyndman, Koehler, Ord & Snyder 2008, table 6.2).
+func (p *filterPlan) growth(h int64) float64 {
+	sum, trend, phi, rho := 1.0, 0.0, 1.0, 1.0
+	for range min(h, lasting) - 1 {
+		phi *= p.phi
+		trend += phi
+		rho *= p.rho
+		c := p.alpha + float64(p.alpha*p.beta*trend) + rho
+		sum += float64(c * c)
+	}
+	return sum
+}
 
 // reach is what a filter needs to know of a distance of h steps.
 type reach struct {
@@ -216,10 +231,11 @@ func (b *Bank) planLeads() {
 			b.wrap *= int64(m) / gcd(b.wrap, int64(m))
 		}
 	}
-	b.far = make([][]reach, len(b.leads))
+	b.far, b.growths = make([][]reach, len(b.leads)), make([][]float64, len(b.leads))
 	for i, l := range b.leads {
 		for j := range b.filters {
 			b.far[i] = append(b.far[i], b.filters[j].reach(l))
+			b.growths[i] = append(b.growths[i], b.filters[j].growth(l))
 		}
 	}
 }

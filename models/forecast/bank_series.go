@@ -501,7 +501,8 @@ func (s *bankSeries) Forecast(o *models.Outlook, x [][]float64) {
 	if s.spread.proportional(s.noLog) {
 		view = logView
 	}
-	sizes := s.spread.sizes(view, s.doubt(view))
+	grown := s.grown()
+	sizes := s.spread.sizes(view, s.doubt(view), &grown)
 	for i := range o.Mean {
 		h := distance + int64(i) + 1
 		if s.x != nil {
@@ -514,6 +515,31 @@ func (s *bankSeries) Forecast(o *models.Outlook, x [][]float64) {
 		o.Mean[i] = mean
 		s.spread.quantiles(o, i, view, s.spread.size(&sizes, h))
 	}
+}
+
+// grown is how many times the size of one-step errors those at each distance are, if the picked members are right.
+func (s *bankSeries) grown() (out spreadSizes) {
+	filters := len(s.b.filters)
+	smoothers := 2 * filters * len(s.b.trunks)
+	for k := range s.b.leads {
+		p, sum, total := &s.picks[s.b.groups[k]], 0.0, 0.0
+		for i, m := range p.member[:p.n] {
+			lead := s.b.leads[k]
+			growth := float64(lead)
+			switch n := int(m) - smoothers; {
+			case n < 0:
+				growth = s.b.growths[k][int(m)%filters]
+			case n > 0:
+				growth = float64((lead-1)/int64(s.b.env.Seasons[n-1]) + 1)
+			}
+			sum, total = sum+float64(p.weight[i]*growth), total+p.weight[i]
+		}
+		out[k] = 1
+		if total > 0 {
+			out[k] = math.Sqrt(sum / total)
+		}
+	}
+	return out
 }
 
 // combined is the mean of the picked members at a distance.

@@ -110,22 +110,25 @@ func (s *spread) track(v int, r float64) {
 // spreadSizes are those of errors by distance, completed where none was seen.
 type spreadSizes [scoredLeads + 1]float64
 
-// sizes returns them, somewhat wider while few errors are known; doubt is the size where none is.
-func (s *spread) sizes(v int, doubt float64) (out spreadSizes) {
-	before := doubt
+// expected is how many errors at a distance count as much as what is expected there of the errors of one step.
+const expected = 2
+
+// sizes returns them, somewhat wider while few errors are known. doubt is the size of those of one step where none is; grown[k] is how many times that errors at the
+// kth distance are expected to be.
+func (s *spread) sizes(v int, doubt float64, grown *spreadSizes) (out spreadSizes) {
+	out[0] = doubt
+	if n := s.count[0]; n > 0 {
+		out[0] = s.scale[0][v] * (1 + 2/(n+1))
+	}
 	for k, n := range s.count {
-		if out[k] = s.scale[k][v] * (1 + 2/(n+1)); n == 0 {
-			out[k] = before
-			if k > 0 {
-				out[k] = 1.5 * before * math.Sqrt(float64(s.leads[k])/float64(s.leads[k-1]))
-			}
+		if k > 0 {
+			out[k] = (float64(n*s.scale[k][v]) + float64(expected*out[0]*grown[k])) / (n + expected)
 		}
-		before = out[k]
 	}
 	return out
 }
 
-// size is that of errors h steps ahead: between the distances on a line over the root of the distance, beyond them in proportion to it.
+// size is that of errors h steps ahead: between the distances on a line over the logarithm of the distance (errors that are correlated grow most in the first steps), beyond them in proportion to its root.
 func (s *spread) size(sizes *spreadSizes, h int64) float64 {
 	k := 0
 	for k < len(s.leads) && s.leads[k] < h {
@@ -137,8 +140,8 @@ func (s *spread) size(sizes *spreadSizes, h int64) float64 {
 	case k == len(s.leads):
 		return sizes[k-1] * math.Sqrt(float64(h)/float64(s.leads[k-1]))
 	}
-	from, to := math.Sqrt(float64(s.leads[k-1])), math.Sqrt(float64(s.leads[k]))
-	part := (math.Sqrt(float64(h)) - from) / (to - from)
+	from, to := math.Log(float64(s.leads[k-1])), math.Log(float64(s.leads[k]))
+	part := (math.Log(float64(h)) - from) / (to - from)
 	return sizes[k-1] + float64(part*(sizes[k]-sizes[k-1]))
 }
 

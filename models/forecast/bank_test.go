@@ -543,3 +543,63 @@ func ExampleBank() {
 	// 40, inside its interval: true
 	// 30, inside its interval: true
 }
+
+// TestGrowthIsOfSmoothing: the growth of errors with the distance is that of exponential smoothing in closed form.
+func TestGrowthIsOfSmoothing(t *testing.T) {
+	for _, p := range bankFilters {
+		if p.rho > 0 {
+			continue
+		}
+		s := smoothParams{SmoothingForm: SmoothingForm{Trend: true}, alpha: p.alpha, beta: p.alpha * p.beta, phi: p.phi}
+		for _, h := range []int64{1, 2, 7, 48} {
+			if got, want := p.growth(h), s.growth(h, 1); math.Abs(got-want) > 1e-9*want {
+				t.Errorf("%+v, %d steps: %v, smoothing has %v", p, h, got, want)
+			}
+		}
+	}
+	ar := filterPlan{phi: 1, rho: 0.5} // an autoregression about a fixed level: (1 − ρ²ʰ)/(1 − ρ²)
+	if got := ar.growth(3); math.Abs(got-(1+0.25+0.0625)) > 1e-12 {
+		t.Errorf("growth of an autoregression: %v", got)
+	}
+}
+
+// TestBankIsNotLostWhileCold: intervals of a series of which little is known are wide, but no multiple of the values, also where they are proportional to the forecast.
+func TestBankIsNotLostWhileCold(t *testing.T) {
+	levels := []float64{0.025, 0.1, 0.5, 0.9, 0.975}
+	rng := rand.New(rand.NewPCG(3, 4))
+	var cold, later, covered, n float64
+	for range 40 {
+		s, o := newBank(t, models.ForecastEnv{Seasons: []int{7}, Horizon: 28}).Start(), models.NewOutlook(1, levels)
+		o.Skip = 6
+		base := math.Exp(2 + 3*rng.Float64())
+		value := func(i int) float64 {
+			return base * (1 + 0.4*math.Sin(2*math.Pi*float64(i%7)/7)) * math.Exp(0.2*rng.NormFloat64())
+		}
+		y := make([]float64, 207)
+		for i := range y {
+			y[i] = value(i)
+		}
+		for i := range 200 {
+			s.Advance(1)
+			s.Observe(y[i], nil)
+			s.Forecast(o, nil)
+			loss := 0.0
+			for j, l := range levels {
+				e := y[i+7] - o.Quantiles[j]
+				loss += math.Max(l*e, (l-1)*e) / base
+			}
+			switch {
+			case i < 40:
+				cold += loss / 40
+			case i >= 100:
+				later += loss / 100
+			}
+			if n++; y[i+7] >= o.Quantiles[0] && y[i+7] <= o.Quantiles[4] {
+				covered++
+			}
+		}
+	}
+	if !(cold < 2.5*later) || !(covered/n > 0.93) {
+		t.Errorf("quantile loss of the first forty %.3f, of those from the hundredth %.3f; %.3f covered", cold, later, covered/n)
+	}
+}
