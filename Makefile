@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build page test-page test race lint bench bench-models bench-serving bench-loop fuzz soak chaos generate check-generated clean
+.PHONY: help demo build page test-page test race lint bench bench-models bench-serving bench-freshness bench-loop fuzz soak chaos generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -41,7 +41,10 @@ bench-models: ## measure the models: accuracy, processor time, memory; QUICK=1 t
 	@$(GO) run ./internal/benchmodels $(if $(QUICK),-quick) $(if $(ONLY),-only '$(ONLY)')
 
 bench-serving: ## measure predictions and lookups beside an empty gRPC echo, with a real redis-server
-	@$(GO) test -count=1 -timeout 10m -run 'TestAgainstEcho|TestLookupLatency' -v ./serving -args -echo
+	@$(GO) test -count=1 -timeout 10m -run 'TestAgainstEcho|TestLookupLatency|TestPublishing' -v ./serving -args -echo
+
+bench-freshness: ## measure, between processes on one real broker and on three, how soon events and labels show, and predictions meanwhile; LOAD (30) seconds of load for each
+	@$(GO) test -count=1 -timeout 20m -run TestFreshness -v ./cmd/freshet -args -freshness $${LOAD:-30}
 
 bench-loop: ## measure the CPU of application, real broker and real store for a million events
 	@$(GO) test -count=1 -timeout 20m -run TestWholeLoop -v ./cmd/freshet -args -loop $${EVENTS:-2000000}

@@ -22,6 +22,32 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- .Values.serviceAccount.name | default (ternary (include "freshet.name" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
+{{- /* tls: what the HTTP port of every pod speaks: "" for plain text, server, or mutual when it asks clients for certificates. */ -}}
+{{- define "freshet.tls" -}}
+{{- if has .Values.tls (list "off" "server" "mutual") -}}
+{{- ternary "" .Values.tls (eq .Values.tls "off") -}}
+{{- else if .Values.tls -}}
+{{- fail (printf "tls is %q; it is off, server or mutual, or empty for what the project says" .Values.tls) -}}
+{{- else -}}
+{{- $serving := (fromYaml .Values.project).serving | default dict -}}
+{{- if hasKey $serving "tls" -}}{{- ternary "mutual" "server" (hasKey ($serving.tls | default dict) "ca") -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* asks: how a probe asks the HTTP port for a path. The kubelet has no certificate to show: with mutual TLS it sees that the port is open. */ -}}
+{{- define "freshet.asks" -}}
+{{- $tls := include "freshet.tls" .root -}}
+{{- if and (eq $tls "mutual") (eq .path "/readyz") .root.Values.readinessCommand -}}
+exec: {command: {{ toJson .root.Values.readinessCommand }}}
+{{- else if eq $tls "mutual" -}}
+tcpSocket: {port: http}
+{{- else if eq $tls "server" -}}
+httpGet: {path: {{ .path }}, port: http, scheme: HTTPS}
+{{- else -}}
+httpGet: {path: {{ .path }}, port: http}
+{{- end -}}
+{{- end -}}
+
 {{- /* pod: the pod of a role. Takes root, role, args, resources, state (a volume claim keeps /var/lib/freshet). */ -}}
 {{- define "freshet.pod" -}}
 {{- $v := .root.Values -}}
@@ -74,16 +100,16 @@ spec:
         {{- end }}{{ end }}
         - {name: http, containerPort: 7071}
       startupProbe:
-        httpGet: {path: /healthz, port: http}
+        {{ include "freshet.asks" (dict "root" .root "path" "/healthz") }}
         periodSeconds: 2
         failureThreshold: 60
       livenessProbe:
-        httpGet: {path: /healthz, port: http}
+        {{ include "freshet.asks" (dict "root" .root "path" "/healthz") }}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 6
       readinessProbe:
-        httpGet: {path: /readyz, port: http}
+        {{ include "freshet.asks" (dict "root" .root "path" "/readyz") }}
         periodSeconds: 2
         timeoutSeconds: 2
         failureThreshold: 2
