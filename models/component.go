@@ -60,6 +60,9 @@ type Param struct {
 	Task    Task     // with Part: what the nested components serve, if not the task of the component itself
 	Unit    string   // such as "events"; "" if none
 	Doc     string
+	// Later marks a plain parameter that came after states were saved without it: with its default it is left out of the canonical text, so
+	// that these go on being read. Its default must mean what was so before.
+	Later bool
 }
 
 // Range is an interval of numbers. The zero Range holds every finite number.

@@ -326,7 +326,7 @@ func taskList(tasks []Task) string {
 	return strings.Join(names, ", ")
 }
 
-// Canonical returns the spec with every default written out and the fold version of every component:
+// Canonical returns the spec with every default written out, apart from those of parameters that came later, and the fold version of every component:
 // two specs with one canonical text fold alike.
 func (p *Plan) Canonical() string {
 	var b strings.Builder
@@ -345,12 +345,15 @@ func (p *Plan) appendStages(b *strings.Builder) {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(b, "%s@%d{", st.comp.Name, st.comp.Fold)
+		between := ""
 		for j := range st.comp.Params {
-			if j > 0 {
-				b.WriteString(", ")
+			param := &st.comp.Params[j]
+			name := param.Name
+			if param.Later && st.args.values[name] == param.Default {
+				continue
 			}
-			name := st.comp.Params[j].Name
-			b.WriteString(name + ": ")
+			b.WriteString(between + name + ": ")
+			between = ", "
 			switch v := st.args.values[name].(type) {
 			case *Plan:
 				v.appendStages(b)

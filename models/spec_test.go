@@ -59,6 +59,7 @@ var small = models.Registry{
 			{Name: "fast", Default: true},
 			{Name: "leaf", Default: "nba", Choices: []string{"mc", "nb", "nba"}},
 			{Name: "columns", Default: []string(nil)},
+			{Name: "fresh", Default: "no", Choices: []string{"no", "yes"}, Later: true},
 			{Name: "optimizer", Default: models.Named("sgd"), Part: models.OptimizerKind},
 		},
 		NewModel: func(a models.Args, _ models.Env) (models.Learner, error) {
@@ -207,6 +208,12 @@ func TestCanonicalText(t *testing.T) {
 	}
 	if got := text(list{"shift", dict{"constant": dict{"trees": 10, "optimizer": "sgd"}}}); got != want {
 		t.Errorf("writing defaults out changes the text to\n%s", got)
+	}
+	if got := text(list{"shift", dict{"constant": dict{"fresh": "no"}}}); got != want {
+		t.Errorf("the default of a parameter that came later changes the text to\n%s", got)
+	}
+	if got := text(list{"shift", dict{"constant": dict{"fresh": "yes"}}}); got != strings.Replace(want, "columns: [], ", `columns: [], fresh: "yes", `, 1) {
+		t.Errorf("a parameter that came later is written as\n%s", got)
 	}
 	if got := text(list{"shift", dict{"constant": dict{"optimizer": dict{"sgd": dict{"rate": 0.02}}}}}); got == want {
 		t.Error("another parameter of a part leaves the text as it was")

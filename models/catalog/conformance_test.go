@@ -142,3 +142,11 @@ func TestAutoSteadyState(t *testing.T) {
 		run(t, "linear auto", task, spec)
 	}
 }
+
+// TestHistogramSplitters: trees and forests that split by histograms keep the contract too.
+func TestHistogramSplitters(t *testing.T) {
+	for name, params := range map[string]map[string]any{"hoeffding_adaptive_tree": {}, "extremely_fast_decision_tree": {}, "adaptive_random_forest": {"trees": 3}} {
+		params["splitter"] = "histogram"
+		run(t, name, models.Multiclass, models.Spec{Stages: []models.Stage{{Name: name, Params: params}}})
+	}
+}

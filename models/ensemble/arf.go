@@ -9,7 +9,7 @@ import (
 
 // forestParams are the parameters that the forests have in common, apart from those whose defaults differ.
 func forestParams(trees int, subspace string, warning, drift float64) []models.Param {
-	return []models.Param{
+	return append([]models.Param{
 		{Name: "trees", Default: trees, Range: models.Between(1, 1000), Doc: "number of trees"},
 		{Name: "weight", Default: 6.0, Range: models.AboveTo(0, 100), Doc: "mean weight of an example: it is drawn for each tree from a Poisson distribution"},
 		{Name: "subspace", Default: 0.6, Range: models.AboveTo(0, 1), Doc: subspace},
@@ -19,7 +19,7 @@ func forestParams(trees int, subspace string, warning, drift float64) []models.P
 		{Name: "delta", Default: 0.01, Range: models.Inside(0, 1), Doc: "one minus the confidence that the best split is the best"},
 		{Name: "tau", Default: 0.05, Range: models.Between(0, 1), Doc: "Hoeffding bound below which two splits count as tied and the better one is taken"},
 		{Name: "max_bytes", Default: 256 << 20, Range: models.Between(1<<16, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves, of all trees and those behind them; leaves with the fewest errors to gain lose theirs"},
-	}
+	}, tree.SplitterParams()...)
 }
 
 const forestMissing = "A missing or unknown value follows the branch that most examples took when the node was split, and is left out of the statistics of a leaf. "
@@ -30,7 +30,7 @@ var AdaptiveRandomForest = models.Component{
 	Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
 	Params: forestParams(10, "share of the columns that a leaf watches, at least two, drawn for each leaf", 0.01, 0.001),
 	Doc: "Adaptive random forest: Hoeffding trees whose leaves watch random columns learn each example with random weights. Two drift detectors watch the errors of every tree: the first has a tree planted behind it, the second has that one take its place. " +
-		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. " + forestMissing,
+		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. A regression always splits by histograms. " + forestMissing,
 	Cost:   "O(trees × (depth + watched columns × classes)); on several processors from 48 trees on, with the same bits",
 	Memory: "O(leaves × watched columns × classes), bounded by max_bytes; 10 KiB per tree for the detectors",
 	Source: "Gomes et al. 2017, Adaptive random forests for evolving data stream classification, algorithms 1 and 2; regression: Gomes et al. 2018, Adaptive random forests for data stream regression",
@@ -77,6 +77,7 @@ func newTreeForest(a models.Args, env models.Env, patches bool) *forest {
 	trees, columns := a.Int("trees"), len(env.Schema.Columns)
 	cfg.GracePeriod, cfg.Delta, cfg.Tau = a.Float("grace_period"), a.Float("delta"), a.Float("tau")
 	cfg.MaxBytes = max(1, a.Int("max_bytes")/(2*trees))
+	cfg.Bins = tree.BinsOf(a)
 	cfg.Subspace, cfg.PerTree = max(2, int(math.Round(a.Float("subspace")*float64(columns)))), patches
 	patch := 0
 	if patches {

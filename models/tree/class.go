@@ -15,6 +15,7 @@ type Config struct {
 	MaxLeaves     int
 	MaxBytes      int
 	MaxCategories int
+	Bins          int // of a numeric column, by which splits are found; 0: the normal distributions of the classes
 	// Subspace is the number of columns that a leaf watches, 0 for all. They are drawn for each leaf anew, or once for
 	// the tree if PerTree is set, with Seed.
 	Subspace int
@@ -115,6 +116,12 @@ func (t *classTree) enliven(c *cell) {
 	c.tables = nil
 	if len(old.tables) == len(c.slots) {
 		c.tables = old.tables
+	}
+	if n := histogramLen(len(c.numeric), t.classes, t.cfg.Bins); t.cfg.Bins > 0 && n > 0 {
+		if c.bins = old.bins; len(c.bins) != n {
+			c.bins = make([]float64, n)
+		}
+		clear(c.bins)
 	}
 	c.activate(block)
 	t.active++
@@ -385,7 +392,11 @@ func (t *classTree) leafBytes() int {
 	if m := t.cfg.Subspace; m > 0 && m < t.width {
 		columns, slots = min(columns, m), min(slots, m)
 	}
-	return 8*blockLen(t.classes, columns) + (24+8*(t.cfg.MaxCategories+1)*t.classes)*slots + 64
+	bins := 0
+	if t.cfg.Bins > 0 {
+		bins = 8 * histogramLen(columns, t.classes, t.cfg.Bins)
+	}
+	return bins + 8*blockLen(t.classes, columns) + (24+8*(t.cfg.MaxCategories+1)*t.classes)*slots + 64
 }
 
 // bound deactivates the least promising nodes while there are more active ones than memory allows. Cost: O(nodes); it runs after a split

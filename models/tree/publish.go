@@ -68,6 +68,7 @@ func (t *classTree) freezeLeaf(i int32, b *batch) *frozenLeaf {
 	copy(numbers, c.block)
 	if f.classes, f.bayes = c.classes, bayes; bayes {
 		f.classStats = c.classStats
+		f.bins = nil // answers need none
 		f.copyTables()
 	}
 	f.block = numbers

@@ -62,8 +62,8 @@ func TestSnapshotsOutliveLoadAndReset(t *testing.T) {
 		}
 		return out
 	}
-	for _, c := range Components {
-		m := build(t, c.Name, everyEnv(c))
+	for _, v := range variants() {
+		m := v.build(t)
 		empty := codec.Save(m)
 		for _, e := range mixed(20000, 5) {
 			m.Learn(&e, nil)
@@ -77,7 +77,7 @@ func TestSnapshotsOutliveLoadAndReset(t *testing.T) {
 			m.Learn(&e, nil)
 		}
 		if !slices.Equal(answers(p), want) {
-			t.Errorf("%s: a snapshot answers otherwise since the tree has loaded a state", c.Name)
+			t.Errorf("%s: a snapshot answers otherwise since the tree has loaded a state", v)
 		}
 	}
 	h := binary(schema(3, "kind"))

@@ -67,8 +67,11 @@ func (s *classStats) rank(lay *layout, scratch []float64) ranking {
 	return r
 }
 
-// bestThreshold tries equidistant thresholds between the least and the greatest value of a column.
+// bestThreshold tries the gaps between the bins of a column, or equidistant thresholds between its least and its greatest value.
 func (s *classStats) bestThreshold(a int, before float64, scratch []float64) candidate {
+	if s.bins != nil {
+		return s.histograms().best(a, before, scratch)
+	}
 	best := candidate{merit: math.Inf(-1), slot: -1, at: a}
 	low, high := math.Inf(1), math.Inf(-1)
 	for k := range int(s.classes) {
@@ -94,6 +97,10 @@ func (s *classStats) bestThreshold(a int, before float64, scratch []float64) can
 
 // sides writes the weight of each class that is expected on either side of a threshold.
 func (s *classStats) sides(a int, t float64, left, right []float64) {
+	if s.bins != nil {
+		s.histograms().sides(a, t, left, right)
+		return
+	}
 	for k := range int(s.classes) {
 		n, _, least, most := s.moments(k)
 		mean, inverse := s.density(k)

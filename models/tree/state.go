@@ -12,6 +12,9 @@ func (t *classTree) visit(c *codec.State) {
 	c.Fixed("classes", t.classes)
 	c.Fixed("columns", t.width)
 	c.Fixed("categorical columns", len(t.nominal))
+	if t.cfg.Bins > 0 {
+		c.Fixed("bins of a numeric column", t.cfg.Bins)
+	}
 	c.Uint64(&t.cfg.Seed)
 	c.Uint64(&t.draws)
 	c.Uint64(&t.dropped.Leaves)
@@ -113,7 +116,7 @@ func (t *classTree) visitColumns(c *codec.State, l *cell) {
 	}
 }
 
-// visitStats visits the moments and tables of active statistics.
+// visitStats visits the moments, bins and tables of active statistics.
 func (s *classStats) visitStats(c *codec.State, places int) {
 	for k := range int(s.classes) {
 		mean, _ := s.density(k)
@@ -129,6 +132,9 @@ func (s *classStats) visitStats(c *codec.State, places int) {
 	}
 	if c.Loading() && c.Err() == nil {
 		s.renew()
+	}
+	if s.bins != nil {
+		s.histograms().visit(c, len(s.numeric))
 	}
 	for k := range s.tables {
 		c.Float64s(&s.tables[k])

@@ -11,9 +11,10 @@ import "math"
 type classStats struct {
 	block   []float64 // only class weights: inactive
 	tables  [][]float64
-	numeric []int32 // columns
-	slots   []int32 // of categorical columns
-	weight  float64 // of all classes
+	numeric []int32   // columns
+	slots   []int32   // of categorical columns
+	bins    []float64 // with the splitter histogram, while active: see histograms
+	weight  float64   // of all classes
 	classes int32
 	active  bool
 }
@@ -72,12 +73,18 @@ func (s *classStats) activate(block []float64) {
 	}
 }
 
+// histograms are those of the numeric columns, of which there is one at least.
+func (s *classStats) histograms() histograms {
+	size, classes := len(s.bins)/len(s.numeric), int(s.classes)
+	return histograms{classes: classes, most: (size-1)/(2+classes) - 1, block: s.bins}
+}
+
 // keeps reports whether there are statistics besides the class weights.
 func (s *classStats) keeps() bool { return s.active }
 
 // deactivate keeps the class weights only.
 func (s *classStats) deactivate() {
-	s.block, s.tables, s.active = append([]float64(nil), s.counts()...), nil, false
+	s.block, s.tables, s.bins, s.active = append([]float64(nil), s.counts()...), nil, nil, false
 }
 
 // add takes in a dense row of class y. place gives the places of its categories.
@@ -121,6 +128,9 @@ func (s *classStats) add(row []float64, places []int32, y int, w float64) {
 		}
 	}
 	*s.norm(y) = constant(s.block[y], product, logs)
+	if s.bins != nil {
+		s.histograms().add(s.numeric, row, y, w)
+	}
 	for k, slot := range s.slots {
 		if p := places[slot]; p >= 0 {
 			s.tables[k] = count(s.tables[k], int(p), int(s.classes), y, w)
