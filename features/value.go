@@ -110,6 +110,17 @@ func (v Value) Feature() float64 {
 	return v.Float()
 }
 
+// Hash tells values of one kind apart: that of the text of a string, else of its bits; 0 for null. Zero and minus zero are two doubles.
+func (v Value) Hash() uint64 {
+	switch v.kind {
+	case String:
+		return Hash(v.str)
+	case Null:
+		return 0
+	}
+	return Mix(v.bits + uint64(v.kind)<<56)
+}
+
 // String formats the value for people; times are RFC 3339 in UTC.
 func (v Value) String() string {
 	switch v.kind {

@@ -38,7 +38,9 @@ type Component struct {
 	NumbersOnly bool
 	// Regressors marks a forecaster that uses the numbers that come with each value. Others take them and leave them aside.
 	Regressors bool
-	Fold       int // fold version, ≥ 1, raised when its arithmetic or its state changes
+	// Entities marks a model that remembers each entity: it reads Example.Key, and learns nothing lasting of an example whose Key is 0.
+	Entities bool
+	Fold     int // fold version, ≥ 1, raised when its arithmetic or its state changes
 
 	// Exactly the constructor of its Kind is set; a model has one or both of the first two. Args hold every parameter, checked and defaulted.
 	NewModel       func(a Args, env Env) (Learner, error)

@@ -37,7 +37,7 @@ func (r *Row) At(column int) float64 {
 // goroutine; models must not keep it.
 type Example struct {
 	Row
-	Key    uint64  // hash of the entity where a file names one, of the example's id in a service, 0 if none
+	Key    uint64  // hash of the entity, 0 if there is none or it is not known; of the example's id where the model has no use for entities
 	Time   int64   // event time, µs since the epoch
 	Y      float64 // label: a number, or the class index of a classifier; never NaN in Learn
 	Weight float64 // ≥ 0; 1 by default

@@ -338,6 +338,30 @@ func (p *Plan) Canonical() string {
 	return b.String()
 }
 
+// Entity returns the first component of the plan, nested ones included, that remembers entities; nil if none does.
+func (p *Plan) Entity() *Component {
+	for _, st := range p.stages {
+		if st.comp.Entities {
+			return st.comp
+		}
+		for i := range st.comp.Params {
+			var nested []*Plan
+			switch v := st.args.values[st.comp.Params[i].Name].(type) {
+			case *Plan:
+				nested = []*Plan{v}
+			case []*Plan:
+				nested = v
+			}
+			for _, part := range nested {
+				if c := part.Entity(); c != nil {
+					return c
+				}
+			}
+		}
+	}
+	return nil
+}
+
 func (p *Plan) appendStages(b *strings.Builder) {
 	b.WriteByte('[')
 	for i, st := range p.stages {

@@ -71,6 +71,7 @@ type Model struct {
 	Fields   []features.Field // of the trigger, in the order that Vector was made with
 	ID       int              // field that names an example, -1 if none
 	Columns  []int            // slots of the union vector that the model sees
+	Key      []int            // fields that name the entity whose memory the model answers from; none: it remembers none
 	Pipeline string
 	Label    Label
 	MaxAge   time.Duration // 0: never stale
@@ -94,7 +95,7 @@ type served struct {
 	*Model
 	need     []int  // parts of the vector that calls read
 	required []bool // fields that must be there unless nullable
-	key      []bool // fields that are part of a needed entity's key
+	key      []bool // fields that are part of a needed entity's key, or of the model's
 	fields   map[string]int
 	metrics  modelMetrics
 	schema   uint64 // ID of its vector's
@@ -109,7 +110,7 @@ func compile(m *Model) (*served, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	s := &served{Model: m, schema: m.Vector.Schema.ID(), required: make([]bool, len(m.Fields)), key: make([]bool, len(m.Fields)), fields: make(map[string]int, len(m.Fields))}
+	s := &served{Model: m, schema: m.Vector.ID(), required: make([]bool, len(m.Fields)), key: make([]bool, len(m.Fields)), fields: make(map[string]int, len(m.Fields))}
 	for i, f := range m.Fields {
 		s.fields[f.Name] = i
 	}
@@ -132,6 +133,9 @@ func compile(m *Model) (*served, error) {
 			s.required[f] = true
 		}
 	}
+	for _, f := range m.Key {
+		s.required[f], s.key[f] = true, true
+	}
 	return s, nil
 }
 
@@ -146,14 +150,14 @@ func (m *Model) check() error {
 	case m.ID >= len(m.Fields):
 		return fmt.Errorf("model %s: field %d names its examples, of %d", m.Name, m.ID, len(m.Fields))
 	}
-	for _, f := range m.Vector.Fields {
-		if f >= len(m.Fields) {
-			return fmt.Errorf("model %s: its vector reads field %d of a trigger with %d", m.Name, f, len(m.Fields))
+	for _, f := range slices.Concat(m.Vector.Fields, slices.Concat(m.Vector.Keys...), m.Key) {
+		if f < 0 || f >= len(m.Fields) {
+			return fmt.Errorf("model %s: its vector or its key reads field %d of a trigger with %d", m.Name, f, len(m.Fields))
 		}
 	}
 	for _, c := range m.Columns {
-		if c < 0 || c >= m.Vector.Width() {
-			return fmt.Errorf("model %s: column %d of a vector of %d", m.Name, c, m.Vector.Width())
+		if c < 0 || c >= len(m.Vector.Schema.Columns) {
+			return fmt.Errorf("model %s: column %d of a vector of %d", m.Name, c, len(m.Vector.Schema.Columns))
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
@@ -111,23 +112,12 @@ func kindName(v *freshetv1.Value) string {
 func (s *served) values(dst []features.Value, row int, given map[string]*freshetv1.Value) ([]features.Value, error) {
 	seen := 0
 	for i := range s.Fields {
-		f := &s.Fields[i]
-		v, ok := given[f.Name]
-		if !ok {
-			if s.required[i] && !f.Nullable {
-				return dst, invalid("FIELD_MISSING", fmt.Sprintf("row %d: field %s is missing", row, f.Name), "give it a value of type "+f.Kind.String())
-			}
-			dst = append(dst, features.Value{})
-			continue
-		}
-		seen++
-		x, err := convert(f, v)
-		if err == nil && s.key[i] {
-			err = checkKey(f, x)
-		}
+		x, there, err := s.value(i, row, given)
 		if err != nil {
-			err.(*Error).Message = fmt.Sprintf("row %d: %s", row, err.(*Error).Message)
 			return dst, err
+		}
+		if there {
+			seen++
 		}
 		dst = append(dst, x)
 	}
@@ -135,6 +125,62 @@ func (s *served) values(dst []features.Value, row int, given map[string]*freshet
 		return dst, s.unknownField(row, given)
 	}
 	return dst, nil
+}
+
+// value converts the i-th field of the trigger, and reports whether it was given.
+func (s *served) value(i, row int, given map[string]*freshetv1.Value) (x features.Value, there bool, err error) {
+	f := &s.Fields[i]
+	v, there := given[f.Name]
+	if !there {
+		if s.required[i] && !f.Nullable {
+			err = invalid("FIELD_MISSING", fmt.Sprintf("row %d: field %s is missing", row, f.Name), "give it a value of type "+f.Kind.String())
+		}
+		return x, false, err
+	}
+	x, err = convert(f, v)
+	if err == nil && s.key[i] {
+		err = checkKey(f, x)
+	}
+	if err != nil {
+		err.(*Error).Message = fmt.Sprintf("row %d: %s", row, err.(*Error).Message)
+	}
+	return x, true, err
+}
+
+// keyValues is values for a row whose vector is given: the fields of the model's key, which no vector holds, and null for all others.
+func (s *served) keyValues(dst []features.Value, row int, given map[string]*freshetv1.Value) ([]features.Value, error) {
+	seen := 0
+	for i := range s.Fields {
+		if !slices.Contains(s.Key, i) {
+			dst = append(dst, features.Value{})
+			continue
+		}
+		x, there, err := s.value(i, row, given)
+		if err != nil {
+			if !there {
+				err.(*Error).Message += fmt.Sprintf(": model %s remembers entities, and a vector does not say whose it is", s.Name)
+			}
+			return dst, err
+		}
+		if there {
+			seen++
+		}
+		dst = append(dst, x)
+	}
+	if seen < len(given) {
+		return dst, invalid("FIELDS_AND_VECTOR", fmt.Sprintf("row %d has a vector, and fields that do not name its entity", row),
+			"beside a vector give "+s.keyNames()+" only, or give all fields and no vector")
+	}
+	return dst, nil
+}
+
+// keyNames lists the fields of the model's key.
+func (s *served) keyNames() string {
+	names := make([]string, len(s.Key))
+	for i, f := range s.Key {
+		names[i] = s.Fields[f].Name
+	}
+	return strings.Join(names, ", ")
 }
 
 func (s *served) unknownField(row int, given map[string]*freshetv1.Value) error {

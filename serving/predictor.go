@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/vector"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/fold"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
@@ -123,8 +124,8 @@ func (p *predictor) keys(c *call, rows []*freshetv1.Row) (err error) {
 			if err := m.vectorAllowed(i, r); err != nil {
 				return err
 			}
-			for range m.Fields {
-				c.values = append(c.values, features.Value{})
+			if c.values, err = m.keyValues(c.values, i, r.GetFields()); err != nil {
+				return err
 			}
 			for range m.need {
 				c.slot = append(c.slot, -1)
@@ -158,8 +159,10 @@ func (p *predictor) id(c *call, i int, r *freshetv1.Row) string {
 	return p.newID()
 }
 
+// vectorAllowed refuses a vector where it could not be used, and fields beside it, but for those that name the entity of a model that remembers
+// entities: no vector says it.
 func (m *served) vectorAllowed(row int, r *freshetv1.Row) error {
-	if len(r.GetFields()) > 0 {
+	if len(r.GetFields()) > 0 && len(m.Key) == 0 {
 		return invalid("FIELDS_AND_VECTOR", fmt.Sprintf("row %d has fields and a vector", row), "give one of them")
 	}
 	if m.Request {
@@ -266,7 +269,7 @@ func (p *predictor) answer(c *call, i int, r *freshetv1.Row) (err error) {
 			a.missing++
 		}
 	}
-	c.example = models.Example{Row: models.Row{Value: c.row}, Key: features.Hash(c.ids[i]), Time: c.now, Weight: 1}
+	c.example = models.Example{Row: models.Row{Value: c.row}, Key: c.entity(i), Time: c.now, Weight: 1}
 	c.raw = c.snapshot.Predictor.Predict(c.raw[:0], &c.example)
 	n := models.AnswerLen(m.Task, len(m.Classes))
 	if m.Task == models.Forecast {
@@ -277,6 +280,15 @@ func (p *predictor) answer(c *call, i int, r *freshetv1.Row) (err error) {
 	a.to = len(c.numbers)
 	c.answers = append(c.answers, a)
 	return checkAnswer(m, i, c.numbers[a.from:], n)
+}
+
+// entity is Example.Key of row i, as the fold has it for an example of the log.
+func (c *call) entity(i int) uint64 {
+	m := c.model
+	if len(m.Key) == 0 {
+		return features.Hash(c.ids[i])
+	}
+	return fold.EntityKey(vector.Key(m.Key, c.values[i*len(m.Fields):(i+1)*len(m.Fields)]))
 }
 
 func checkAnswer(m *served, row int, numbers []float64, want int) error {

@@ -71,7 +71,7 @@ type JoinStats struct {
 // NewJoiner returns a joiner at the beginning of its log. emit is called for each entry, in order, with
 // an entry that it borrows.
 func NewJoiner(t *Trigger, sources []features.Source, emit func(*fold.Entry)) *Joiner {
-	j := &Joiner{trigger: t, schema: t.Vector.Schema.ID(), clock: features.NewClock(sources), emit: emit,
+	j := &Joiner{trigger: t, schema: t.Vector.ID(), clock: features.NewClock(sources), emit: emit,
 		examples: map[uint64]*example{}, byID: map[string]uint64{}, early: make([]map[string]earlyLabel, len(t.Labels)),
 		control: slices.IndexFunc(sources, func(s features.Source) bool { return s.Name == features.ControlSource })}
 	for i := range j.early {

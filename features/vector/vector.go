@@ -21,8 +21,9 @@ type Part struct {
 // Spec is how the union vector of a trigger is put together. It is immutable.
 type Spec struct {
 	Schema  *features.Schema
-	Parts   []Part // one for each entity, in the order of the project's entities
-	Fields  []int  // fields of the trigger whose values are columns, after the parts
+	Parts   []Part  // one for each entity, in the order of the project's entities
+	Fields  []int   // fields of the trigger whose values are columns, after the parts
+	Keys    [][]int // fields of the trigger that name an entity together: a slot each, behind all columns and no column itself
 	derived []derived
 	fieldAt int
 }
@@ -42,10 +43,10 @@ type derived struct {
 }
 
 // New lays out a vector: the columns of each entity, then the named fields of the trigger as
-// source.field, then the derived features in their order. columns gives the columns of each entity in
+// source.field, then the derived features in their order, then the keys. columns gives the columns of each entity in
 // entities. Errors name the derived feature that does not compile.
-func New(trigger *features.Source, entities []int, columns func(entity int) []features.Column, fields []int, list []Derived) (*Spec, error) {
-	s := &Spec{Schema: &features.Schema{}, Fields: fields}
+func New(trigger *features.Source, entities []int, columns func(entity int) []features.Column, fields []int, list []Derived, keys ...[]int) (*Spec, error) {
+	s := &Spec{Schema: &features.Schema{}, Fields: fields, Keys: keys}
 	for _, e := range entities {
 		cols := columns(e)
 		s.Parts = append(s.Parts, Part{Entity: e, Width: len(cols), Offset: len(s.Schema.Columns)})
@@ -110,8 +111,36 @@ func fieldColumn(src *features.Source, f int) features.Column {
 	return c
 }
 
-// Width returns the number of columns.
-func (s *Spec) Width() int { return len(s.Schema.Columns) }
+// Width returns the number of slots: of columns and keys.
+func (s *Spec) Width() int { return len(s.Schema.Columns) + len(s.Keys) }
+
+// ID tells layouts apart, like features.Schema.ID: vectors of equal IDs mean the same slot by slot.
+func (s *Spec) ID() uint64 {
+	id := s.Schema.ID()
+	for _, key := range s.Keys {
+		id = features.Mix(id + uint64(len(key)))
+		for _, f := range key {
+			id = features.Mix(id + uint64(f))
+		}
+	}
+	return id
+}
+
+// KeySlot returns the slot of the i-th of Keys.
+func (s *Spec) KeySlot(i int) int { return len(s.Schema.Columns) + i }
+
+// Key is what a slot of a vector says of the entity that these fields name: 53 bits of the hash of their values, of every kind and in their order;
+// NaN if one of them is null. So integers beyond 2^53 stay apart, which as columns they would not.
+func Key(key []int, fields []features.Value) float64 {
+	h := uint64(len(key))
+	for _, f := range key {
+		if f >= len(fields) || fields[f].IsNull() {
+			return math.NaN()
+		}
+		h = features.Mix(h ^ fields[f].Hash())
+	}
+	return float64(h >> 11)
+}
 
 // Begin returns dst resized to the width of the vector with every slot missing. It allocates only
 // when dst is too small.
@@ -132,7 +161,7 @@ func (s *Spec) Part(vec []float64, i int) []float64 {
 	return vec[p.Offset : p.Offset : p.Offset+p.Width]
 }
 
-// Finish fills the slots of the trigger's fields and derives the rest. A value that is not finite
+// Finish fills the slots of the trigger's fields, derives the rest, and writes the keys. A value that is not finite
 // becomes missing; Finish returns how many did.
 func (s *Spec) Finish(vec []float64, fields []features.Value) (notFinite int) {
 	at := s.fieldAt
@@ -144,6 +173,10 @@ func (s *Spec) Finish(vec []float64, fields []features.Value) (notFinite int) {
 	}
 	for i := range s.derived {
 		vec[at] = s.derived[i].eval(vec)
+		at++
+	}
+	for _, key := range s.Keys {
+		vec[at] = Key(key, fields)
 		at++
 	}
 	for i, v := range vec {

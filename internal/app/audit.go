@@ -187,7 +187,7 @@ func (x *audit) again(f *fold.Fold) error {
 	if err != nil || s == nil {
 		return err
 	}
-	e := models.Example{Row: models.Row{Value: s.Project(nil, x.predict.Vector)}, Key: features.Hash(x.predict.ID), Time: x.predict.Time, Weight: 1}
+	e := models.Example{Row: models.Row{Value: s.Project(nil, x.predict.Vector)}, Key: x.member.Key(x.predict.Vector, features.Hash(x.predict.ID)), Time: x.predict.Time, Weight: 1}
 	answer := s.Predictor.Predict(nil, &e)
 	x.served.Again = answer[:min(len(answer), len(x.served.Answer))]
 	x.served.Equal = sameBits(x.served.Again, x.served.Answer)

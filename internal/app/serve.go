@@ -91,6 +91,9 @@ func servedModel(p *program.Program, t *Topics, trigger *trainer.Trigger, m *fol
 	} else {
 		out.Fields = p.Sources[trigger.Source].Fields
 	}
+	if m.Entities {
+		out.Key = trigger.Vector.Keys[m.Entity-trigger.Vector.KeySlot(0)]
+	}
 	if m.Task == models.Forecast {
 		out.Forecast = seriesOf(p, declared, m)
 	}

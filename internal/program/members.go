@@ -26,7 +26,7 @@ type candidate struct {
 
 // members adds the champion, its challengers and the baselines that run beside every model: the prior
 // rate or mean, the newest label, and the same pipeline without streaming features.
-func (c *compiler) members(t *trainer.Trigger, m *project.Model, label int) []error {
+func (c *compiler) members(t *trainer.Trigger, src *features.Source, m *project.Model, label int) []error {
 	if m.Task == models.Forecast {
 		return c.forecasts(t, m, label)
 	}
@@ -37,7 +37,7 @@ func (c *compiler) members(t *trainer.Trigger, m *project.Model, label int) []er
 	list = append(list, c.baselines(t, m, list)...)
 	var errs []error
 	for _, x := range list {
-		member, err := c.member(t, m, x, label)
+		member, err := c.member(t, m, x, label, keyOf(src, m))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("models.%s: %s: %w", m.Name, x.name, err))
 			continue
@@ -115,7 +115,7 @@ func (c *compiler) streaming(column string) bool {
 	return false
 }
 
-func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, label int) (fold.Member, error) {
+func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, label int, key []int) (fold.Member, error) {
 	spec, err := models.ParseSpec(x.pipeline)
 	if err != nil {
 		return fold.Member{}, err
@@ -126,6 +126,10 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 	}
 	out := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Classes: m.Classes, Label: label,
 		Columns: c.columns(t, m, x.use, false), Pipeline: plan.Canonical(), LearnUntil: micros(x.until), Baseline: x.baseline}
+	if plan.Entity() != nil && len(key) > 0 {
+		out.Entities = true
+		out.Entity = t.Vector.KeySlot(slices.IndexFunc(t.Vector.Keys, func(k []int) bool { return slices.Equal(k, key) }))
+	}
 	classes := 2
 	if m.Task == models.Multiclass {
 		classes = len(m.Classes)
@@ -140,6 +144,9 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 	b = binary.LittleEndian.AppendUint64(b, out.Schema(t.Vector.Schema).ID())
 	b = binary.LittleEndian.AppendUint64(b, uint64(out.LearnUntil))
 	b = binary.LittleEndian.AppendUint64(b, x.seed)
+	if out.Entities {
+		b = features.AppendKey(b, m.Key...)
+	}
 	out.Fingerprint = features.Hash(string(b))
 	return out, nil
 }

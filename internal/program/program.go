@@ -124,7 +124,7 @@ func (c *compiler) trigger(group []*project.Model) (*trainer.Trigger, error) {
 			errs = append(errs, fmt.Errorf("models.%s.label: %w", m.Name, err))
 			continue
 		}
-		errs = append(errs, c.members(t, m, label)...)
+		errs = append(errs, c.members(t, src, m, label)...)
 	}
 	return t, errors.Join(errs...)
 }
@@ -173,12 +173,34 @@ func (c *compiler) vector(t *trainer.Trigger, src *features.Source, group []*pro
 			fields = append(fields, i)
 		}
 	}
-	v, err := vector.New(src, entities, func(e int) []features.Column { return c.out.Entities[e].Columns() }, fields, derived)
+	v, err := vector.New(src, entities, func(e int) []features.Column { return c.out.Entities[e].Columns() }, fields, derived, keysOf(src, group)...)
 	if err != nil {
 		return fmt.Errorf("trigger %s: %w", t.Name, err)
 	}
 	t.Vector = v
 	return nil
+}
+
+// keysOf returns the keys of the entities that models of a trigger remember, each once.
+func keysOf(src *features.Source, group []*project.Model) (keys [][]int) {
+	for _, m := range group {
+		key := keyOf(src, m)
+		if len(key) > 0 && !slices.ContainsFunc(keys, func(k []int) bool { return slices.Equal(k, key) }) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// keyOf returns the fields of the trigger that name the entities that a model remembers. The series of a forecast are not in the example log.
+func keyOf(src *features.Source, m *project.Model) (key []int) {
+	if m.Task == models.Forecast {
+		return nil
+	}
+	for _, k := range m.Key {
+		key = append(key, src.FieldIndex(k))
+	}
+	return key
 }
 
 // Names returns the names with a dot in an expression.

@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -240,12 +241,32 @@ func (c *checker) id(m *Model, fields []Field, path string) {
 	} else {
 		c.triggerField(m, fields, m.ID, path+".id")
 	}
-	if len(m.Key) > 0 && m.Task != models.Forecast && m.Task != 0 {
-		c.badKey(path+".key", "key is for task: forecast", "remove it; models that keep a state for each entity, such as gru, take entity: with the columns that name it", "")
-		return
-	}
+	c.remembers(m, path)
 	for i, k := range m.Key {
 		c.triggerField(m, fields, k, fmt.Sprintf("%s.key[%d]", path, i))
+	}
+}
+
+// remembers checks that a model that remembers entities has a key, which says whose its examples are, and that no other has one.
+func (c *checker) remembers(m *Model, path string) {
+	if m.Task == models.Forecast || m.Task == 0 {
+		return
+	}
+	pipelines := map[string]any{path + ".pipeline": m.Pipeline}
+	for i := range m.Challengers {
+		pipelines[path+".challengers."+m.Challengers[i].Name+".pipeline"] = m.Challengers[i].Pipeline
+	}
+	needed, judged := false, true
+	for _, at := range slices.Sorted(maps.Keys(pipelines)) {
+		name, ok := remembering(pipelines[at], m.Task)
+		needed, judged = needed || name != "", judged && ok
+		if name != "" && len(m.Key) == 0 && !c.given(path+".key") {
+			c.bad(at, name+" remembers entities, and the model does not say whose an example is", "add key: to models."+m.Name+", the field or fields of "+m.On+" that name the entity", "")
+			return
+		}
+	}
+	if !needed && judged && len(m.Key) > 0 {
+		c.badKey(path+".key", "nothing here remembers entities: key is for task: forecast and for "+strings.Join(rememberers(), ", "), "remove it", "")
 	}
 }
 

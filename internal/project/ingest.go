@@ -7,6 +7,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features/expr"
 	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/models"
 )
 
 // SourceSpecs returns the declarations of Inputs, in that order, as the sequencer takes them, with
@@ -73,7 +74,10 @@ func (p *Project) keyFields(s *Source) []string {
 			names = append(append(names, m.ID), m.Key...)
 		}
 		if m.Label != nil && m.Label.From == s.Name {
-			names = append(append(names, m.Label.By), m.Key...)
+			names = append(names, m.Label.By)
+			if m.Task == models.Forecast {
+				names = append(names, m.Key...)
+			}
 		}
 	}
 	if s.Dedupe != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg"
 	"github.com/freshet-ml/freshet/features/window"
+	"github.com/freshet-ml/freshet/models"
 )
 
 // PlanOptions is what a plan cannot know from the file.
@@ -280,6 +281,9 @@ func (b *planner) models() {
 	for i := range b.p.Models {
 		m := &b.p.Models[i]
 		columns := len(b.p.union(m))
+		if m.Task != models.Forecast && len(m.Key) > 0 {
+			columns++ // a slot says whose the example is
+		}
 		example := float64(exampleHead + 8*columns)
 		plan := ModelPlan{Name: m.Name, On: m.On, Members: []string{m.Name}, Columns: columns, ExamplesPerSecond: b.rate(m.On)}
 		for _, c := range m.Challengers {

@@ -135,7 +135,7 @@ type Model struct {
 	Task        models.Task  `key:"task" required:"true" form:"task" doc:"binary, multiclass, regression, forecast or anomaly."`
 	On          string       `key:"on" required:"true" doc:"What asks for an answer: a source (each of its events is an example), or request (a Predict call)."`
 	ID          string       `key:"id" doc:"Field that names an example. Required for a source; for request the default is that the server makes one, for forecast the key with the time."`
-	Key         []string     `key:"key" form:"list" doc:"forecast: field or fields of the trigger that name a series. Required there."`
+	Key         []string     `key:"key" form:"list" doc:"Field or fields of the trigger that name a series (forecast) or the entity that a pipeline remembers (gru, rnn, linear_recurrence). Required for those; no other model has a key. The fields need not be used as columns."`
 	Use         []string     `key:"use" form:"list" doc:"Columns: entity.feature, table.field, trigger.field (request.field) or derived.NAME; * matches any rest. Their order does not matter. Required but for forecast, which has none."`
 	Request     []Field      `key:"request" form:"fields" doc:"on: request: the fields that a call brings, as in sources."`
 	Label       *Label       `key:"label" doc:"Where the truth comes from. Required but for anomaly and forecast; default of forecast: {from: the trigger, by: key, value: the target, ahead: one step}."`

@@ -15,6 +15,32 @@ func resolve(spec models.Spec, task models.Task) error {
 	return err
 }
 
+// remembering names the component of a pipeline that remembers entities, "" if none does; false for a pipeline that is wrong, which is said elsewhere.
+func remembering(pipeline any, task models.Task) (name string, ok bool) {
+	spec, err := models.ParseSpec(pipeline)
+	if err != nil {
+		return "", false
+	}
+	plan, err := catalog.Resolve(spec, task)
+	if err != nil {
+		return "", false
+	}
+	if c := plan.Entity(); c != nil {
+		name = c.Name
+	}
+	return name, true
+}
+
+// rememberers names the components that remember entities.
+func rememberers() (names []string) {
+	for i := range catalog.All {
+		if catalog.All[i].Entities {
+			names = append(names, catalog.All[i].Name)
+		}
+	}
+	return names
+}
+
 // compiles lets the compilers of sources and features judge a project in which nothing else was found,
 // so that a project that validates also runs.
 func (c *checker) compiles() {

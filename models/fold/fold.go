@@ -2,6 +2,7 @@ package fold
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,8 @@ type Member struct {
 	Label      int       // which label of the trigger it learns; -1: none
 	Levels     []float64 // forecasts: the quantiles that follow the mean in each answer, rising
 	Columns    []int     // slots of the union vector that it sees; strictly increasing
+	Entities   bool      // it remembers entities: the slot Entity of the union vector says whose an example is
+	Entity     int       // with Entities
 	LearnUntil int64     // event time from which it neither observes nor learns; 0: never
 	Baseline   bool
 	// Build makes a fresh learner for the columns of the member.
@@ -38,6 +41,25 @@ func (m *Member) AnswerLen() int {
 		return 1 + len(m.Levels)
 	}
 	return models.AnswerLen(m.Task, max(2, len(m.Classes)))
+}
+
+// Key is Example.Key of an example with that union vector and the hash of its id.
+func (m *Member) Key(union []float64, id uint64) uint64 {
+	switch {
+	case !m.Entities:
+		return id
+	case m.Entity >= len(union):
+		return 0
+	}
+	return EntityKey(union[m.Entity])
+}
+
+// EntityKey is Example.Key for a key as a vector has it: 0 for a missing one, never 0 for any other.
+func EntityKey(key float64) uint64 {
+	if math.IsNaN(key) {
+		return 0
+	}
+	return max(1, features.Mix(math.Float64bits(key)))
 }
 
 // Scores returns empty scores of its answers, Months the same by month.
@@ -85,6 +107,7 @@ type Fold struct {
 	position uint64 // Seq of the next entry
 	answer   Answer
 	psi      *drift.PSI // of the union vector; nil: not watched
+	watched  int        // columns of it; behind them stand keys
 	windowed func(t int64, scores []drift.Score)
 	next     atomic.Int32 // the member that the next free worker of ApplyAll takes
 	saved    []byte       // reused by Score
@@ -92,7 +115,9 @@ type Fold struct {
 
 // Watch makes the fold compare the distribution of every column of the union vector with a frozen reference of the
 // first examples. Where several folds share a log, one watches. Call it before the first entry.
-func (f *Fold) Watch(union *features.Schema) { f.psi = drift.NewPSI(union, drift.PSIConfig{}) }
+func (f *Fold) Watch(union *features.Schema) {
+	f.psi, f.watched = drift.NewPSI(union, drift.PSIConfig{}), len(union.Columns)
+}
 
 // Drift returns what the last finished window says of each column; nil before that, or when the fold does not watch.
 func (f *Fold) Drift() []drift.Score {
@@ -222,7 +247,7 @@ func (f *Fold) advance(e *Entry) (skip bool, err error) {
 
 func (f *Fold) watch(e *Entry) {
 	if e.Kind == Predict && f.psi != nil {
-		if f.psi.Observe(models.Row{Value: e.Vector}) && f.windowed != nil {
+		if f.psi.Observe(models.Row{Value: e.Vector[:min(f.watched, len(e.Vector))]}) && f.windowed != nil {
 			f.windowed(e.Time, f.psi.Scores(nil))
 		}
 	}

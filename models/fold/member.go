@@ -91,7 +91,7 @@ func (m *member) load(e *Entry) {
 		}
 		row = m.row
 	}
-	m.example = models.Example{Row: models.Row{Value: row}, Key: e.Key, Time: e.Time, Weight: 1}
+	m.example = models.Example{Row: models.Row{Value: row}, Key: m.spec.Key(e.Vector, e.Key), Time: e.Time, Weight: 1}
 	if e.Kind == Learn {
 		m.example.Y, m.example.Time = e.Y, e.Taken
 	}

@@ -1,10 +1,8 @@
 package neural
 
 import (
-	"math"
 	"sync"
 
-	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -19,7 +17,6 @@ type recurrence struct {
 	rate   float64 // least weight of a value in the moments of the inputs
 	steps  int     // events that a walk goes back, the newest included
 	extra  int     // inputs that are no columns: the label before
-	entity []int   // columns that name the entity; none: Example.Key does
 	task   models.Task
 	pool   sync.Pool // of walks, for all versions
 }
@@ -54,22 +51,6 @@ func (n *recurrence) encoded() encoded {
 	m := n.inputs.memory()
 	m.x = make([]float64, n.inputs.size()+n.extra)
 	return m
-}
-
-// key is the entity of an example, and false if a column that names it is missing.
-func (n *recurrence) key(e *models.Example) (uint64, bool) {
-	if len(n.entity) == 0 {
-		return e.Key, true
-	}
-	h := uint64(len(n.entity))
-	for _, i := range n.entity {
-		x := value(e, i)
-		if x != x {
-			return 0, false
-		}
-		h = features.Mix(h*golden + math.Float64bits(x))
-	}
-	return h, true
 }
 
 // newest writes the inputs of an example into p: those of its row, and the label that the entity had last.

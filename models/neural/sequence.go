@@ -58,9 +58,8 @@ func (n *Sequence) Counts() SequenceCounts {
 
 // Predict appends the answer, and behind it what Learn wants to know of this moment: the event's number, the hidden state, the label before.
 func (n *Sequence) Predict(dst []float64, e *models.Example) []float64 {
-	key, named := n.key(e)
-	of := n.entityOf(key, named)
-	n.before(key, of, named)
+	of := n.entityOf(e.Key)
+	n.before(e.Key, of)
 	n.newest(&n.walk.parts[n.walk.n], e, &n.known, of, nil)
 	n.step(n.walk, &n.known)
 	n.walked.whole = true
@@ -68,17 +67,18 @@ func (n *Sequence) Predict(dst []float64, e *models.Example) []float64 {
 	return n.answer(dst, n.walk, &n.known, n.entities.next())
 }
 
-func (n *Sequence) entityOf(key uint64, named bool) *entity {
-	if !named {
+// entityOf returns the entity of that key, nil for a new one and for none, whose key is 0.
+func (n *Sequence) entityOf(key uint64) *entity {
+	if key == 0 {
 		return nil
 	}
 	return n.entities.find(key)
 }
 
 // before walks to the state that the next event of an entity finds.
-func (n *Sequence) before(key uint64, of *entity, named bool) {
+func (n *Sequence) before(key uint64, of *entity) {
 	n.walkTo(n.walk, &n.entities.entityShape, of, len(of.held()), &n.known)
-	n.walked = walked{key: key, event: n.entities.next(), moved: n.moved, prefix: named}
+	n.walked = walked{key: key, event: n.entities.next(), moved: n.moved, prefix: key != 0}
 }
 
 // held are the events of an entity that may be nil.
@@ -91,8 +91,8 @@ func (e *entity) held() []heldEvent {
 
 // Observe takes the event into its entity's memory, and the numbers of the row into their means and variances.
 func (n *Sequence) Observe(e *models.Example) {
-	if key, named := n.key(e); named {
-		n.remember(key, e)
+	if e.Key != 0 {
+		n.remember(e.Key, e)
 	}
 	n.inputs.observe(n.stats, e, n.rate) // the walk stays: its inputs were scaled before
 }
@@ -100,7 +100,7 @@ func (n *Sequence) Observe(e *models.Example) {
 func (n *Sequence) remember(key uint64, e *models.Example) {
 	w, of := n.walk, n.entities.find(key)
 	if was := n.walked; !was.prefix || was.key != key || was.event != n.entities.next() || was.moved != n.moved {
-		n.before(key, of, true)
+		n.before(key, of)
 	}
 	n.newest(&w.scratch, e, &n.known, of, nil)
 	if n.walked.whole {
@@ -153,8 +153,7 @@ func (n *Sequence) Learn(e *models.Example, past []float64) {
 	if measures(n.out) {
 		n.target.add(e.Y, n.rate)
 	}
-	key, named := n.key(e)
-	of := n.entityOf(key, named)
+	of := n.entityOf(e.Key)
 	event, state, extra, ok := n.own(past)
 	place := -1
 	switch {
@@ -170,7 +169,7 @@ func (n *Sequence) Learn(e *models.Example, past []float64) {
 		n.toHeld(of, place, e)
 	case ok:
 		n.toLate(e, state, extra)
-		if named {
+		if e.Key != 0 {
 			n.late++
 		}
 	default:
@@ -180,7 +179,7 @@ func (n *Sequence) Learn(e *models.Example, past []float64) {
 	}
 	n.learn(e)
 	if of != nil && event > 0 {
-		n.entities.own(key).teach(event, bounded(e.Y))
+		n.entities.own(e.Key).teach(event, bounded(e.Y))
 	}
 }
 
@@ -296,8 +295,8 @@ type sequenceSnapshot struct {
 func (s *sequenceSnapshot) Predict(dst []float64, e *models.Example) []float64 {
 	w := s.pool.Get().(*walk)
 	var of *entity
-	if key, named := s.key(e); named {
-		of = s.entities.find(key)
+	if e.Key != 0 {
+		of = s.entities.find(e.Key)
 	}
 	s.walkTo(w, &s.entities.entityShape, of, len(of.held()), &s.known)
 	s.newest(&w.parts[w.n], e, &s.known, of, nil)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -12,12 +11,11 @@ import (
 type SequenceOptions struct {
 	Options // without Batch and Replay; Hidden are the layers between the state and the scores
 
-	Units         int      // numbers of the hidden state, in [1, 512]; even for a linear recurrence
-	Steps         int      // events that a label goes back through, its own included, in [1, 64]
-	Held          int      // events of an entity that are held, in [Steps, 1024]
-	Entities      int      // greatest number of entities that are remembered, in [1, 2^26]
-	Entity        []string // columns that name the entity, which are no inputs then; none: Example.Key
-	PreviousLabel bool     // the last label of the entity that is known is an input
+	Units         int  // numbers of the hidden state, in [1, 512]; even for a linear recurrence
+	Steps         int  // events that a label goes back through, its own included, in [1, 64]
+	Held          int  // events of an entity that are held, in [Steps, 1024]
+	Entities      int  // greatest number of entities that are remembered, in [1, 2^26]
+	PreviousLabel bool // the last label of the entity that is known is an input
 }
 
 // SequenceDefaults are the options that the catalogue has for gru and rnn.
@@ -34,7 +32,6 @@ func sequenceParams(layers []int) []models.Param {
 		{Name: "steps", Default: 8, Range: models.Between(1, 64), Unit: "events", Doc: "a label goes back through so many of its entity's events, its own included; an answer walks through as many"},
 		{Name: "held", Default: 16, Range: models.Between(1, 1024), Unit: "events", Doc: "so many of an entity's last events are held, at least steps: a label may come so many less steps of its entity's events late and still go back all steps; later ones teach one step"},
 		{Name: "max_entities", Default: 50_000, Range: models.Between(1, 1<<26), Unit: "entities", Doc: "so many entities are remembered; the one whose newest event is oldest makes room"},
-		{Name: "entity", Default: []string{}, Doc: "columns that name the entity together, and are no inputs then; none: the key of the examples (`freshet evaluate --key`; without one all rows are one sequence). A project has to name it: its examples are keyed by their ids. A row without a value there has no memory"},
 		{Name: "previous_label", Default: false, Doc: "the entity's last label that is known at the event is an input, with one that says whether there is any"},
 		{Name: "layers", Default: layers, Range: models.Between(1, 4096), Unit: "units", Doc: "widths of dense layers between the hidden state, which the inputs of the event go beside, and the scores; `[]` for none"},
 		{Name: "activation", Default: "leaky_relu", Choices: activationNames, Doc: "of these layers"},
@@ -49,7 +46,7 @@ func sequenceParams(layers []int) []models.Param {
 func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
 	o := SequenceDefaults()
 	o.Units, o.Steps, o.Held, o.Entities = a.Int("units"), a.Int("steps"), a.Int("held"), a.Int("max_entities")
-	o.Entity, o.PreviousLabel = a.Texts("entity"), a.Bool("previous_label")
+	o.PreviousLabel = a.Bool("previous_label")
 	o.Hidden, o.Activation, o.LayerNorm = a.Ints("layers"), a.Text("activation"), a.Bool("layer_norm")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
 	o.Options = o.Options.embeddings(a).learning(a, env)
@@ -65,11 +62,11 @@ const (
 
 // GRUComponent is the catalogue entry of the gated recurrent unit.
 var GRUComponent = models.Component{
-	Name: "gru", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
+	Name: "gru", Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2,
 	Doc: "A gated recurrent net over the events of each entity, in their order." + sequenceDoc +
 		" Good for: labels that depend on what an entity did some events ago and in which order, where no window or lag names it: machines, accounts, patients, sessions. " +
 		"Not for: rows without an entity or with one event each (use mlp); what a lag, a last value or a mean over a window says as well, which is faster and can be read; effects further back than steps, which only the state may carry. " +
-		"A project names the columns of the entity in `entity`.",
+		"A project says whose each event is with `key` beside the pipeline, `freshet evaluate` with `--key` (without, all rows are one sequence); a row whose key is missing has no memory.",
 	Params: sequenceParams([]int{}),
 	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Cho et al. 2014, §2.3, with the reset gate behind the product; back-propagation through time: Williams and Peng 1990",
 	NewModel: sequenceModel(newGRUCell),
@@ -77,7 +74,7 @@ var GRUComponent = models.Component{
 
 // RNNComponent is the catalogue entry of the simple recurrent net.
 var RNNComponent = models.Component{
-	Name: "rnn", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
+	Name: "rnn", Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2,
 	Doc: "A simple recurrent net over the events of each entity, in their order: the new state is the hyperbolic tangent of a linear function of input and state." + sequenceDoc +
 		" Good for: what happened a fixed few events ago, which it finds sooner than gru at half the cost. Not for: what must be kept for an unknown while or be forgotten at once, which takes the gates of gru; otherwise as gru.",
 	Params: sequenceParams([]int{}),
@@ -87,7 +84,7 @@ var RNNComponent = models.Component{
 
 // LinearRecurrenceComponent is the catalogue entry of the linear recurrent unit.
 var LinearRecurrenceComponent = models.Component{
-	Name: "linear_recurrence", Kind: models.ModelKind, Tasks: supervised, Fold: 1,
+	Name: "linear_recurrence", Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2,
 	Doc: "A diagonal linear recurrence over the events of each entity, in their order (a linear recurrent unit): complex numbers that turn and fade, each at its own pace, and a layer behind them for what is not linear." + sequenceDoc +
 		" Derivatives go back through the held events, not by real-time recurrent learning, whose sensitivities would take as much for each entity as the events do. " +
 		"Good for: memories that fade or repeat (rhythms, levels, counts of what happened before), at less cost than gru, and states that last thousands of events. " +
@@ -129,12 +126,8 @@ func newSequence(env models.Env, o SequenceOptions, make func(l *layout, inputs,
 		return nil, err
 	}
 	n := &recurrence{out: out, rate: rateOf(o.HalfLife), steps: o.Steps, task: env.Task}
-	keep, err := n.name(env, o.Entity)
-	if err != nil {
-		return nil, err
-	}
 	l := &layout{}
-	if n.inputs, err = newInputs(l, env.Schema, keep, o.Embedding, 0, 0); err != nil {
+	if n.inputs, err = newInputs(l, env.Schema, nil, o.Embedding, 0, 0); err != nil {
 		return nil, err
 	}
 	if o.PreviousLabel {
@@ -158,32 +151,6 @@ func (o *SequenceOptions) cell(l *layout, inputs int, make func(l *layout, input
 		return nil, models.SpecErrors{{Path: "units", Reason: strconv.Itoa(o.Units) + " units; two of them make one complex number", Mend: "an even number"}}
 	}
 	return c, nil
-}
-
-// name finds the columns that name the entity, and returns which columns are inputs.
-func (n *recurrence) name(env models.Env, columns []string) ([]bool, error) {
-	keep := make([]bool, len(env.Schema.Columns))
-	for i := range keep {
-		keep[i] = true
-	}
-	if len(columns) == 0 {
-		return keep, nil
-	}
-	if _, err := models.SelectColumns(env, columns, false); err != nil {
-		for _, e := range err.(models.SpecErrors) {
-			e.Path = "entity"
-			return nil, models.SpecErrors{e}
-		}
-	}
-	for _, c := range columns {
-		i := env.Schema.Index(c)
-		n.entity = append(n.entity, i)
-		keep[i] = false
-		if env.Schema.Columns[i].Kind == features.Text {
-			return nil, models.SpecErrors{{Path: "entity", Reason: "column " + strconv.Quote(c) + " is a text", Mend: "name a category or a number"}}
-		}
-	}
-	return keep, nil
 }
 
 // learner puts the net together.

@@ -169,7 +169,7 @@ func echoes(t testing.TB, spec string, n models.Learner, delay int) float64 {
 		if !ok {
 			return right / seen
 		}
-		e := models.Example{Row: models.Row{Value: slices.Clone(x[1:])}, Key: math.Float64bits(x[0]), Y: y, Weight: 1}
+		e := models.Example{Row: models.Row{Value: slices.Clone(x[1:])}, Key: 1 + math.Float64bits(x[0]), Y: y, Weight: 1}
 		past := n.Predict(nil, &e)
 		if i >= s.Rows/2 {
 			seen++
@@ -290,7 +290,7 @@ func TestPreviousLabel(t *testing.T) {
 			if rng.IntN(10) == 0 {
 				state[k] = float64(rng.IntN(2))
 			}
-			e := &models.Example{Key: k, Y: state[k], Weight: 1}
+			e := &models.Example{Key: 1 + k, Y: state[k], Weight: 1}
 			p := live(n, nil, e)
 			if i > 10000 {
 				seen++
@@ -315,7 +315,7 @@ func TestOneEntitysNaN(t *testing.T) {
 	n := sequence(t, "linear_recurrence", env, nil)
 	rng := rand.New(rand.NewPCG(9, 9))
 	for i := range 400 {
-		e := &models.Example{Row: models.Row{Value: mixedRow(rng, 2, 1, 5)}, Key: uint64(i % 4), Y: rng.NormFloat64(), Weight: 1}
+		e := &models.Example{Row: models.Row{Value: mixedRow(rng, 2, 1, 5)}, Key: 1 + uint64(i%4), Y: rng.NormFloat64(), Weight: 1}
 		if i%4 == 3 {
 			e.Value = []float64{math.Inf(1 - 2*(i%8)/4), math.NaN(), math.Inf(1)}
 			e.Y = 1e300
@@ -327,7 +327,7 @@ func TestOneEntitysNaN(t *testing.T) {
 		}
 	}
 	for k := range uint64(4) {
-		if e := n.entities.find(k); !allFinite(e.numbers) {
+		if e := n.entities.find(1 + k); !allFinite(e.numbers) {
 			t.Errorf("entity %d: %v", k, e.numbers)
 		}
 	}
@@ -336,31 +336,36 @@ func TestOneEntitysNaN(t *testing.T) {
 	}
 }
 
-// TestEntityColumns: columns name the entity as keys do, and are no inputs.
-func TestEntityColumns(t *testing.T) {
-	s := &features.Schema{Columns: append([]features.Column{{Name: "who", Kind: features.Categorical}}, echoSchema.Columns...)}
-	named := sequence(t, "gru", models.Env{Schema: s, Task: models.Binary, Classes: 2, Seed: 1}, func(o *SequenceOptions) { o.Entity = []string{"who"} })
-	keyed := sequence(t, "gru", models.Env{Schema: echoSchema, Task: models.Binary, Classes: 2, Seed: 1}, nil)
+// TestWithoutEntity: an example whose key is 0 is answered and learned from without a memory, and leaves none.
+func TestWithoutEntity(t *testing.T) {
+	env := models.Env{Schema: echoSchema, Task: models.Binary, Classes: 2, Seed: 1}
+	n := sequence(t, "gru", env, nil)
 	rng := rand.New(rand.NewPCG(1, 1))
-	for range 500 {
-		who, v := rng.IntN(5), []float64{features.Category(fmt.Sprint(rng.IntN(2))), rng.NormFloat64()}
-		y := float64(rng.IntN(2))
-		a := live(keyed, nil, &models.Example{Row: models.Row{Value: v}, Key: uint64(who), Y: y, Weight: 1})
-		b := live(named, nil, &models.Example{Row: models.Row{Value: append([]float64{float64(who)}, v...)}, Key: 77, Y: y, Weight: 1})
-		if !sameNumbers(a, b) {
-			t.Fatalf("%v by key, %v by column", a, b)
-		}
+	draw := func(key uint64) *models.Example {
+		v := []float64{features.Category(fmt.Sprint(rng.IntN(2))), rng.NormFloat64()}
+		return &models.Example{Row: models.Row{Value: v}, Key: key, Y: float64(rng.IntN(2)), Weight: 1}
 	}
-	e := &models.Example{Row: models.Row{Value: []float64{math.NaN(), 0, 1}}, Y: 1, Weight: 1}
-	live(named, nil, e)
-	if got := named.Counts(); got.Entities != 5 || got.Learned != 501 || got.Late != 0 {
+	for range 500 {
+		live(n, nil, draw(1+uint64(rng.IntN(5))))
+	}
+	e := draw(0)
+	other := *e
+	other.Key = 99 // a new entity finds what none does
+	if a, b := n.Predict(nil, e), n.Predict(nil, &other); !sameNumbers(a, b) {
+		t.Errorf("none is answered %v, a new entity %v", a, b)
+	}
+	live(n, nil, e)
+	if got := n.Counts(); got.Entities != 5 || got.Learned != 501 || got.Late != 0 || got.Missed != 0 {
 		t.Errorf("after a row without entity: %+v", got)
 	}
-	for _, wrong := range []SequenceOptions{{Entity: []string{"whom"}}, {Held: 3}, {Units: 5}} {
+}
+
+// TestSequenceOptions: sizes that do not fit are refused.
+func TestSequenceOptions(t *testing.T) {
+	for _, wrong := range []SequenceOptions{{Held: 3}, {Units: 5}} {
 		o := SequenceDefaults()
-		o.Entity = wrong.Entity
 		o.Held, o.Units = max(o.Held*(1-min(1, wrong.Held)), wrong.Held), max(o.Units*(1-min(1, wrong.Units)), wrong.Units)
-		_, err := NewLinearRecurrence(models.Env{Schema: s, Task: models.Binary, Classes: 2}, o)
+		_, err := NewLinearRecurrence(models.Env{Schema: echoSchema, Task: models.Binary, Classes: 2}, o)
 		if err == nil {
 			t.Errorf("%+v was taken", wrong)
 		} else {
@@ -378,7 +383,7 @@ func TestSequenceRandomLabels(t *testing.T) {
 		const rounds = 10000
 		right := 0.0
 		for range rounds {
-			e := &models.Example{Row: models.Row{Value: mixedRow(rng, 4, 2, 50)}, Key: uint64(rng.IntN(30)), Y: float64(rng.IntN(2)), Weight: 1}
+			e := &models.Example{Row: models.Row{Value: mixedRow(rng, 4, 2, 50)}, Key: 1 + uint64(rng.IntN(30)), Y: float64(rng.IntN(2)), Weight: 1}
 			if p := live(n, nil, e); (p[0] > 0.5) == (e.Y == 1) {
 				right++
 			}
@@ -399,7 +404,7 @@ func FuzzSequenceState(f *testing.F) {
 	n := make(f)
 	draw := func(i int) *models.Example {
 		rng := rand.New(rand.NewPCG(uint64(i), 1))
-		return &models.Example{Row: models.Row{Value: mixedRow(rng, 2, 1, 3)}, Key: uint64(i % 4), Y: float64(i % 3), Weight: 1}
+		return &models.Example{Row: models.Row{Value: mixedRow(rng, 2, 1, 3)}, Key: 1 + uint64(i%4), Y: float64(i % 3), Weight: 1}
 	}
 	for i := range 40 {
 		live(n, nil, draw(i))
@@ -429,7 +434,7 @@ func BenchmarkSequence(b *testing.B) {
 				rng := rand.New(rand.NewPCG(1, 1))
 				es, pasts := make([]models.Example, 4096), make([][]float64, 4096)
 				for i := range es {
-					es[i] = models.Example{Row: models.Row{Value: normals(rng, 8)}, Key: uint64(rng.IntN(1000)), Y: float64(rng.IntN(2)), Weight: 1}
+					es[i] = models.Example{Row: models.Row{Value: normals(rng, 8)}, Key: 1 + uint64(rng.IntN(1000)), Y: float64(rng.IntN(2)), Weight: 1}
 				}
 				step := func(i int) {
 					at := i % len(es)
@@ -505,7 +510,7 @@ func ExampleNewGRU() {
 	rng, loud := rand.New(rand.NewPCG(1, 1)), map[uint64]int{}
 	right := 0
 	for i := range 20_000 {
-		machine, sound := uint64(rng.IntN(50)), rng.NormFloat64()
+		machine, sound := 1+uint64(rng.IntN(50)), rng.NormFloat64() // 0 would be no machine
 		if loud[machine]++; sound < 0 {
 			loud[machine] = 0
 		}

@@ -182,7 +182,7 @@ func listed(names []string) string {
 
 // predicted takes the vector of a prediction.
 func (d *detail) predicted(e *fold.Entry) {
-	if d == nil || len(e.Vector) != d.width || !d.psi.Observe(models.Row{Value: e.Vector}) {
+	if d == nil || len(e.Vector) < d.width || !d.psi.Observe(models.Row{Value: e.Vector[:d.width]}) { // behind the columns stand keys
 		return
 	}
 	d.scores = d.psi.Scores(d.scores[:0])

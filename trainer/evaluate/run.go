@@ -276,11 +276,20 @@ func (r *run) row() (bool, error) {
 	return true, nil
 }
 
+// keyOf is the key of the entity of that name, 0 for an empty one.
+func keyOf(name string) uint64 {
+	if name == "" {
+		return 0
+	}
+	return max(1, features.Hash(name))
+}
+
 // stamp sets time, key and due place of a row.
 func (r *run) stamp(p *pending) error {
 	p.due = r.index + r.o.Delay.Events
+	p.example.Key = 1 // without keys all rows are those of one entity
 	if r.table.key >= 0 {
-		p.example.Key = features.Hash(r.record.fields[r.table.key])
+		p.example.Key = keyOf(r.record.fields[r.table.key])
 	}
 	if r.table.time < 0 {
 		return nil
