@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/unit"
+	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/models/fold"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
@@ -43,6 +44,7 @@ type EntityState struct {
 	Watermark int64 // of the bucket, µs; features.NoTime if none
 	// Rebuilding marks a bucket that is too far behind the order to be relied on.
 	Rebuilding bool
+	at         frame.Position // of events, at which the bucket stood; set by StoreStates
 }
 
 // States reads entity states. It is safe for concurrent use.

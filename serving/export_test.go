@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 )
 
@@ -49,7 +50,25 @@ const RecentKeys = recentKeys
 
 // NewRecentStates answers from what was read at most maxAge ago.
 func NewRecentStates(of States, maxAge time.Duration) *recentStates { //nolint:revive // the tests' door
-	return newRecentStates(of, maxAge, time.Now)
+	return newRecentStates(of, nil, maxAge, time.Now)
+}
+
+// NewOwnRecentStates answers from what was read at most maxAge ago, and from what the units of this process commit.
+func NewOwnRecentStates(of States, own *OwnStates, maxAge time.Duration, now func() time.Time) *recentStates { //nolint:revive // the tests' door
+	return newRecentStates(of, own, maxAge, now)
+}
+
+// ReadAt sets the position at which a state was read.
+func (s *EntityState) ReadAt(at frame.Position) { s.at = at }
+
+// Kept is the number of states in memory.
+func (o *OwnStates) Kept() (n int) {
+	for _, list := range o.buckets {
+		for i := range list {
+			n += len(list[i].states)
+		}
+	}
+	return n
 }
 
 // Kept is the number of states in memory.

@@ -17,6 +17,7 @@ const recentKeys = 65_536
 // whole, so that nothing is searched for what is old.
 type recentStates struct {
 	of     States
+	own    *OwnStates // of the feature units of this process; nil: none run here
 	maxAge time.Duration
 	now    func() time.Time
 	calls  sync.Pool // of *recentCall
@@ -38,8 +39,8 @@ type recentCall struct {
 	states []EntityState
 }
 
-func newRecentStates(of States, maxAge time.Duration, now func() time.Time) *recentStates {
-	r := &recentStates{of: of, maxAge: maxAge, now: now, newer: map[EntityKey]recentState{}}
+func newRecentStates(of States, own *OwnStates, maxAge time.Duration, now func() time.Time) *recentStates {
+	r := &recentStates{of: of, own: own, maxAge: maxAge, now: now, newer: map[EntityKey]recentState{}}
 	r.calls.New = func() any { return new(recentCall) }
 	return r
 }
@@ -52,6 +53,9 @@ func (r *recentStates) Read(ctx context.Context, keys []EntityKey, out []EntityS
 	now := r.now()
 	r.mu.RLock()
 	for i, k := range keys {
+		if r.own != nil && r.own.find(k, now, r.maxAge, &out[i]) {
+			continue
+		}
 		if s, ok := r.find(k); ok && now.Sub(s.read) <= r.maxAge {
 			out[i] = s.state
 			continue
@@ -74,6 +78,11 @@ func (r *recentStates) Read(ctx context.Context, keys []EntityKey, out []EntityS
 		out[i] = states[j]
 	}
 	r.keep(c.keys, states, now)
+	if r.own != nil {
+		for j := range states {
+			r.own.keep(c.keys[j], &states[j], now)
+		}
+	}
 	clear(c.keys)
 	return nil
 }

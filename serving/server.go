@@ -71,11 +71,12 @@ type Deps struct {
 	Catalog *Catalog
 	Models  Models
 	States  States
-	Log     Log      // nil: request models and Feedback are refused
-	Report  Reporter // nil: Status tells what the server itself knows
-	Audit   Auditor  // nil: Audit is refused
-	Insight Insight  // nil: Lineage, DeadLetters, Recent and Control are refused
-	Curves  *Curves  // nil: History has calibration only
+	Own     *OwnStates // of feature units of this process; nil: none run here
+	Log     Log        // nil: request models and Feedback are refused
+	Report  Reporter   // nil: Status tells what the server itself knows
+	Audit   Auditor    // nil: Audit is refused
+	Insight Insight    // nil: Lineage, DeadLetters, Recent and Control are refused
+	Curves  *Curves    // nil: History has calibration only
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
 	// Now is the wall clock; nil: time.Now.
@@ -135,7 +136,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	states := States(timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()})
 	s.predictor = predictor{catalog: s.catalog, states: states, now: deps.Now, newID: idMaker()}
 	if s.config.Recent > 0 {
-		s.predictor.recent = newRecentStates(states, s.config.Recent, deps.Now)
+		s.predictor.recent = newRecentStates(states, deps.Own, s.config.Recent, deps.Now)
 	}
 	s.calls.New = newCall
 	s.overviews.listeners = make(chan struct{}, maxListeners)

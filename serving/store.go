@@ -52,7 +52,7 @@ func (s *StoreStates) Read(ctx context.Context, keys []EntityKey, out []EntitySt
 func (s *StoreStates) fill(out *EntityState, p place, v *redis.View) error {
 	blobs := v.States[p.within]
 	*out = EntityState{State: unit.State{Head: blobs.Moving, Tiles: blobs.Sealed}, Found: len(blobs.Moving) > 0,
-		Head: features.NoTime, Watermark: features.NoTime}
+		Head: features.NoTime, Watermark: features.NoTime, at: v.At}
 	if v.Exists {
 		out.Head, out.Watermark = v.Head, v.Head
 		if v.Head != features.NoTime {

@@ -107,19 +107,32 @@ func (s *shard) prepare(h *hash, move bool) (redis.Commit, bool) {
 		return redis.Commit{}, false
 	}
 	for _, e := range h.dirty {
-		st := redis.State{}
-		if e.st.HeadDirty || e.st.Head == nil {
-			st.Moving = notNil(e.st.Head)
-		}
-		if e.st.TilesDirty || e.st.Tiles != nil && len(e.st.Tiles) == 0 {
-			st.Sealed = notNil(e.st.Tiles)
-		}
-		if err := h.batch.Put(e.key, st); err != nil {
+		if err := h.batch.Put(e.key, e.written()); err != nil {
 			// touch asks for room before a unit changes; only one entity alone may be bigger.
 			panic(fmt.Sprintf("worker: %s bucket of %d dirty entities: %v", h.prog.Name(), len(h.dirty), err))
 		}
 	}
 	return redis.Commit{Claim: h.claim, Batch: &h.batch, At: s.pos, Head: s.head}, true
+}
+
+// written yields what a commit writes.
+func (h *hash) written(yield func(string, redis.State) bool) {
+	for _, e := range h.dirty {
+		if !yield(e.key, e.written()) {
+			return
+		}
+	}
+}
+
+// written is what a commit writes of a changed entity.
+func (e *entity) written() (st redis.State) {
+	if e.st.HeadDirty || e.st.Head == nil {
+		st.Moving = notNil(e.st.Head)
+	}
+	if e.st.TilesDirty || e.st.Tiles != nil && len(e.st.Tiles) == 0 {
+		st.Sealed = notNil(e.st.Tiles)
+	}
+	return st
 }
 
 func notNil(b []byte) []byte {
@@ -139,9 +152,11 @@ func (s *shard) write(ctx context.Context, list []redis.Commit) (int, error) {
 			return 0, err
 		}
 	}
+	sent := time.Now()
 	if err := s.o.Store.Commit(ctx, list...); err != nil {
 		return 0, err
 	}
+	s.tell(sent)
 	n := 0
 	for _, h := range s.hashes {
 		if h.batch.Fields() == 0 {
@@ -156,6 +171,19 @@ func (s *shard) write(ctx context.Context, list []redis.Commit) (int, error) {
 		h.batch.Reset()
 	}
 	return n, nil
+}
+
+// tell says what the commits since the last call made visible.
+func (s *shard) tell(sent time.Time) {
+	if s.o.Visible == nil {
+		return
+	}
+	for _, h := range s.hashes {
+		if at := h.claim.Position(); at != h.visible {
+			s.o.Visible(BucketCommit{Entity: h.entity, Bucket: h.bucket, From: h.visible, At: at, Head: h.claim.Head(), Sent: sent, Written: h.written})
+			h.visible = at
+		}
+	}
 }
 
 // load brings the entities that a batch touches into memory.

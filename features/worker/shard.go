@@ -50,10 +50,12 @@ type output struct {
 // hash is one unit: the states of a bucket.
 type hash struct {
 	entity   int
+	bucket   int
 	out      *output
 	prog     *unit.Program
 	claim    *redis.Claim
-	complete bool // states holds every entity of the bucket
+	visible  frame.Position // of the claim when Visible was told last
+	complete bool           // states holds every entity of the bucket
 	states   map[string]*entity
 	dirty    []*entity
 	bytes    int // bound on what the dirty ones take in a commit

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"runtime"
 	"strconv"
@@ -35,7 +36,7 @@ type UnitsOptions struct {
 	Reads  func(e int, it *features.Item) bool
 	Store  *redis.Store
 	Logger *slog.Logger
-	// CommitEvery is the least time between two commits of a shard, 5 ms when 0. When commits are dear and more waits to be folded it
+	// CommitEvery is the least time between two commits of a shard, 8 ms when 0. When commits are dear and more waits to be folded it
 	// grows, so that they take at most a fifth of the time.
 	CommitEvery time.Duration
 	// Workers is the number of goroutines that fold; each has a share of the partitions. 0: GOMAXPROCS.
@@ -45,6 +46,19 @@ type UnitsOptions struct {
 	MaxCached int
 	// Committed is told after each commit of a parts partition; nil: nobody. It may be called from several goroutines.
 	Committed func(UnitsProgress)
+	// Visible is told at which position a bucket stands when it has been claimed, and then what each commit to it has just made visible
+	// in the store, in their order; nil: nobody. It may be called from several goroutines.
+	Visible func(BucketCommit)
+}
+
+// BucketCommit is a commit of one bucket of an entity type, or its claim. All of it is borrowed for the call.
+type BucketCommit struct {
+	Entity, Bucket int
+	From, At       frame.Position // of events: where the states stood, and where they stand now
+	Head           int64          // newest event time of the items before At, µs
+	Sent           time.Time      // before the commit was sent: the bucket was this process's then
+	// Written yields the entities that the commit wrote, a nil blob for what stays as it was; nil for a claim, which writes nothing.
+	Written iter.Seq2[string, redis.State]
 }
 
 // UnitsProgress is how far the units of a parts partition are.
@@ -62,7 +76,7 @@ type UnitsProgress struct {
 // emits what is new, and commits.
 func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	if o.CommitEvery <= 0 {
-		o.CommitEvery = 5 * time.Millisecond
+		o.CommitEvery = 8 * time.Millisecond
 	}
 	if o.MaxCached <= 0 {
 		o.MaxCached = 1_000_000
@@ -176,7 +190,10 @@ func openHash(ctx context.Context, o *UnitsOptions, e, bucket int) (*hash, error
 	if err != nil {
 		return nil, err
 	}
-	return &hash{entity: e, prog: prog, claim: claim, complete: claim.Fresh(), states: map[string]*entity{}}, nil
+	if o.Visible != nil {
+		o.Visible(BucketCommit{Entity: e, Bucket: bucket, From: claim.Position(), At: claim.Position(), Head: claim.Head()})
+	}
+	return &hash{entity: e, bucket: bucket, prog: prog, claim: claim, visible: claim.Position(), complete: claim.Fresh(), states: map[string]*entity{}}, nil
 }
 
 // HashOf names the Redis hash of one bucket of an entity type.

@@ -73,11 +73,12 @@ type App struct {
 	Topics Topics
 	watch  *watch
 	// verifier compares what this process folds with what learners attest; nil where it trains itself.
-	verifier *Verifier
-	survey   *surveyor // of the units of other processes; nil where units run, or none is asked for
-	recent   *recent
-	letters  letterBox
-	lineage  *freshetv1.LineageResponse
+	verifier  *Verifier
+	survey    *surveyor          // of the units of other processes; nil where units run, or none is asked for
+	ownStates *serving.OwnStates // of units that run where answers are given; nil: not both here
+	recent    *recent
+	letters   letterBox
+	lineage   *freshetv1.LineageResponse
 
 	mu       sync.Mutex
 	progress Progress
@@ -105,6 +106,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	if o.Roles.Serve && !o.Roles.Features {
 		a.survey = newSurveyor(a)
+	}
+	if o.Roles.Serve && o.Roles.Features && o.Rerun == "" {
+		a.ownStates = serving.NewOwnStates(o.Program.Entities, a.Topics.Partitions, a.outOfOrder(), a.behind)
 	}
 	a.watch = newWatch(o.Metrics, o.Program, a.Topics.Partitions)
 	a.watch.m.OnScrape(func() {
@@ -245,7 +249,11 @@ func (a *App) sequencer(ctx context.Context) error {
 func (a *App) units(ctx context.Context) error {
 	p := a.o.Program
 	return a.own(ctx, "units", "", a.Topics.Parts, a.Topics.Partitions, func(ctx context.Context, partitions []int32) error {
-		return worker.Units(ctx, worker.UnitsOptions{Transport: a.o.Transport, Project: p.Project.Name, Generation: p.Generation,
+		var visible func(worker.BucketCommit)
+		if a.ownStates != nil {
+			visible = a.ownStates.Commit
+		}
+		return worker.Units(ctx, worker.UnitsOptions{Visible: visible, Transport: a.o.Transport, Project: p.Project.Name, Generation: p.Generation,
 			Events: a.Topics.Events, Parts: a.Topics.Parts, Partitions: a.Topics.Partitions, Retention: a.retention(), Sources: p.Sources, Entities: p.Entities,
 			Reads: p.Reads, Store: a.o.Store, Logger: a.o.Logger, CommitEvery: a.o.CommitEvery,
 			Committed: func(u worker.UnitsProgress) {

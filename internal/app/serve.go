@@ -230,8 +230,8 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	defer producer.Close()
 	p := a.o.Program
 	s, err := serving.New(o.Config, serving.Deps{Catalog: Catalog(p, &a.Topics, o.Build), Models: o.Board,
-		States: serving.NewStoreStates(a.o.Store, p.Project.Name, p.Generation, p.Entities, a.outOfOrder(), a.behind),
-		Log:    &plainLog{topics: &a.Topics, producer: producer}, Report: a, Audit: a, Insight: a, Curves: a.o.Curves, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
+		States: serving.NewStoreStates(a.o.Store, p.Project.Name, p.Generation, p.Entities, a.outOfOrder(), a.behind), Own: a.ownStates,
+		Log: &plainLog{topics: &a.Topics, producer: producer}, Report: a, Audit: a, Insight: a, Curves: a.o.Curves, Metrics: o.Metrics, Logger: o.Logger, Changed: o.Board.Changed()})
 	if err != nil {
 		return err
 	}

@@ -269,7 +269,7 @@ type Serving struct {
 	Notice      Duration `key:"notice" default:"2s" doc:"freshet serve: how long a server that stops still answers after it has said that it is not ready, so that clients and load balancers turn to others first. Part of drain."`
 	Drain       Duration `key:"drain" default:"10s" doc:"How long a server may take to stop: notice, then the calls in flight, which are cut off at the end."`
 	Reflection  bool     `key:"reflection" default:"true" doc:"Let tools such as grpcurl list the services."`
-	Recent      Duration `key:"recent" default:"20ms" max:"1m" doc:"A prediction may use entity states that were read so long ago, so that popular entities are read once for many calls. 0s: it reads them anew. Lookups always do."`
+	Recent      Duration `key:"recent" default:"20ms" max:"1m" doc:"A prediction may use entity states that were read so long ago, so that popular entities are read once for many calls; where feature units run in the same process, what they commit keeps such states new. 0s: it reads them anew. Lookups always do."`
 	AllowStale  bool     `key:"allow_stale" default:"false" doc:"Answer from features that are being rebuilt, and say so, instead of UNAVAILABLE."`
 }
 

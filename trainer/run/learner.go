@@ -40,8 +40,7 @@ type LearnerOptions struct {
 	// f was last known to have all of it. It must not keep f. nil: nothing.
 	Weights      func(f *fold.Fold, taken time.Time) []Weights
 	WeightsEvery time.Duration
-	// PublishEvery is the least time between two publications while the log has more, 5 ms when 0. At
-	// the end of the log every frame is published at once.
+	// PublishEvery is the least time between two publications, 10 ms when 0. What is folded after a quieter time is published at once.
 	PublishEvery time.Duration
 	// Publish is called after entries were folded, and once more when the log then has nothing for half a second, for what
 	// is too dear to tell each time; it must not keep f.
@@ -78,7 +77,7 @@ func (f Saved) tell(began time.Time, err error) {
 func Learner(ctx context.Context, o LearnerOptions) error {
 	l := &learning{o: o, saved: time.Now()}
 	if o.PublishEvery <= 0 {
-		l.o.PublishEvery = 5 * time.Millisecond
+		l.o.PublishEvery = 10 * time.Millisecond
 	}
 	var err error
 	if l.log, err = stage.OpenLog(o.Transport, o.Log, 0); err != nil {
@@ -168,10 +167,7 @@ func (l *learning) run(ctx context.Context, r *stage.Reader) error {
 		}
 		c, err := r.TryNext()
 		if err == nil && c == nil {
-			if err = l.publish(); err == nil {
-				l.confirm(r)
-				c, err = l.next(ctx, r)
-			}
+			c, err = l.next(ctx, r)
 		}
 		if err != nil {
 			return l.leave(ctx, err)
@@ -203,20 +199,40 @@ func (l *learning) run(ctx context.Context, r *stage.Reader) error {
 // idleAfter is how long the log must have nothing for a last publication.
 const idleAfter = 500 * time.Millisecond
 
-// next waits for the next frame.
+// next waits for the next frame, and publishes meanwhile what is folded.
 func (l *learning) next(ctx context.Context, r *stage.Reader) (*stage.Counted, error) {
 	for {
-		waiting, stop := context.WithTimeout(ctx, idleAfter)
-		c, err := r.Next(waiting)
-		idle := err != nil && waiting.Err() != nil && ctx.Err() == nil
-		stop()
-		if !idle {
+		due := l.o.PublishEvery - time.Since(l.published)
+		if due <= 0 {
+			if err := l.publish(); err != nil {
+				return nil, err
+			}
+			l.confirm(r)
+		}
+		wait := idleAfter
+		held := l.dirty && l.o.Publish != nil // until it is due
+		if held {
+			wait = due
+		}
+		c, late, err := within(ctx, r, wait)
+		if !late {
 			return c, err
+		}
+		if held {
+			continue
 		}
 		if err := l.idle(r); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// within waits for the next frame for so long; late reports that there was none.
+func within(ctx context.Context, r *stage.Reader, wait time.Duration) (c *stage.Counted, late bool, err error) {
+	waiting, stop := context.WithTimeout(ctx, wait)
+	defer stop()
+	c, err = r.Next(waiting)
+	return c, err != nil && waiting.Err() != nil && ctx.Err() == nil, err
 }
 
 // idle is called now and then while the log has nothing.
