@@ -17,6 +17,7 @@ type SmoothingOptions struct {
 	Fit      int     // rates are fitted to the first so many values of each series; 0: they are given
 	Refit    bool    // and again whenever the values have doubled, to the newest four times as many steps
 	Paths    int     // paths that are simulated where there is no closed form; 0: quantiles are normal
+	Learn    bool    // rates are learned with every value, from the given ones on; for Holt-Winters, without Fit
 	Seed     uint64  // of the paths
 }
 
@@ -25,7 +26,8 @@ type Smoothing struct {
 	SmoothingOptions
 	name, seasonOf string // for messages
 	given          smoothParams
-	forms          []SmoothingForm // with Fit: the candidates
+	forms          []SmoothingForm       // with Fit: the candidates
+	rates          [learnedRates]float64 // with Learn: the given ones
 }
 
 // warm is how many steps are collected before a series starts.
@@ -52,6 +54,9 @@ func (f *Smoothing) Start() models.Series {
 	s := &smoothed{f: f}
 	s.season = make([]float64, f.places())
 	s.warm = make([]float64, 0, max(f.warm(), f.window()))
+	if f.Learn {
+		s.learn = newRateLearner(f.places())
+	}
 	s.empty()
 	return s
 }
@@ -59,6 +64,9 @@ func (f *Smoothing) Start() models.Series {
 // MaxBytes is the larger of a series that warms up and a started one.
 func (f *Smoothing) MaxBytes() int {
 	head := 6 + 1 + 3*10 + 8 + watchBytes + 10
+	if f.Learn {
+		head += 8 * learnedRates * (5 + f.places())
+	}
 	return head + 8*max(f.warm(), f.window()) + 10 + 24 + 20 + 8*f.places() + 33
 }
 
@@ -95,6 +103,7 @@ type smoothed struct {
 	warm     []float64 // by step, until the start or for the next fit; NaN: missing
 	due      int64     // values at the next fit; 0: there is none
 	watch    watch
+	learn    *rateLearner // nil: rates stay
 }
 
 func (s *smoothed) empty() {
@@ -102,7 +111,11 @@ func (s *smoothed) empty() {
 	for i := range season {
 		season[i] = 0
 	}
-	*s = smoothed{f: s.f, p: s.f.given, smoothState: smoothState{season: season}, warm: warm, due: int64(s.f.Fit)}
+	*s = smoothed{f: s.f, p: s.f.given, smoothState: smoothState{season: season}, warm: warm, due: int64(s.f.Fit), learn: s.learn}
+	if s.learn != nil {
+		s.learn.begin(s.f.rates)
+		s.learn.rates(&s.p)
+	}
 	s.residual, s.deviated = float32(math.NaN()), float32(math.NaN())
 }
 
@@ -111,6 +124,9 @@ func (s *smoothed) Advance(steps int64) {
 	s.ahead = later(s.ahead, steps)
 	if s.started {
 		s.p.advance(&s.smoothState, steps)
+		if s.learn != nil {
+			s.learn.advance(&s.p, steps)
+		}
 	} else {
 		s.at = wrap(s.at, steps, len(s.season))
 	}
@@ -189,7 +205,11 @@ func (s *smoothed) take(y float64) {
 		rate = n
 	}
 	s.variance += float64(rate * (square - s.variance))
-	s.p.correct(&s.smoothState, e)
+	if s.learn != nil {
+		s.learn.take(&s.p, &s.smoothState, e, s.variance*growth)
+	} else {
+		s.p.correct(&s.smoothState, e)
+	}
 	if !(math.Abs(s.level) <= maxState && math.Abs(s.trend) <= maxState && math.Abs(s.season[s.at]) <= maxState) {
 		s.restart(y)
 	}
@@ -484,6 +504,10 @@ func (s *smoothed) State(c *codec.State) {
 	visitFloat(c, "variance", &s.variance, 0, maxState*maxState)
 	if s.f.Fit > 0 {
 		s.visitFitted(c)
+	}
+	if s.learn != nil {
+		s.learn.state(c)
+		s.learn.rates(&s.p)
 	}
 	least, most := -maxState, maxState
 	switch s.p.Season {

@@ -30,7 +30,14 @@ func NewWinters(c WintersConfig) (*Smoothing, error) {
 		return nil, err
 	}
 	p := smoothParams{SmoothingForm: c.Form, winters: true, alpha: c.Alpha, beta: c.Alpha * c.Beta, gamma: c.Gamma * (1 - c.Alpha), phi: c.Phi}
-	return newSmoothing("holt_winters", p, c.SmoothingOptions, []SmoothingForm{c.Form})
+	if c.Learn && c.Fit > 0 {
+		return nil, fmt.Errorf("fit %d and learn: rates are fitted once or learned with every value; give one of the two", c.Fit)
+	}
+	s, err := newSmoothing("holt_winters", p, c.SmoothingOptions, []SmoothingForm{c.Form})
+	if err == nil {
+		s.rates = [learnedRates]float64{c.Alpha, c.Beta, c.Gamma}
+	}
+	return s, err
 }
 
 // newSmoothing checks the options and what form and season say of each other.
@@ -75,10 +82,10 @@ const (
 var HoltWintersComponent = models.Component{
 	Name: "holt_winters", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
 	Doc: "Exponential smoothing with damped trend and one season, additive or multiplicative. The first two seasons are collected (forecasts are then the value one season before, or the mean, and the series is cold) and give " +
-		"level, trend and season; without season it starts at the first value. Rates are given, or fitted to the first `fit` values of each series. Missing values move level, trend and season along; a second value of a step corrects without a step. " +
+		"level, trend and season; without season it starts at the first value. Rates are given, fitted to the first `fit` values of each series, or learned with every value. Missing values move level, trend and season along; a second value of a step corrects without a step. " +
 		"A value far outside its forecast is damped and counted as an anomaly; the fourth in succession is believed and counted as a shift. With a multiplicative season or error negative values are refused and counted. Regressors are not used.",
 	Cost: "O(1) to update, O(horizon) to ask", Memory: "8 bytes per step of the season and about 60; in the first two seasons, and until a fit, 8 per step more",
-	Source: "Holt 1957; Winters 1960; Gardner & McKenzie 1985; Hyndman, Koehler, Ord & Snyder 2008, §2–6; intervals: Chatfield & Yar 1991",
+	Source: "Holt 1957; Winters 1960; learned rates: Ljung & Söderström 1983, §3.8; Gardner & McKenzie 1985; Hyndman, Koehler, Ord & Snyder 2008, §2–6; intervals: Chatfield & Yar 1991",
 	Params: append([]models.Param{
 		{Name: "alpha", Default: 0.3, Range: models.Between(0, 1), Doc: "weight of the newest value in the level"},
 		{Name: "beta", Default: 0.05, Range: models.Between(0, 1), Doc: "weight of the newest change in the trend"},
@@ -88,9 +95,11 @@ var HoltWintersComponent = models.Component{
 		{Name: "seasonal", Default: "additive", Choices: []string{"additive", "multiplicative"}, Doc: "how the season enters"},
 		{Name: "error", Default: "additive", Choices: []string{"additive", "multiplicative"}, Doc: "whether the spread is constant or grows with the forecast"},
 		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "values", Doc: "rates are fitted once to the first so many values of each series; 0: they are given"},
+		{Name: "learn", Default: false, Doc: "alpha, beta and gamma move with every value by the gradient of the likelihood, from the given ones on (phi stays): for long series, whose best rates nobody knows or which change; costs some seven times as much, and four times the memory"},
 	}, smoothingParams...),
 	NewForecaster: func(a models.Args, env models.ForecastEnv) (models.Forecaster, error) {
 		c := WintersConfig{Alpha: a.Float("alpha"), Beta: a.Float("beta"), Gamma: a.Float("gamma"), Phi: a.Float("phi"), SmoothingOptions: smoothingOptions(a, env)}
+		c.Learn = a.Bool("learn")
 		c.Form = SmoothingForm{RelativeError: a.Text("error") == "multiplicative", Trend: a.Bool("trend"), Damped: a.Bool("trend") && c.Phi < 1, Season: AdditiveSeason}
 		if a.Text("seasonal") == "multiplicative" {
 			c.Form.Season = MultiplicativeSeason
