@@ -62,12 +62,7 @@ func (s *Set) scale(by float64) {
 		s.reliability.right[i] *= by
 		s.reliability.weight[i] *= by
 	}
-	for _, page := range s.scores.pages {
-		for i := range page {
-			page[i].pos *= by
-			page[i].neg *= by
-		}
-	}
+	s.scores.scale(by)
 	for _, v := range []*float64{&s.errors.abs, &s.errors.squares, &s.errors.relative, &s.errors.weight, &s.errors.spread} {
 		if *v *= by; math.Abs(*v) < 1e-290 {
 			*v = 0

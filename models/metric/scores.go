@@ -22,10 +22,11 @@ const (
 const coarse = 2
 
 // scoreBins counts positives and negatives by score. Memory: at most 256 KiB, in pages of 4 KiB that are made when a
-// score first falls into them; a quarter of that when coarse.
+// score first falls into them; a quarter of that when coarse; a few bytes for each bin that holds something when packed.
 type scoreBins struct {
-	pages [pageCount][]scoreBin
-	shift int // 1<<shift neighbours of the grid share a bin
+	pages  *[pageCount][]scoreBin // nil: none yet, or packed
+	packed []byte                 // see pack
+	shift  int                    // 1<<shift neighbours of the grid share a bin
 }
 
 type scoreBin struct{ pos, neg float64 }
@@ -53,6 +54,9 @@ func (b *scoreBins) add(positive bool, p, w float64) {
 
 // at returns the bin of an index of the grid.
 func (b *scoreBins) at(i int) *scoreBin {
+	if b.pages == nil {
+		b.unpack()
+	}
 	page := b.pages[i>>pageBits]
 	if page == nil {
 		page = make([]scoreBin, pageSize>>b.shift)
@@ -63,6 +67,14 @@ func (b *scoreBins) at(i int) *scoreBin {
 
 // each calls f for every bin that holds something, from the highest score down.
 func (b *scoreBins) each(f func(pos, neg float64)) {
+	for p := b.packed; len(p) > 0; {
+		var bin scoreBin
+		_, bin, p = nextPacked(p)
+		f(bin.pos, bin.neg)
+	}
+	if b.pages == nil {
+		return
+	}
 	for p := pageCount - 1; p >= 0; p-- {
 		if b.pages[p] == nil {
 			continue
@@ -80,8 +92,28 @@ func (b *scoreBins) totals() (pos, neg float64) {
 	return pos, neg
 }
 
+// scale multiplies all weights.
+func (b *scoreBins) scale(by float64) {
+	if b.packed != nil {
+		b.unpack()
+	}
+	if b.pages == nil {
+		return
+	}
+	for _, page := range b.pages {
+		for i := range page {
+			page[i].pos *= by
+			page[i].neg *= by
+		}
+	}
+}
+
 // merge adds the bins of o, which may be finer or coarser.
 func (b *scoreBins) merge(o *scoreBins) {
+	o = o.loose()
+	if o.pages == nil {
+		return
+	}
 	for p, page := range o.pages {
 		for i, bin := range page {
 			if bin.pos > 0 || bin.neg > 0 {
@@ -99,9 +131,13 @@ func (b *scoreBins) state(c *codec.State) {
 		b.load(c)
 		return
 	}
+	b = b.loose()
 	used := 0
 	b.each(func(_, _ float64) { used++ })
 	c.Len(used, 0, gridSize)
+	if b.pages == nil {
+		return
+	}
 	for p, page := range b.pages {
 		for i := range page {
 			if bin := &page[i]; bin.pos > 0 || bin.neg > 0 {
@@ -115,7 +151,7 @@ func (b *scoreBins) state(c *codec.State) {
 }
 
 func (b *scoreBins) load(c *codec.State) {
-	b.pages = [pageCount][]scoreBin{}
+	b.pages, b.packed = nil, nil
 	used := c.Len(0, 20, gridSize)
 	next := 0
 	for range used {

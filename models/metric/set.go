@@ -89,6 +89,19 @@ var catalogue = []entry{
 	{"smape", numbers, smape},
 }
 
+// entriesOf is the catalogue by task.
+var entriesOf = func() map[models.Task][]entry {
+	of := map[models.Task][]entry{}
+	for _, task := range []models.Task{models.Binary, models.Multiclass, models.Regression, models.Forecast, models.Anomaly} {
+		for _, e := range catalogue {
+			if e.tasks.has(task) {
+				of[task] = append(of[task], e)
+			}
+		}
+	}
+	return of
+}()
+
 // New returns the empty set of a task. classes is the number of classes of a Multiclass task and is
 // ignored for others. It panics for a task without metrics or fewer than two classes, which are
 // mistakes of the caller.
@@ -105,12 +118,7 @@ func New(task models.Task, classes int) *Set {
 	default:
 		panic("metric: no metrics for this task")
 	}
-	s := &Set{task: task, classes: classes}
-	for _, e := range catalogue {
-		if e.tasks.has(task) {
-			s.entries = append(s.entries, e)
-		}
-	}
+	s := &Set{task: task, classes: classes, entries: entriesOf[task]}
 	s.tally.init(classes)
 	return s
 }
