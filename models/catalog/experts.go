@@ -13,9 +13,9 @@ import (
 
 // The bounds of the experts of auto: a mixture has several, and one that has seen a season gains little from more.
 const (
-	treeBytes    = 512 << 10
+	treeBytes    = 1 << 20
 	boostedBytes = 8 << 20
-	forestBytes  = 16 << 20
+	forestBytes  = 32 << 20
 )
 
 var classes = []models.Task{models.Binary, models.Multiclass}

@@ -77,15 +77,6 @@ func confidence(delta, warning float64) float64 {
 	return delta
 }
 
-// NewADWINs is NewADWIN for n detectors in two allocations.
-func NewADWINs(n int, delta float64) []ADWIN {
-	out, rows := make([]ADWIN, n), make([]adwinRow, n*adwinRows)
-	for i := range out {
-		out[i] = ADWIN{delta: confidence(delta, 0), rows: rows[i*adwinRows : i*adwinRows+1 : (i+1)*adwinRows]}
-	}
-	return out
-}
-
 // Reset empties the window. It does not allocate.
 func (a *ADWIN) Reset() {
 	*a = ADWIN{delta: a.delta, warn: a.warn, rows: a.rows[:1]}

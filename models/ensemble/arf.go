@@ -18,7 +18,7 @@ func forestParams(trees int, subspace string, warning, drift float64) []models.P
 		{Name: "grace_period", Default: 50.0, Range: models.AtLeast(1), Unit: "weight of examples", Doc: "what a leaf sees between two attempts to split"},
 		{Name: "delta", Default: 0.01, Range: models.Inside(0, 1), Doc: "one minus the confidence that the best split is the best"},
 		{Name: "tau", Default: 0.05, Range: models.Between(0, 1), Doc: "Hoeffding bound below which two splits count as tied and the better one is taken"},
-		{Name: "max_bytes", Default: 256 << 20, Range: models.Between(1<<16, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves, of all trees and those behind them; leaves with the fewest errors to gain lose theirs"},
+		{Name: "max_bytes", Default: 256 << 20, Range: models.Between(1<<16, 1<<40), Unit: "bytes", Doc: "memory of all trees and of those behind them, snapshots included, in equal shares: see the tree's max_bytes"},
 	}, tree.SplitterParams()...)
 }
 
@@ -26,7 +26,7 @@ const forestMissing = "A missing or unknown value follows the branch that most e
 
 // AdaptiveRandomForest is the catalogue entry of the adaptive random forest.
 var AdaptiveRandomForest = models.Component{
-	Name: "adaptive_random_forest", Kind: models.ModelKind, Fold: 1,
+	Name: "adaptive_random_forest", Kind: models.ModelKind, Fold: 2,
 	Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
 	Params: forestParams(10, "share of the columns that a leaf watches, at least two, drawn for each leaf", 0.01, 0.001),
 	Doc: "Adaptive random forest: Hoeffding trees whose leaves watch random columns learn each example with random weights. Two drift detectors watch the errors of every tree: the first has a tree planted behind it, the second has that one take its place. " +
@@ -44,7 +44,7 @@ var AdaptiveRandomForest = models.Component{
 
 // StreamingRandomPatches is the catalogue entry of streaming random patches.
 var StreamingRandomPatches = models.Component{
-	Name: "streaming_random_patches", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Name: "streaming_random_patches", Kind: models.ModelKind, Tasks: classification, Fold: 2,
 	Params: forestParams(10, "share of the columns that a tree sees, at least two, drawn for each tree; the first trees see different ones as far as there are", 1e-4, 1e-5),
 	Doc: "Streaming random patches: Hoeffding trees, each on random columns of its own, learn each example with random weights. Drift is met as in adaptive_random_forest, a new tree sees new columns. " +
 		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. " + forestMissing,

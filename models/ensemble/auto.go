@@ -54,7 +54,7 @@ func Auto(extra ...Expert) models.Component {
 		}
 	}
 	return models.Component{
-		Name: "auto", Kind: models.ModelKind, Fold: 4,
+		Name: "auto", Kind: models.ModelKind, Fold: 5,
 		Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
 		Params: []models.Param{
 			{Name: "experts", Default: names, Choices: names, Doc: "the models that are mixed"},

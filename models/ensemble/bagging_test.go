@@ -183,8 +183,8 @@ func TestEventsAllocateNothing(t *testing.T) {
 
 var steady = []string{"oza_bagging", "adwin_bagging", "leveraging_bagging", "oza_boost", "online_adaboost"}
 
-// allowed is what ten trees may allocate for an event: 0.01 each.
-const allowed = 0.1
+// allowed is what ten trees may allocate for an event: 0.02 each, for the leaves that they go on to grow, whose memory stands alone so that it can be given back.
+const allowed = 0.2
 
 func Example_leveragingBagging() {
 	spec, _ := models.ParseSpec(map[string]any{"leveraging_bagging": map[string]any{"members": 5}})

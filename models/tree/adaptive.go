@@ -16,9 +16,9 @@ var HoeffdingAdaptiveTree = models.Component{
 		"only when its error is less by a test at 95 %; it is given up when its error is greater by the same test. Alternates do not vote. " +
 		"A missing or unknown value follows the branch that most examples took when the node was split, and is left out of the statistics of a leaf.",
 	Cost:   "O(depth + columns · classes) per event, twice that under an alternate",
-	Memory: "as hoeffding_tree, and 7 KiB per node for its window; bounded by max_bytes, of which windows get one half, and max_leaves",
+	Memory: "as hoeffding_tree, and 7 KiB per node for its window; bounded by max_bytes and max_leaves",
 	Source: "Bifet & Gavaldà 2009, HAT-ADWIN",
-	Fold:   1,
+	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewAdaptive(env, classConfig(a), a.Float("drift_delta")), nil
 	},
@@ -31,8 +31,7 @@ type Adaptive struct{ classTree }
 // is no classification.
 func NewAdaptive(env models.Env, cfg Config, delta float64) *Adaptive {
 	a := &Adaptive{newClassTree(env, cfg)}
-	a.delta = delta
-	a.cfg.MaxBytes, a.cfg.MaxLeaves = a.share(cfg.MaxBytes, cfg.MaxLeaves)
+	a.watchErrors(delta)
 	return a
 }
 
@@ -46,6 +45,7 @@ func (a *Adaptive) Train(e *models.Example, weight float64) {
 	if !ok {
 		return
 	}
+	a.pack()
 	row, places := a.read(e)
 	a.last.valid = a.last.valid && sameRow(a.last.row, row)
 	a.way = a.path(&a.layout, a.way[:0], a.root, row)
@@ -78,7 +78,7 @@ func (a *Adaptive) learnLeaf(way []int32, row []float64, places []int32, y int, 
 
 // grow starts an alternate for a node.
 func (a *Adaptive) grow(at int32) {
-	if root := a.sprout(at, a.cfg.MaxLeaves); root >= 0 {
+	if root := a.sprout(at); root >= 0 {
 		a.newLeaf(root, make([]float64, a.classes), a.notes[at].depth)
 		a.bound()
 	}

@@ -67,7 +67,7 @@ func TestVerdict(t *testing.T) {
 		// ε = √(2·0.4·0.6·ln 40·(1/1000 + 1/1000)) = 0.0595
 		{1000, 1000, 0.4, 0.33, 1}, {1000, 1000, 0.4, 0.35, 0},
 	} {
-		w := &watch{errors: fill(c.n0, c.e0)}
+		w := &watch{errors: *fill(c.n0, c.e0)}
 		if got := w.verdict(fill(c.n1, c.e1)); got != c.want {
 			t.Errorf("%+v: verdict %d", c, got)
 		}

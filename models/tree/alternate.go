@@ -6,9 +6,9 @@ package tree
 // watch returns the window of a node.
 func (g *growing[C, P]) watch(at int32) *watch { return g.watchers.of(&g.notes[at].watch) }
 
-// sprout takes a place for the alternate of a node, which is to become a leaf; −1 if the tree has as many leaves as it may.
-func (g *growing[C, P]) sprout(at int32, most int) int32 {
-	if g.leaves >= most {
+// sprout takes a place for the alternate of a node, which is to become a leaf; −1 if the tree is as large as it may be.
+func (g *growing[C, P]) sprout(at int32) int32 {
+	if !g.fits(1, 1, 0) {
 		g.dropped.Splits++
 		return -1
 	}
@@ -25,7 +25,7 @@ func (g *growing[C, P]) judge(at int32, wrong float64) bool {
 		g.watch(i).errors.Update(wrong)
 	}
 	w := g.watch(at)
-	switch w.verdict(g.watch(w.alternate).errors) {
+	switch w.verdict(&g.watch(w.alternate).errors) {
 	case 1:
 		g.replace(at)
 		return true
@@ -40,10 +40,10 @@ func (g *growing[C, P]) replace(at int32) {
 	root := g.notes[at].watch.alternate
 	g.notes[at].watch.alternate = -1
 	g.fell(at)
-	g.nodes[at], g.notes[at], g.cells[at] = g.nodes[root], g.notes[root], g.cells[root]
+	g.notes[at], g.cells[at] = g.notes[root], g.cells[root]
 	g.notes[at].dirty = false
+	g.become(at, g.nodes[root])
 	g.give(root, 1)
-	g.touch(at)
 }
 
 // abandon gives back the alternate, if there is one.

@@ -32,6 +32,14 @@ func (n *node) branches() int {
 	return int(most) + 1
 }
 
+// branchBytes is the memory of the branches of a categorical split, 0 of other nodes.
+func (n *node) branchBytes() int {
+	if n.branch == nil {
+		return 0
+	}
+	return heapBytes(24) + heapBytes(4*len(*n.branch))
+}
+
 // step returns the branch of a value.
 func (n *node) step(lay *layout, x float64) int32 {
 	if n.slot >= 0 {
@@ -59,17 +67,20 @@ type note struct {
 // arena holds the nodes of a tree, and of the alternates within it, in one slice, and beside each node its note and its cell:
 // what learning needs. Numbers of nodes never show in answers or states.
 type arena[C any] struct {
-	nodes []node
-	notes []note
-	cells []C
-	free  [][]int32 // by number of nodes side by side: places that can be used again
-	moved []int32   // nodes whose cells changed since the last snapshot
-	grown []int32   // nodes that changed themselves
-	track bool      // snapshots are taken
+	nodes    []node
+	notes    []note
+	cells    []C
+	live     int       // nodes in use; the rest are free
+	branched int       // bytes of the branches of categorical splits
+	free     [][]int32 // by number of nodes side by side: places that can be used again
+	moved    []int32   // nodes whose cells changed since the last snapshot
+	grown    []int32   // nodes that changed themselves
+	track    bool      // snapshots are taken
 }
 
 // take returns the first of k places side by side, cleared.
 func (a *arena[C]) take(k int) int32 {
+	a.live += k
 	if k < len(a.free) && len(a.free[k]) > 0 {
 		f := a.free[k]
 		at := f[len(f)-1]
@@ -77,22 +88,37 @@ func (a *arena[C]) take(k int) int32 {
 		return at
 	}
 	at := int32(len(a.nodes))
-	var zero C
-	for range k {
-		a.nodes = append(a.nodes, emptyNode)
-		a.notes = append(a.notes, note{})
-		a.cells = append(a.cells, zero)
+	a.nodes, a.notes, a.cells = widen(a.nodes, k), widen(a.notes, k), widen(a.cells, k)
+	for i := range k {
+		a.nodes[int(at)+i] = emptyNode
 	}
 	return at
+}
+
+// widen adds k zeros; a slice that has to move gets room for an eighth more.
+func widen[T any](s []T, k int) []T {
+	n := len(s) + k
+	if n > cap(s) {
+		s = append(make([]T, 0, n+n/8+8), s...)
+	}
+	return s[:n]
+}
+
+// become makes a node, which must be a leaf, a split, or a split a leaf.
+func (a *arena[C]) become(at int32, n node) {
+	a.branched += n.branchBytes() - a.nodes[at].branchBytes()
+	a.nodes[at] = n
+	a.touch(at)
 }
 
 // give returns k places.
 func (a *arena[C]) give(at int32, k int) {
 	var zero C
 	for i := at; i < at+int32(k); i++ {
-		a.nodes[i], a.notes[i], a.cells[i] = emptyNode, note{}, zero
-		a.touch(i)
+		a.notes[i], a.cells[i] = note{}, zero
+		a.become(i, emptyNode)
 	}
+	a.live -= k
 	for len(a.free) <= k {
 		a.free = append(a.free, nil)
 	}
@@ -104,6 +130,14 @@ func (a *arena[C]) touch(i int32) {
 	if a.track {
 		a.moved = append(a.moved, i)
 		a.grown = append(a.grown, i)
+		a.forgive()
+	}
+}
+
+// forgive stops to note changes when nobody takes snapshots: the next one is taken anew.
+func (a *arena[C]) forgive() {
+	if len(a.moved) > len(a.nodes)+64 {
+		a.track, a.moved, a.grown = false, nil, nil
 	}
 }
 
@@ -112,6 +146,7 @@ func (a *arena[C]) soil(at int32) {
 	if a.track && !a.notes[at].dirty {
 		a.notes[at].dirty = true
 		a.moved = append(a.moved, at)
+		a.forgive()
 	}
 }
 

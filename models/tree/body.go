@@ -92,15 +92,13 @@ type growing[C any, P statistics[C]] struct {
 	choice chooser
 	spare  []C // memory of leaves that are no more
 	watchers
+	bounds
 	way []int32 // scratch: the path of an example
 	alt []int32 // and its path below an alternate
 }
 
-// slab is the number of leaves whose memory a larger tree takes at once, so that it allocates seldom.
-const slab = 8
-
-// spareMost is how many leaves' memory a tree keeps for new ones.
-const spareMost = 16
+// spareMost is how many leaves' memory a tree keeps for new ones, if its bound allows that.
+const spareMost = 8
 
 // uproot leaves nothing but the place of the root.
 func (g *growing[C, P]) uproot() {
@@ -111,7 +109,7 @@ func (g *growing[C, P]) uproot() {
 // recycle keeps the memory of an active leaf that is no more for the next one.
 func (g *growing[C, P]) recycle(c *C) {
 	g.active--
-	if len(g.spare) < spareMost {
+	if len(g.spare) < spareMost && g.active+len(g.spare) < g.limit {
 		g.spare = append(g.spare, *c)
 	}
 }
@@ -159,8 +157,7 @@ func (g *growing[C, P]) clip(at int32) {
 		g.fell(n.first + i)
 	}
 	g.give(n.first, k)
-	g.nodes[at] = emptyNode
-	g.touch(at)
+	g.become(at, emptyNode)
 	g.leaves++
 }
 

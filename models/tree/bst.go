@@ -54,8 +54,10 @@ func (b *bst) add(x, w, s float64) (full uint64) {
 		if len(b.nodes) >= bstMost {
 			return 1
 		}
-		*next = int32(len(b.nodes))
-		b.nodes = append(b.nodes, bstNode{key: x, n: w, s: s, total: w, sum: s})
+		k := len(b.nodes)
+		*next = int32(k)
+		b.nodes = lengthen(b.nodes, k+1, bstMost)
+		b.nodes[k] = bstNode{key: x, n: w, s: s, total: w, sum: s}
 		return 0
 	}
 }

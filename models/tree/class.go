@@ -2,6 +2,7 @@ package tree
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/freshet-ml/freshet/models"
 )
@@ -40,9 +41,9 @@ type cell struct {
 type classTree struct {
 	growing[cell, *cell]
 	cfg     Config
-	shared  []int32 // the columns that all leaves watch, with PerTree
-	sharedS []int32
-	anytime bool // a Hoeffding anytime tree: splits keep their statistics, and need only be better than none
+	all     *scope // of all columns
+	shared  *scope // the columns that all leaves watch, with PerTree; nil: not drawn yet
+	anytime bool   // a Hoeffding anytime tree: splits keep their statistics, and need only be better than none
 	kept    shelf[*frozenLeaf]
 
 	scratch  []float64
@@ -69,8 +70,10 @@ func newClassTree(env models.Env, cfg Config) classTree {
 	}
 	t := classTree{cfg: cfg}
 	t.body = newBody[cell](env, cfg.MaxCategories)
+	t.all = &scope{numeric: t.numeric, slots: t.slots}
 	t.scratch = make([]float64, 2*t.classes)
 	t.last = lastVote{row: make([]float64, t.width), votes: make([]float64, t.classes)}
+	t.measure()
 	t.plant()
 	return t
 }
@@ -88,7 +91,7 @@ func (t *classTree) newLeaf(at int32, counts []float64, depth int32) {
 	*c = cell{}
 	t.notes[at] = note{depth: depth}
 	c.classes = int32(t.classes)
-	c.numeric, c.slots = t.subspace()
+	c.scope = t.subspace()
 	c.block = counts
 	for _, n := range counts {
 		c.weight += n
@@ -101,9 +104,6 @@ func (t *classTree) newLeaf(at int32, counts []float64, depth int32) {
 // enliven gives a leaf empty statistics.
 func (t *classTree) enliven(c *cell) {
 	n := blockLen(t.classes, len(c.numeric))
-	if len(t.spare) == 0 && t.leaves >= slab {
-		t.stock(n)
-	}
 	var old cell
 	if k := len(t.spare) - 1; k >= 0 {
 		old, t.spare = t.spare[k], t.spare[:k]
@@ -127,42 +127,28 @@ func (t *classTree) enliven(c *cell) {
 	t.active++
 }
 
-// stock makes memory for the next leaves.
-func (t *classTree) stock(n int) {
-	numbers, tables := make([]float64, slab*n), make([][]float64, slab*len(t.slots))
-	for i := range slab {
-		var c cell
-		c.block = numbers[i*n : (i+1)*n : (i+1)*n]
-		if k := len(t.slots); k > 0 && t.cfg.Subspace <= 0 {
-			c.tables = tables[i*k : (i+1)*k : (i+1)*k]
-		}
-		t.spare = append(t.spare, c)
-	}
-}
+// random reports whether leaves watch some columns only.
+func (t *classTree) random() bool { return t.cfg.Subspace > 0 && t.cfg.Subspace < t.width }
 
-// subspace returns the columns that a new leaf watches, and the slots of the categorical ones.
-func (t *classTree) subspace() (numeric, slots []int32) {
-	m := t.cfg.Subspace
-	if m <= 0 || m >= t.width {
-		return t.numeric, t.slots
-	}
-	if t.cfg.PerTree && t.draws > 0 && (t.shared != nil || t.sharedS != nil) {
-		return t.shared, t.sharedS
+// subspace returns the columns that a new leaf watches.
+func (t *classTree) subspace() *scope {
+	switch {
+	case !t.random():
+		return t.all
+	case t.cfg.PerTree && t.draws > 0 && t.shared != nil:
+		return t.shared
 	}
 	draw := t.draws
-	if t.cfg.PerTree {
-		draw = 0
-	}
 	t.draws++
-	numeric, slots = t.draw(m, draw)
 	if t.cfg.PerTree {
-		t.shared, t.sharedS = numeric, slots
+		t.shared = t.draw(t.cfg.Subspace, 0)
+		return t.shared
 	}
-	return numeric, slots
+	return t.draw(t.cfg.Subspace, draw)
 }
 
 // draw picks m columns: of the draws-th PCG stream of the seed.
-func (t *classTree) draw(m int, draws uint64) (numeric, slots []int32) {
+func (t *classTree) draw(m int, draws uint64) *scope {
 	columns := t.choice.subset(t.cfg.Seed, draws, m, t.width)
 	nominal := 0
 	for _, column := range columns {
@@ -170,15 +156,20 @@ func (t *classTree) draw(m int, draws uint64) (numeric, slots []int32) {
 			nominal++
 		}
 	}
-	numeric, slots = t.choice.room(m-nominal), t.choice.room(nominal)
+	s := &scope{}
+	both := s.few[:]
+	if m > len(both) {
+		both = make([]int32, m)
+	}
+	s.numeric, s.slots = both[:0:m-nominal], both[m-nominal:m-nominal]
 	for _, column := range columns {
-		if s := t.slot[column]; s >= 0 {
-			slots = append(slots, s)
+		if slot := t.slot[column]; slot >= 0 {
+			s.slots = append(s.slots, slot)
 		} else {
-			numeric = append(numeric, column)
+			s.numeric = append(s.numeric, column)
 		}
 	}
-	return numeric, slots
+	return s
 }
 
 // usable reports whether an example can be learned, and its class.
@@ -193,6 +184,7 @@ func (t *classTree) read(e *models.Example) (row []float64, places []int32) {
 	places, added := t.find(row)
 	if added {
 		t.last.valid = false // its votes left the value out
+		t.bound()            // tables may grow
 	}
 	return row, places
 }
@@ -305,7 +297,7 @@ func (t *classTree) train(at int32, row []float64, places []int32, y int, w floa
 	if c.active && t.cfg.Leaf == leafNBA {
 		t.weigh(c, at, row, y, w)
 	}
-	c.add(row, places, y, w)
+	c.add(&t.layout, row, places, y, w)
 	t.last.valid = false
 	if c.active && c.weight-c.tried >= t.cfg.GracePeriod {
 		c.tried = c.weight
@@ -359,7 +351,7 @@ func (t *classTree) split(at int32, s candidate) bool {
 	var branch []int32
 	t.expected, branch = t.cells[at].expect(s, t.expected[:0], nil)
 	k := len(t.expected) / t.classes
-	if t.leaves+k-1 > t.cfg.MaxLeaves {
+	if !t.fits(k, k-1, 4*len(branch)) {
 		t.dropped.Splits++
 		return false
 	}
@@ -379,34 +371,63 @@ func (t *classTree) split(at int32, s candidate) bool {
 			n.usual = i
 		}
 	}
-	t.nodes[at] = n
-	t.touch(at)
+	t.become(at, n)
 	t.leaves += k - 1
 	t.bound()
 	return true
 }
 
-// leafBytes is the greatest size of the statistics of one leaf.
-func (t *classTree) leafBytes() int {
-	columns, slots := len(t.numeric), len(t.nominal)
-	if m := t.cfg.Subspace; m > 0 && m < t.width {
+// measure says what the parts of the tree take: see bounds.
+func (t *classTree) measure() {
+	counts := heapBytes(8 * t.classes)
+	t.maxBytes, t.maxLeaves = t.cfg.MaxBytes, t.cfg.MaxLeaves
+	t.nodeBytes, t.leafBytes = nodeBytes[cell](t.anytime), int(unsafe.Sizeof(frozenLeaf{}))+2*counts
+	if t.anytime {
+		t.nodeBytes += counts
+	}
+	t.ownBytes = 8 * (3*t.width + 8*t.classes + t.classes*t.cfg.MaxCategories)
+}
+
+// statBytes is the greatest size that the statistics of a leaf can have with the categories that there are, and their copy in a snapshot.
+func (t *classTree) statBytes() int {
+	columns, slots, tables := len(t.numeric), len(t.nominal), 0
+	most := 0
+	for _, d := range t.dicts {
+		n := 8 * t.classes * (d.places() + 1)
+		tables, most = tables+n, max(most, n)
+	}
+	own := 0
+	if t.random() {
+		m := t.cfg.Subspace
 		columns, slots = min(columns, m), min(slots, m)
+		tables, own = min(tables, slots*most), heapBytes(4*m)+96
 	}
-	bins := 0
+	n := heapBytes(8*blockLen(t.classes, columns)) + heapBytes(24*slots) + heapBytes(tables) + 16*slots + own
 	if t.cfg.Bins > 0 {
-		bins = 8 * histogramLen(columns, t.classes, t.cfg.Bins)
+		n += heapBytes(8 * histogramLen(columns, t.classes, t.cfg.Bins))
 	}
-	return bins + 8*blockLen(t.classes, columns) + (24+8*(t.cfg.MaxCategories+1)*t.classes)*slots + 64
+	if t.cfg.Leaf != leafMC {
+		n += heapBytes(8*frozenLen(t.classes, columns)+tables) + heapBytes(24*slots)
+	}
+	return n
 }
 
 // bound deactivates the least promising nodes while there are more active ones than memory allows. Cost: O(nodes); it runs after a split
-// of a full tree.
+// and when there is a new category, and does more than to compare in a full tree only.
 func (t *classTree) bound() {
-	for limit := max(1, t.cfg.MaxBytes/t.leafBytes()); t.active > limit; {
+	for t.limitTo(t.statBytes()); t.active > t.limit; {
 		at := t.leastPromising()
 		t.soil(at)
+		old := t.cells[at]
 		t.cells[at].deactivate()
-		t.active--
+		t.recycle(&old)
 		t.dropped.Leaves++
+	}
+}
+
+// pack moves the nodes together: see bounds.
+func (t *classTree) pack() {
+	if t.growing.pack() {
+		t.last.valid = false
 	}
 }

@@ -1,11 +1,11 @@
 // Package tree holds decision trees that grow one event at a time.
 //
 // They stand in the flow as models: models/catalog lists Components, models/fold hands them the examples of the log. A
-// tree is bounded in memory; what random choice there is (the columns that a leaf of an ensemble's member watches) comes from PCG streams of
+// tree is bounded in memory, all of it (memory.go); what random choice there is (the columns that a leaf of an ensemble's member watches) comes from PCG streams of
 // the seed, so equal logs give equal bits.
 //
 // All trees stand on one body (body.go) and arena: nodes lie in one slice, 32 bytes each, and what learning keeps beside a node in two more; the
-// statistics of a leaf are one flat block of numbers. The Hoeffding trees share more: growing, and for those that follow drift alternate.go. Learning works in place on memory of its own. Publish copies the leaves that have learned
+// statistics of a leaf are one flat block of numbers, which goes when they are given up. The Hoeffding trees share more: growing, and for those that follow drift alternate.go. Learning works in place on memory of its own. Publish copies the leaves that have learned
 // since the last snapshot into persistent lists of chunks, so it costs what changed.
 //
 // Ensembles are built of Hoeffding: see there.
@@ -43,7 +43,7 @@ var HoeffdingTree = models.Component{
 	Cost:   "O(depth + columns · classes) per event",
 	Memory: "48 bytes per leaf, numeric column and class, with histograms 8 · (bins + 1) · (classes + 2) more per leaf and numeric column; 8 per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Domingos & Hulten 2000; adaptive naive Bayes leaves: Holmes et al. 2005; Gaussian observers: Pfahringer et al. 2008; histograms: Ben-Haim & Tom-Tov 2010",
-	Fold:   2,
+	Fold:   3,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return New(env, classConfig(a)), nil
 	},
@@ -57,7 +57,7 @@ func classParams(grace float64) []models.Param {
 		{Name: "tau", Default: 0.05, Range: models.Between(0, 1), Doc: "Hoeffding bound below which two splits count as tied and the better one is taken"},
 		{Name: "leaf_prediction", Default: leafNBA, Choices: []string{leafNBA, leafNB, leafMC}, Doc: "what a leaf answers: naive Bayes or the class frequencies, whichever was right more often so far (nba), always naive Bayes (nb), always frequencies (mc)"},
 		{Name: "max_leaves", Default: 16384, Range: models.Between(1, 1<<20), Doc: "the tree stops growing at this number of leaves"},
-		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves; the leaves with the fewest errors to gain lose theirs"},
+		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the tree and its snapshot: at most half for nodes, then it stops growing; the rest for the statistics in leaves, of which those with the fewest errors to gain lose theirs; one leaf always keeps them"},
 		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
 	}, SplitterParams()...)
 }

@@ -18,7 +18,7 @@ var ExtremelyFastDecisionTree = models.Component{
 	Cost:   "O(depth · columns) per event",
 	Memory: "as hoeffding_tree, for splits too; bounded by max_bytes and max_leaves",
 	Source: "Manapragada, Webb & Salehi 2018, algorithms 1–3",
-	Fold:   1,
+	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewExtremely(env, classConfig(a), a.Float("reevaluate")), nil
 	},
@@ -35,6 +35,7 @@ type Extremely struct {
 func NewExtremely(env models.Env, cfg Config, reevaluate float64) *Extremely {
 	x := &Extremely{classTree: newClassTree(env, cfg), reevaluate: reevaluate}
 	x.anytime = true
+	x.measure()
 	return x
 }
 
@@ -48,6 +49,7 @@ func (x *Extremely) Train(e *models.Example, weight float64) {
 	if !ok {
 		return
 	}
+	x.pack()
 	row, places := x.read(e)
 	x.last.valid = x.last.valid && sameRow(x.last.row, row)
 	x.way = x.path(&x.layout, x.way[:0], x.root, row)
@@ -57,14 +59,14 @@ func (x *Extremely) Train(e *models.Example, weight float64) {
 			x.train(at, row, places, y, weight)
 			return
 		}
-		c.add(row, places, y, weight)
+		c.add(&x.layout, row, places, y, weight)
 		if c.active && c.weight-c.tried >= x.reevaluate {
 			c.tried = c.weight
 			if x.review(at) { // the path below is another one now
 				x.last.valid = false
 				x.way = x.path(&x.layout, x.way[:i], at, row)
 				for _, below := range x.way[i+1:] {
-					x.cells[below].add(row, places, y, weight)
+					x.cells[below].add(&x.layout, row, places, y, weight)
 				}
 				x.soil(at)
 				return

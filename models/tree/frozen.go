@@ -17,14 +17,14 @@ type frozenTree[L any] struct {
 }
 
 // still reports whether the tree is as its last snapshot has it.
-func (b *body[C]) still() bool { return b.frozen != nil && len(b.moved) == 0 && b.published }
+func (b *body[C]) still() bool { return b.frozen != nil && b.track && len(b.moved) == 0 && b.published }
 
 // follow begins to note what changes: for the first snapshot, all.
 func (b *body[C]) follow() {
 	if b.track {
 		return
 	}
-	b.track, b.moved, b.grown = true, b.moved[:0], b.grown[:0]
+	b.track, b.moved, b.grown = true, make([]int32, 0, len(b.nodes)), make([]int32, 0, len(b.nodes))
 	for i := range b.nodes {
 		b.moved, b.grown = append(b.moved, int32(i)), append(b.grown, int32(i))
 	}

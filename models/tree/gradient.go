@@ -2,6 +2,8 @@ package tree
 
 import (
 	"math"
+	"math/bits"
+	"unsafe"
 
 	"github.com/freshet-ml/freshet/models"
 )
@@ -17,7 +19,7 @@ var StochasticGradientTree = models.Component{
 		{Name: "lambda", Default: 0.1, Range: models.AtLeast(0), Doc: "what is added to second derivatives: holds answers of leaves back"},
 		{Name: "gamma", Default: 1.0, Range: models.AtLeast(0), Doc: "loss that a new leaf must save in sum"},
 		{Name: "max_leaves", Default: 4096, Range: models.Between(1, 1<<20), Doc: "the tree stops growing at this number of leaves"},
-		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves: the tree stops growing when it is used"},
+		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the tree and its snapshot: it stops growing when that is used; one leaf is always kept"},
 		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
 	},
 	Doc: "Tree that is grown on gradients of the loss (logistic, or squared error of labels that are standardised by the first hundred): a leaf moves its answer by a Newton step, or splits, as soon as a test says that this lowers the loss. " +
@@ -26,7 +28,7 @@ var StochasticGradientTree = models.Component{
 	Cost:   "O(depth + columns) per event and tree",
 	Memory: "3 KiB per leaf and numeric column, 48 bytes per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Gouk, Pfahringer & Frank 2019; a tree for each class: Friedman 2001, algorithm 6",
-	Fold:   1,
+	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		cfg := GradientConfig{
 			GracePeriod: a.Float("grace_period"), Delta: a.Float("delta"), Lambda: a.Float("lambda"), Gamma: a.Float("gamma"),
@@ -153,10 +155,25 @@ func NewGradient(env models.Env, cfg GradientConfig) *Gradient {
 		panic("tree: a binary classification or a regression is wanted")
 	}
 	t := &Gradient{body: newBody[gradCell](env, cfg.MaxCategories), cfg: cfg, least: math.Inf(1), most: math.Inf(-1)}
-	bytes := (16+48*binCount)*len(t.numeric) + (24+48*cfg.MaxCategories)*len(t.nominal) + 128
-	t.cfg.MaxLeaves = max(1, min(cfg.MaxLeaves, cfg.MaxBytes/bytes))
+	t.cfg.MaxLeaves = max(1, min(cfg.MaxLeaves, (cfg.MaxBytes-t.ownBytes())/t.leafBytes()))
 	t.plant()
 	return t
+}
+
+// leafBytes is the greatest size of a leaf with the two nodes, or the one branch more, that it adds to a tree.
+func (t *Gradient) leafBytes() int {
+	scales := heapBytes(int(unsafe.Sizeof(scale{})) * len(t.numeric))
+	tables := heapBytes(24*len(t.nominal)) + heapBytes(48*t.cfg.MaxCategories)*len(t.nominal)
+	n := scales + tables + 2*nodeBytes[gradCell](false)
+	if len(t.nominal) > 0 {
+		n += heapBytes(24) + heapBytes(4*t.cfg.MaxCategories)
+	}
+	return n
+}
+
+// ownBytes is the greatest size of what the tree has besides.
+func (t *Gradient) ownBytes() int {
+	return leastBytes + 24*t.width + len(t.nominal)*2*(heapBytes(8*t.cfg.MaxCategories)*2+heapBytes(4<<bits.Len(uint(2*t.cfg.MaxCategories-1))))
 }
 
 func (t *Gradient) plant() {
@@ -249,8 +266,8 @@ func (t *Gradient) absorb(at int32, row []float64, o *sums) {
 	}
 	for k, p := range places {
 		if p >= 0 {
-			for len(c.tables[k]) <= int(p) {
-				c.tables[k] = append(c.tables[k], sums{})
+			if len(c.tables[k]) <= int(p) {
+				c.tables[k] = lengthen(c.tables[k], int(p)+1, t.dicts[k].places())
 			}
 			c.tables[k][p].add(o)
 		}
@@ -265,9 +282,7 @@ func (t *Gradient) absorb(at int32, row []float64, o *sums) {
 func (t *Gradient) warm(y float64) bool {
 	t.least, t.most = min(t.least, y), max(t.most, y)
 	if t.labels >= warmUp {
-		if t.track {
-			t.moved = append(t.moved, t.root)
-		}
+		t.soil(t.root) // snapshots hold the range
 		return false
 	}
 	t.labels++
@@ -386,9 +401,7 @@ func (t *Gradient) apply(at int32, x *change) {
 	if x.column < 0 {
 		c.value = bounded(c.value + t.step(&c.all))
 		t.forget(c)
-		if t.track {
-			t.moved = append(t.moved, at)
-		}
+		t.soil(at)
 		return
 	}
 	groups, branch := t.groups(c, x)
@@ -408,8 +421,7 @@ func (t *Gradient) apply(at int32, x *change) {
 		}
 	}
 	t.cells[at] = gradCell{}
-	t.nodes[at] = n
-	t.touch(at)
+	t.become(at, n)
 	t.leaves += len(groups) - 1
 }
 

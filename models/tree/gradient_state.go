@@ -100,8 +100,14 @@ func (t *Gradient) Publish() models.Predictor {
 		return t.frozen
 	}
 	t.follow()
-	t.frozen = &gradSnapshot{freeze(&t.body, &t.kept, func(at int32) float64 { return t.cells[at].value }), t.answers()}
+	t.frozen = &gradSnapshot{freeze(&t.body, &t.kept, t.freezeLeaf), t.answers()}
 	return t.frozen
+}
+
+// freezeLeaf gives what a leaf answers from.
+func (t *Gradient) freezeLeaf(at int32) float64 {
+	t.notes[at].dirty = false
+	return t.cells[at].value
 }
 
 // Predict answers as the tree did when it was published.

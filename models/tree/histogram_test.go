@@ -178,12 +178,12 @@ func TestHistogramGainOnStationaryColumns(t *testing.T) {
 	}
 	for name, draw := range columns {
 		rng := rand.New(rand.NewPCG(8, 8))
-		values, s := make([]labelled, 20000), classStats{classes: 2, numeric: []int32{0}, block: make([]float64, blockLen(2, 1))}
+		values, s := make([]labelled, 20000), classStats{classes: 2, scope: &scope{numeric: []int32{0}}, block: make([]float64, blockLen(2, 1))}
 		s.activate(s.block)
 		for i := range values {
 			x, y := draw(rng)
 			values[i] = labelled{x, 1, y}
-			s.add([]float64{x}, nil, y, 1)
+			s.add(nil, []float64{x}, nil, y, 1)
 		}
 		h, want := histogramOf(values, 2, 64), exactGain(values, 2)
 		gaussian := max(0, s.bestThreshold(0, entropy(s.counts()), make([]float64, 4)).merit)

@@ -50,7 +50,7 @@ func (h *Hoeffding) TrainJudged(e *models.Example, weight float64) bool {
 
 // Reset makes the tree one empty leaf again, with another seed. Snapshots stay as they are.
 func (h *Hoeffding) Reset(seed uint64) {
-	h.cfg.Seed, h.draws, h.shared, h.sharedS = seed, 0, nil, nil
+	h.cfg.Seed, h.draws, h.shared = seed, 0, nil
 	h.plant()
 }
 

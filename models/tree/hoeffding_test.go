@@ -258,11 +258,13 @@ func TestMemoryBound(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxCategories = 8
 	h := New(models.Env{Schema: schema(3, "kind"), Task: models.Binary}, cfg)
-	h.cfg.MaxBytes, h.cfg.MaxLeaves = 5*h.leafBytes(), 12
+	h.dicts[0].keys = make([]uint64, 3)
+	cfg.MaxLeaves, cfg.MaxBytes = 12, cfg.MaxBytes-h.room()+23*h.nodeBytes+12*h.leafBytes+5*h.statBytes()
+	h = New(models.Env{Schema: schema(3, "kind"), Task: models.Binary}, cfg)
 	full := binary(schema(3, "kind"))
 	examples := stairs(60000, 7)
 	bounded, free := accuracy(h, examples), accuracy(full, examples)
-	if h.ActiveLeaves() > 5 || h.Leaves() > 12 || h.Leaves() <= 5 {
+	if h.treeBytes()+h.ActiveLeaves()*h.statBytes() > h.room() || h.Leaves() > 12 || h.Leaves() <= h.ActiveLeaves() || h.ActiveLeaves() < 5 {
 		t.Errorf("%d leaves, %d active", h.Leaves(), h.ActiveLeaves())
 	}
 	if free < bounded-0.01 || bounded < 0.8 {

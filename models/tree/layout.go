@@ -117,6 +117,17 @@ func (d *dict) clone() *dict {
 	return &dict{keys: append([]uint64(nil), d.keys...), index: append([]int32(nil), d.index...), most: d.most}
 }
 
+// places returns the number of places that rows can have.
+func (d *dict) places() int {
+	if len(d.keys) == d.most-1 {
+		return d.most
+	}
+	return len(d.keys)
+}
+
+// bytes is the memory of a dictionary.
+func (d *dict) bytes() int { return heapBytes(4*len(d.index)) + heapBytes(16*len(d.keys)) + 80 }
+
 // visit visits the values in the order of their places.
 func (d *dict) visit(c *codec.State) {
 	keys := d.keys

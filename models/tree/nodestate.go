@@ -94,6 +94,7 @@ func (b *body[C]) visitBranches(c *codec.State, at int32, most int, kind byte, b
 	if c.Loading() {
 		first := b.take(k)
 		b.nodes[at].first = first
+		b.branched += b.nodes[at].branchBytes()
 	}
 	for i := range int32(k) {
 		branch(b.nodes[at].first + i)

@@ -18,62 +18,44 @@ func (t *classTree) Publish() models.Predictor {
 		return t.frozen
 	}
 	t.follow()
-	b := &batch{left: len(t.moved)}
-	t.frozen = &snapshot{freeze(&t.body, &t.kept, func(at int32) *frozenLeaf { return t.freezeLeaf(at, b) })}
+	t.frozen = &snapshot{freeze(&t.body, &t.kept, t.freezeLeaf)}
 	return t.frozen
 }
 
-// batch hands out the memory of frozen leaves, a few at a time while they are small: one that answers still keeps its neighbours in memory.
-type batch struct {
-	left    int // leaves to come
-	leaves  []frozenLeaf
-	numbers []float64
-}
-
-const (
-	batchLeaves  = 4
-	batchNumbers = 64 // leaves of more numbers get memory of their own
-)
-
-func (b *batch) leaf(numbers int) (*frozenLeaf, []float64) {
-	k := max(1, min(batchLeaves, b.left))
-	if numbers > batchNumbers {
-		k = 1
-	}
-	if len(b.leaves) == 0 {
-		b.leaves = make([]frozenLeaf, k)
-	}
-	if len(b.numbers) < numbers {
-		b.numbers = make([]float64, k*numbers)
-	}
-	f, n := &b.leaves[0], b.numbers[:numbers:numbers]
-	b.leaves, b.numbers = b.leaves[1:], b.numbers[numbers:]
-	b.left--
-	return f, n
-}
-
 // freezeLeaf copies what a leaf answers from.
-func (t *classTree) freezeLeaf(i int32, b *batch) *frozenLeaf {
+func (t *classTree) freezeLeaf(i int32) *frozenLeaf {
 	c := &t.cells[i]
 	t.notes[i].dirty = false
 	if t.nodes[i].column >= 0 || c.block == nil {
-		b.left--
 		return nil
 	}
-	bayes, keep := t.byBayes(c), t.classes
-	if bayes {
-		keep = 2*t.classes + 2*t.classes*len(c.numeric)
+	if !t.byBayes(c) {
+		f := &frozenLeaf{classStats: classStats{classes: c.classes, block: make([]float64, t.classes)}}
+		copy(f.block, c.block)
+		return f
 	}
-	f, numbers := b.leaf(keep)
-	copy(numbers, c.block)
-	if f.classes, f.bayes = c.classes, bayes; bayes {
-		f.classStats = c.classStats
-		f.bins = nil // answers need none
-		f.copyTables()
+	f := &frozenLeaf{classStats: c.classStats, bayes: true}
+	f.bins = nil // answers need none
+	keep := frozenLen(t.classes, len(c.numeric))
+	all := keep
+	for _, table := range c.tables {
+		all += len(table)
 	}
-	f.block = numbers
+	numbers := append(make([]float64, 0, all), c.block[:keep]...)
+	f.block = numbers[:keep:keep]
+	if len(c.tables) > 0 {
+		f.tables = make([][]float64, len(c.tables))
+	}
+	for k, table := range c.tables {
+		begin := len(numbers)
+		numbers = append(numbers, table...)
+		f.tables[k] = numbers[begin:len(numbers):len(numbers)]
+	}
 	return f
 }
+
+// frozenLen is how much of a block a snapshot copies.
+func frozenLen(classes, columns int) int { return 2*classes + 2*classes*columns }
 
 // Predict answers as the tree did when it was published.
 func (s *snapshot) Predict(dst []float64, e *models.Example) []float64 {

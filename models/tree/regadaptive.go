@@ -15,9 +15,9 @@ var HoeffdingAdaptiveTreeRegressor = models.Component{
 	Doc: "hoeffding_tree_regressor that follows drift as hoeffding_adaptive_tree does: every node watches the absolute error of its subtree, over four standard deviations of the labels and at most 1, with ADWIN; when it has risen an alternate subtree grows, " +
 		"and takes the node's place only when its error is less by a test at 95 %. Missing values as in hoeffding_tree_regressor.",
 	Cost:   "O(depth + columns) per event, twice that under an alternate",
-	Memory: "as hoeffding_tree_regressor, and 7 KiB per node for its window; bounded by max_bytes, of which windows get one half, and max_leaves",
+	Memory: "as hoeffding_tree_regressor, and 7 KiB per node for its window; bounded by max_bytes and max_leaves",
 	Source: "Ikonomovska, Gama & Džeroski 2011; windows and test: Bifet & Gavaldà 2009",
-	Fold:   1,
+	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewAdaptiveRegressor(env, regressConfig(a), a.Float("drift_delta")), nil
 	},
@@ -30,8 +30,7 @@ type AdaptiveRegressor struct{ regTree }
 // task that is no regression.
 func NewAdaptiveRegressor(env models.Env, cfg RegressConfig, delta float64) *AdaptiveRegressor {
 	r := &AdaptiveRegressor{newRegTree(env, cfg)}
-	r.delta = delta
-	r.cfg.MaxBytes, r.cfg.MaxLeaves = r.share(cfg.MaxBytes, cfg.MaxLeaves)
+	r.watchErrors(delta)
 	return r
 }
 
@@ -42,6 +41,7 @@ func (r *AdaptiveRegressor) Learn(e *models.Example, _ []float64) {
 	if !ok {
 		return
 	}
+	r.pack()
 	row, places := r.read(e, y)
 	r.way = r.path(&r.layout, r.way[:0], r.root, row)
 	wrong := r.learnLeaf(r.way, row, places, y, e.Weight)
@@ -75,7 +75,7 @@ func (r *AdaptiveRegressor) learnLeaf(way []int32, row []float64, places []int32
 
 // grow starts an alternate for a node, with the node's linear model.
 func (r *AdaptiveRegressor) grow(at int32) {
-	if root := r.sprout(at, r.cfg.MaxLeaves); root >= 0 {
+	if root := r.sprout(at); root >= 0 {
 		r.newLeaf(root, r.cells[at].linear, r.notes[at].depth)
 		r.bound()
 	}

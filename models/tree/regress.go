@@ -2,6 +2,7 @@ package tree
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/freshet-ml/freshet/models"
 )
@@ -46,19 +47,25 @@ const rateDecay = 0.001
 
 // regCell is what learning keeps beside a node of a regression tree.
 type regCell struct {
-	weight, mean float64
-	seen         float64 // weight learned here; weight holds what the split expected besides
-	tried        float64
-	reference    float64   // that sums of labels are relative to
-	meanError    float64   // faded squared errors
-	linearError  float64   //
-	linear       []float64 // intercept, then a weight for each numeric column
-	bins         []float64 // by numeric column; nil: inactive, or trees
-	trees        []bst     // by numeric column, with the splitter e_bst
-	tables       [][]float64
-	draw         uint64 // number of the draw of the watched columns
-	watched      []bool // by column; nil: all
-	active       bool
+	regAnswer
+	weight    float64
+	seen      float64 // weight learned here; weight holds what the split expected besides
+	tried     float64
+	reference float64   // that sums of labels are relative to
+	bins      []float64 // by numeric column; nil: inactive, or trees
+	trees     []bst     // by numeric column, with the splitter e_bst
+	tables    [][]float64
+	draw      uint64 // number of the draw of the watched columns
+	watched   []bool // by column; nil: all, or inactive
+	active    bool
+}
+
+// regAnswer is what a leaf answers from.
+type regAnswer struct {
+	mean        float64
+	meanError   float64   // faded squared errors
+	linearError float64   //
+	linear      []float64 // intercept, then a weight for each numeric column
 }
 
 // regTree is what the regression trees share.
@@ -67,7 +74,7 @@ type regTree struct {
 	scaling
 	cfg  RegressConfig
 	cut  uint64 // values that a full search tree did not keep apart
-	kept shelf[*regCell]
+	kept shelf[*regAnswer]
 	sums [][2]float64 // scratch
 }
 
@@ -78,6 +85,7 @@ func newRegTree(env models.Env, cfg RegressConfig) regTree {
 	t := regTree{cfg: cfg}
 	t.body = newBody[regCell](env, cfg.MaxCategories)
 	t.scaling = newScaling(len(t.numeric))
+	t.measure()
 	t.plant()
 	return t
 }
@@ -93,22 +101,19 @@ func (t *regTree) newLeaf(at int32, linear []float64, depth int32) {
 	c := &t.cells[at]
 	*c = regCell{}
 	t.notes[at] = note{depth: depth}
-	if len(t.spare) == 0 && t.leaves >= slab {
-		t.stock()
-	}
 	if k := len(t.spare) - 1; k >= 0 {
 		old := t.spare[k]
 		t.spare = t.spare[:k]
 		c.linear, c.bins, c.trees, c.tables = old.linear, old.bins, old.trees, old.tables
 		clear(c.linear)
-	} else {
+	}
+	if c.linear == nil {
 		c.linear = make([]float64, 1+len(t.numeric))
 	}
 	copy(c.linear, linear)
 	if t.random() {
 		c.draw = t.draws
 		t.draws++
-		t.watchColumns(c)
 	}
 	t.enliven(c)
 	t.touch(at)
@@ -119,7 +124,7 @@ func (t *regTree) random() bool { return t.cfg.Subspace > 0 && t.cfg.Subspace < 
 
 // watchColumns marks the columns of a leaf's draw.
 func (t *regTree) watchColumns(c *regCell) {
-	c.watched = t.choice.marks(t.width)
+	c.watched = make([]bool, t.width)
 	for _, column := range t.choice.subset(t.cfg.Seed, c.draw, t.cfg.Subspace, t.width) {
 		c.watched[column] = true
 	}
@@ -128,31 +133,13 @@ func (t *regTree) watchColumns(c *regCell) {
 // watches reports whether a leaf may split on a column.
 func (c *regCell) watches(column int32) bool { return c.watched == nil || c.watched[column] }
 
-// stock makes memory for the next leaves.
-func (t *regTree) stock() {
-	a, k := 1+len(t.numeric), len(t.nominal)
-	linear, tables := make([]float64, slab*a), make([][]float64, slab*k)
-	var bins []float64
-	b := binsLen * len(t.numeric)
-	if t.cfg.Splitter != splitTree {
-		bins = make([]float64, slab*b)
-	}
-	for i := range slab {
-		c := regCell{linear: linear[i*a : (i+1)*a : (i+1)*a]}
-		if k > 0 {
-			c.tables = tables[i*k : (i+1)*k : (i+1)*k]
-		}
-		if bins != nil {
-			c.bins = bins[i*b : (i+1)*b : (i+1)*b]
-		}
-		t.spare = append(t.spare, c)
-	}
-}
-
 // enliven gives a leaf empty statistics, in memory that it may hold already.
 func (t *regTree) enliven(c *regCell) {
 	c.active = true
 	t.active++
+	if t.random() {
+		t.watchColumns(c)
+	}
 	switch {
 	case t.cfg.Splitter != splitTree:
 		if c.bins == nil {
@@ -179,10 +166,12 @@ func (t *regTree) enliven(c *regCell) {
 func (c *regCell) keeps() bool { return c.active }
 
 // deactivate takes the statistics from a leaf, which goes on with its mean and its linear model.
-func (c *regCell) deactivate() { c.bins, c.trees, c.tables, c.active = nil, nil, nil, false }
+func (c *regCell) deactivate() {
+	c.bins, c.trees, c.tables, c.watched, c.active = nil, nil, nil, nil, false
+}
 
 // answer is what a leaf says to a row.
-func (c *regCell) answer(kind string, lay *layout, sc *scaled, row []float64) float64 {
+func (c *regAnswer) answer(kind string, lay *layout, sc *scaled, row []float64) float64 {
 	if kind == leafLinear || kind == leafAdaptive && c.linearError < c.meanError {
 		return sc.clip(sc.apply(c.linear, lay.numeric, row))
 	}
@@ -204,7 +193,10 @@ func (t *regTree) usable(e *models.Example) (float64, bool) {
 // read returns the dense row of an example, and the places of its categories, and takes row and label into the scale.
 func (t *regTree) read(e *models.Example, y float64) (row []float64, places []int32) {
 	row = t.dense(e, &t.row)
-	places, _ = t.find(row)
+	places, added := t.find(row)
+	if added {
+		t.bound() // tables may grow
+	}
 	t.see(t.numeric, row, y, e.Weight)
 	return row, places
 }
@@ -236,7 +228,7 @@ func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
 	}
 	for k, p := range places {
 		if p >= 0 && c.watches(t.nominal[k]) {
-			c.tables[k] = countSums(c.tables[k], int(p), w, s)
+			c.tables[k] = countSums(c.tables[k], int(p), t.dicts[k].places(), w, s)
 		}
 	}
 	if c.weight-c.tried >= t.cfg.GracePeriod {
@@ -269,9 +261,9 @@ func (t *regTree) fit(c *regCell, row []float64, y, w float64) {
 	}
 }
 
-// countSums adds to a table of weight and sum by place.
-func countSums(t []float64, place int, w, s float64) []float64 {
-	t = lengthen(t, 2*(place+1))
+// countSums adds to a table of weight and sum by place, of as many as there are.
+func countSums(t []float64, place, places int, w, s float64) []float64 {
+	t = lengthen(t, 2*(place+1), 2*places)
 	t[2*place] += w
 	t[2*place+1] += s
 	return t
@@ -361,7 +353,7 @@ func (t *regTree) expect(c *regCell, s candidate, branch *[]int32) [][2]float64 
 func (t *regTree) split(at int32, s candidate) {
 	var branch []int32
 	sums := t.expect(&t.cells[at], s, &branch)
-	if t.leaves+len(sums)-1 > t.cfg.MaxLeaves {
+	if !t.fits(len(sums), len(sums)-1, 4*len(branch)) {
 		t.dropped.Splits++
 		return
 	}
@@ -387,27 +379,48 @@ func (t *regTree) split(at int32, s candidate) {
 		}
 	}
 	t.recycle(&old)
-	t.nodes[at] = n
-	t.touch(at)
+	t.become(at, n)
 	t.leaves += len(sums) - 1
 	t.bound()
 }
 
-// leafBytes is the greatest size of the statistics of one leaf.
-func (t *regTree) leafBytes() int {
-	n := 8 * binsLen * len(t.numeric)
-	if t.cfg.Splitter == splitTree {
-		n = bstBytes * len(t.numeric)
+// measure says what the parts of the tree take: see bounds.
+func (t *regTree) measure() {
+	linear := heapBytes(8 * (1 + len(t.numeric)))
+	t.maxBytes, t.maxLeaves = t.cfg.MaxBytes, t.cfg.MaxLeaves
+	t.nodeBytes, t.leafBytes = nodeBytes[regCell](false), int(unsafe.Sizeof(regAnswer{}))+linear
+	if t.cfg.Leaf != leafMean {
+		t.leafBytes += linear
 	}
-	return n + 8*(1+len(t.numeric)) + (24+16*t.cfg.MaxCategories)*len(t.nominal) + 128
+	t.ownBytes = 8 * (8*len(t.numeric) + 3*t.width + 4*t.cfg.MaxCategories)
+}
+
+// statBytes is the greatest size that the statistics of a leaf can have with the categories that there are.
+func (t *regTree) statBytes() int {
+	n := heapBytes(24 * len(t.nominal))
+	if t.cfg.Splitter == splitTree {
+		n += heapBytes(24*len(t.numeric)) + bstBytes*len(t.numeric)
+	} else {
+		n += heapBytes(8 * binsLen * len(t.numeric))
+	}
+	if t.random() {
+		n += heapBytes(t.width)
+	}
+	for _, d := range t.dicts {
+		n += heapBytes(16 * d.places())
+	}
+	return n
 }
 
 // bound deactivates the least promising leaves while there are more active ones than memory allows. Cost: O(nodes); it runs after a split
-// of a full tree.
+// and when there is a new category, and does more than to compare in a full tree only.
 func (t *regTree) bound() {
-	for limit := max(1, t.cfg.MaxBytes/t.leafBytes()); t.active > limit; {
-		t.cells[t.leastPromising()].deactivate()
-		t.active--
+	for t.limitTo(t.statBytes()); t.active > t.limit; {
+		c := &t.cells[t.leastPromising()]
+		old := *c
+		c.deactivate()
+		old.linear = nil // the leaf's own still
+		t.recycle(&old)
 		t.dropped.Leaves++
 	}
 }

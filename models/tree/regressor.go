@@ -17,7 +17,7 @@ var HoeffdingTreeRegressor = models.Component{
 	Cost:   "O(depth + columns) per event",
 	Memory: "1 KiB per leaf and numeric column (e_bst: up to 48 KiB); 16 bytes per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Ikonomovska, Gama & Džeroski 2011 (FIMT-DD); quantised observers: Mastelini & de Carvalho 2021",
-	Fold:   1,
+	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewRegressor(env, regressConfig(a)), nil
 	},
@@ -33,7 +33,7 @@ func regressParams() []models.Param {
 		{Name: "splitter", Default: splitQuantised, Choices: []string{splitQuantised, splitTree}, Doc: "how a leaf keeps a numeric column: 64 bins that find their scale, or a search tree of up to 1,024 values"},
 		{Name: "learning_rate", Default: 0.1, Range: models.AboveTo(0, 1), Doc: "first step length of the linear models; it falls with 1/(1 + weight/1000)"},
 		{Name: "max_leaves", Default: 16384, Range: models.Between(1, 1<<20), Doc: "the tree stops growing at this number of leaves"},
-		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the statistics in leaves; the leaves with the least error to gain lose theirs"},
+		{Name: "max_bytes", Default: 32 << 20, Range: models.Between(1<<10, 1<<40), Unit: "bytes", Doc: "memory of the tree and its snapshot: at most half for nodes, then it stops growing; the rest for the statistics in leaves, of which those with the least error to gain lose theirs; one leaf always keeps them"},
 		{Name: "max_categories", Default: 64, Range: models.Between(2, 4096), Doc: "values of a categorical column that are told apart; those that first occur later share the last place"},
 	}
 }
@@ -105,9 +105,6 @@ func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
 	}
 	if c.Loading() {
 		l.linear = make([]float64, 1+len(t.numeric))
-		if t.random() {
-			t.watchColumns(l)
-		}
 		if active {
 			t.enliven(l)
 		}
@@ -164,7 +161,7 @@ func checkBins(c *codec.State, bins []float64) {
 
 // regSnapshot is an immutable regression tree.
 type regSnapshot struct {
-	frozenTree[*regCell]
+	frozenTree[*regAnswer]
 	leafModel string
 	scale     *scaled
 }
@@ -181,17 +178,19 @@ func (t *regTree) Publish() models.Predictor {
 }
 
 // freezeLeaf copies what a leaf answers from.
-func (t *regTree) freezeLeaf(at int32) *regCell {
+func (t *regTree) freezeLeaf(at int32) *regAnswer {
 	c := &t.cells[at]
 	t.notes[at].dirty = false
 	if t.nodes[at].column >= 0 || c.linear == nil {
 		return nil
 	}
-	f := &regCell{mean: c.mean, meanError: c.meanError, linearError: c.linearError}
+	f := c.regAnswer
+	f.linear = nil
 	if t.cfg.Leaf != leafMean {
-		f.linear = append([]float64(nil), c.linear...)
+		f.linear = make([]float64, len(c.linear))
+		copy(f.linear, c.linear)
 	}
-	return f
+	return &f
 }
 
 // Predict answers as the tree did when it was published.

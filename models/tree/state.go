@@ -34,9 +34,9 @@ func (t *classTree) visit(c *codec.State) {
 func (t *classTree) restart() {
 	t.uproot()
 	t.last.valid, t.spare = false, nil
-	t.shared, t.sharedS = nil, nil
-	if m := t.cfg.Subspace; t.cfg.PerTree && m > 0 && m < t.width {
-		t.shared, t.sharedS = t.draw(m, 0)
+	t.shared = nil
+	if t.cfg.PerTree && t.random() {
+		t.shared = t.draw(t.cfg.Subspace, 0)
 	}
 }
 
@@ -77,12 +77,9 @@ func (t *classTree) visitCell(c *codec.State, at int32, kind byte) {
 
 // visitColumns visits the columns that a leaf watches, if it does not watch all.
 func (t *classTree) visitColumns(c *codec.State, l *cell) {
-	if m := t.cfg.Subspace; m <= 0 || m >= t.width {
-		l.numeric, l.slots = t.numeric, t.slots
+	if !t.random() {
+		l.scope = t.all
 		return
-	}
-	if c.Loading() && t.cfg.PerTree {
-		l.numeric, l.slots = t.shared, t.sharedS
 	}
 	var columns []uint32
 	if !c.Loading() {
@@ -102,7 +99,7 @@ func (t *classTree) visitColumns(c *codec.State, l *cell) {
 		c.Fail("%d columns in a leaf, not %d", len(columns), t.cfg.Subspace)
 		return
 	}
-	l.numeric, l.slots = nil, nil
+	l.scope = &scope{}
 	for i, column := range columns {
 		if int(column) >= t.width || i > 0 && columns[i-1] >= column {
 			c.Fail("columns of a leaf: %v", columns)
@@ -113,6 +110,13 @@ func (t *classTree) visitColumns(c *codec.State, l *cell) {
 		} else {
 			l.numeric = append(l.numeric, int32(column))
 		}
+	}
+	if t.cfg.PerTree {
+		if !slices.Equal(l.numeric, t.shared.numeric) || !slices.Equal(l.slots, t.shared.slots) {
+			c.Fail("a leaf watches other columns than its tree")
+			return
+		}
+		l.scope = t.shared
 	}
 }
 

@@ -9,14 +9,20 @@ import "math"
 // values of the row; for each class the means and the inverse variances of the columns (up to here a snapshot
 // copies it); for each class the weights, sums of squared deviations, least and greatest values.
 type classStats struct {
+	*scope            // nil: inactive
 	block   []float64 // only class weights: inactive
 	tables  [][]float64
-	numeric []int32   // columns
-	slots   []int32   // of categorical columns
 	bins    []float64 // with the splitter histogram, while active: see histograms
 	weight  float64   // of all classes
 	classes int32
 	active  bool
+}
+
+// scope is the columns that a leaf watches.
+type scope struct {
+	numeric []int32  // columns
+	slots   []int32  // of categorical columns
+	few     [8]int32 // where both lie when they are few
 }
 
 // Variances outside of these are taken as no spread and as the greatest one, so that products of a few densities stay finite.
@@ -84,11 +90,13 @@ func (s *classStats) keeps() bool { return s.active }
 
 // deactivate keeps the class weights only.
 func (s *classStats) deactivate() {
-	s.block, s.tables, s.bins, s.active = append([]float64(nil), s.counts()...), nil, nil, false
+	counts := make([]float64, s.classes) // not more, as append may take
+	copy(counts, s.counts())
+	s.block, s.tables, s.bins, s.scope, s.active = counts, nil, nil, nil, false
 }
 
 // add takes in a dense row of class y. place gives the places of its categories.
-func (s *classStats) add(row []float64, places []int32, y int, w float64) {
+func (s *classStats) add(lay *layout, row []float64, places []int32, y int, w float64) {
 	s.block[y] += w
 	s.weight += w
 	if !s.active {
@@ -133,7 +141,7 @@ func (s *classStats) add(row []float64, places []int32, y int, w float64) {
 	}
 	for k, slot := range s.slots {
 		if p := places[slot]; p >= 0 {
-			s.tables[k] = count(s.tables[k], int(p), int(s.classes), y, w)
+			s.tables[k] = count(s.tables[k], int(p), lay.dicts[slot].places(), int(s.classes), y, w)
 		}
 	}
 }
@@ -175,24 +183,27 @@ func (s *classStats) renew() {
 	}
 }
 
-// count adds to a table: totals of the classes, then the weights by place and class as long as the places seen.
-func count(t []float64, place, classes, y int, w float64) []float64 {
-	t = lengthen(t, (place+2)*classes)
+// count adds to a table: totals of the classes, then the weights by place and class as long as the places seen here, of as many as there are.
+func count(t []float64, place, places, classes, y int, w float64) []float64 {
+	t = lengthen(t, (place+2)*classes, (places+1)*classes)
 	t[y] += w
 	t[(place+1)*classes+y] += w
 	return t
 }
 
-// lengthen adds zeros up to length n; a table that has to move gets room to grow: a small one as much again, a larger one a quarter.
-func lengthen(t []float64, n int) []float64 {
+// lengthen adds zeros up to length n. A table that has to move gets room for what it can have at most, a large one for a quarter more than it had.
+func lengthen[T any](t []T, n, most int) []T {
 	if n > cap(t) {
-		t = append(make([]float64, 0, max(n, min(2*cap(t), cap(t)+cap(t)/4+16), 16)), t...)
+		t = append(make([]T, 0, max(n, min(most, max(cap(t)+cap(t)/4, atOnce)))), t...)
 	}
-	for len(t) < n {
-		t = append(t, 0)
-	}
+	grown := len(t)
+	t = t[:max(grown, n)]
+	clear(t[grown:])
 	return t
 }
+
+// atOnce is the length up to which tables get all their memory at once.
+const atOnce = 256
 
 // votes writes the log-vote of each class: log of its weight and, for every column that is not missing, of the density (normal) or of
 // the share (with one added to each place: Laplace) in the class. −∞ for a class without weight. A column without spread counts
@@ -303,16 +314,4 @@ func frequencies(dst, counts []float64) {
 			dst[c] = 1 / float64(len(counts))
 		}
 	}
-}
-
-// copyTables gives the statistics tables of their own.
-func (s *classStats) copyTables() {
-	if len(s.tables) == 0 {
-		return
-	}
-	tables := make([][]float64, len(s.tables))
-	for i, t := range s.tables {
-		tables[i] = append([]float64(nil), t...)
-	}
-	s.tables = tables
 }

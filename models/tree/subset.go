@@ -9,13 +9,11 @@ func Patch(seed uint64, m, width int) []int32 {
 	return c.subset(seed, 0, m, width)
 }
 
-// chooser draws subsets of columns, and keeps memory for them.
+// chooser draws subsets of columns.
 type chooser struct {
 	pcg    *rand.PCG
 	rng    *rand.Rand
 	chosen []int32
-	ints   []int32
-	bools  []bool
 }
 
 // subset picks m of width columns by the draws-th PCG stream of a seed (selection sampling: Knuth, TAOCP 3.4.2, algorithm S).
@@ -34,27 +32,4 @@ func (c *chooser) subset(seed, draws uint64, m, width int) []int32 {
 		}
 	}
 	return c.chosen
-}
-
-// chooserSlab is the number of leaves that memory is taken for at a time.
-const chooserSlab = 64
-
-// room returns space for n columns, of which none is there yet.
-func (c *chooser) room(n int) []int32 {
-	if len(c.ints) < n {
-		c.ints = make([]int32, n*chooserSlab)
-	}
-	r := c.ints[:0:n]
-	c.ints = c.ints[n:]
-	return r
-}
-
-// marks returns n marks, none of them set.
-func (c *chooser) marks(n int) []bool {
-	if len(c.bools) < n {
-		c.bools = make([]bool, n*chooserSlab)
-	}
-	r := c.bools[:n:n]
-	c.bools = c.bools[n:]
-	return r
 }

@@ -10,20 +10,22 @@ import (
 // watch is what an adaptive tree keeps at a node besides: a window over the errors of the subtree, and the subtree that is
 // grown to replace it, if its error has risen.
 type watch struct {
-	errors    *drift.ADWIN
+	errors    drift.ADWIN
 	alternate int32 // its root, −1: none
 }
 
-func newWatch(delta float64) *watch { return &watch{errors: drift.NewADWIN(delta), alternate: -1} }
+func newWatch(delta float64) *watch { return &watch{errors: *drift.NewADWIN(delta), alternate: -1} }
+
+// idleMost is how many windows of nodes that are no more are kept.
+const idleMost = 2
 
 // watchBytes is the memory of a window.
 const watchBytes = 7 << 10
 
-// watchers is the windows of a tree: those of nodes that are no more are used again.
+// watchers is the windows of a tree: a few of those of nodes that are no more are used again.
 type watchers struct {
 	delta float64 // their confidence; 0: the tree has none
 	idle  []*watch
-	fresh []watch
 }
 
 // of returns the window of a node, made when it is first asked for.
@@ -35,31 +37,18 @@ func (p *watchers) of(at **watch) *watch {
 		*at, p.idle = p.idle[k], p.idle[:k]
 		return *at
 	}
-	if len(p.fresh) == 0 {
-		p.fresh = make([]watch, 8)
-		windows := drift.NewADWINs(len(p.fresh), p.delta)
-		for i := range windows {
-			p.fresh[i] = watch{errors: &windows[i], alternate: -1}
-		}
-	}
-	*at, p.fresh = &p.fresh[0], p.fresh[1:]
+	*at = newWatch(p.delta)
 	return *at
 }
 
 // end takes a window away.
 func (p *watchers) end(at **watch) {
-	if w := *at; w != nil && len(p.idle) < spareMost {
+	if w := *at; w != nil && len(p.idle) < idleMost {
 		w.errors.Reset()
 		w.alternate = -1
 		p.idle = append(p.idle, w)
 	}
 	*at = nil
-}
-
-// share divides a bound on memory between statistics and windows: it returns the bytes of the one and the leaves that the other
-// allow, two nodes to each.
-func (p *watchers) share(bytes, leaves int) (statistics, most int) {
-	return bytes / 2, max(1, min(leaves, bytes/2/(2*watchBytes)))
 }
 
 // leastWindow is the number of errors that both subtrees must have been judged by.
