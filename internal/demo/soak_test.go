@@ -152,8 +152,9 @@ func (s *summers) measure() {
 	runtime.ReadMemStats(&m)
 	s.resident = append(s.resident, resident(s.t))
 	n := len(s.resident)
-	s.t.Logf("after %d: %d events, %.0f s, resident %d KB (before collecting %d KB), heap %d KB, %d goroutines",
-		n, s.given, time.Since(s.began).Seconds(), s.resident[n-1], before, m.HeapAlloc>>10, runtime.NumGoroutine())
+	s.t.Logf("after %d: %d events, %.0f s, resident %d KB (before collecting %d KB), heap %d KB in spans of %d KB, stacks %d KB, of the runtime %d KB, %d goroutines",
+		n, s.given, time.Since(s.began).Seconds(), s.resident[n-1], before, m.HeapAlloc>>10, m.HeapInuse>>10, m.StackInuse>>10,
+		(m.MSpanInuse+m.MCacheInuse+m.GCSys+m.OtherSys+m.BuckHashSys)>>10, runtime.NumGoroutine())
 	if *soakHeap != "" && (n == 2 || n == soakTimes) {
 		f, err := os.Create(fmt.Sprintf("%s.%d", *soakHeap, n))
 		if err == nil {
