@@ -18,7 +18,7 @@ const (
 )
 
 // Curves remembers what learners say while they fold: scores over event time, changes of the loss, drift of each window of
-// features. It begins anew with the process and is no part of any state. Memory: at most 240 KB a model and 1.6 MB a trigger. It is safe
+// features. It begins anew with the process and is no part of any state. Memory: at most 290 KB a model and 1.6 MB a trigger. It is safe
 // for concurrent use; a nil *Curves remembers nothing.
 type Curves struct {
 	mu       sync.Mutex
@@ -31,6 +31,7 @@ type modelCurve struct {
 	next  uint64 // entries before it were counted, by an earlier session
 	curve *metric.Curve
 	marks []mark // the newest last
+	losses
 }
 
 type mark struct {
@@ -59,6 +60,7 @@ func (c *Curves) Scored(s *fold.Scoring) {
 		return
 	}
 	m.next = s.Seq + 1
+	m.add(s.Seq, s.Loss)
 	m.curve.Add(s.Taken, s.Y, s.Loss, s.Answer)
 	if s.Changed {
 		if len(m.marks) == maxMarks {

@@ -111,6 +111,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		a.ownStates = serving.NewOwnStates(o.Program.Entities, a.Topics.Partitions, a.outOfOrder(), a.behind)
 	}
 	a.watch = newWatch(o.Metrics, o.Program, a.Topics.Partitions)
+	a.watch.curves = o.Curves
 	a.watch.m.OnScrape(func() {
 		p, _ := a.Progress()
 		a.watch.scrape(p, &a.Topics, a.o.Board)

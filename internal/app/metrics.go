@@ -43,6 +43,7 @@ type watch struct {
 	triggers []bool          // by source: its events are examples
 	delays   map[string]*delays
 	learned  map[string]*modelProbe
+	curves   *serving.Curves // what learners said; nil: nothing
 	feature  featureProbe
 	probed   bool // the first item, and the first label, of this frame was told to the probes
 	labelled bool
@@ -287,6 +288,7 @@ func (w *watch) scrape(p Progress, topics *Topics, board *serving.Board) {
 		if board != nil {
 			w.scrapeModels(t, board)
 		}
+		w.scrapeDifferences(t)
 	}
 }
 
@@ -402,6 +404,24 @@ func (w *watch) scrapeModels(t *trainer.Trigger, board *serving.Board) {
 	}
 	if d := board.Drifted(t.Name); d != nil {
 		w.scrapeDrift(t.Name, d)
+	}
+}
+
+// scrapeDifferences compares the other members of a trigger with the served model, where they are learned; w.mu is held.
+func (w *watch) scrapeDifferences(t *trainer.Trigger) {
+	for i := range t.Members {
+		m := &t.Members[i]
+		if m.Name == m.Of {
+			continue
+		}
+		c, ok := w.curves.Compare(m.Name, m.Of)
+		if !ok || !w.runs("learner", t.Name) {
+			w.m.Difference.DeleteLabelValues(m.Name, m.Of)
+			w.m.DifferenceBand.DeleteLabelValues(m.Name, m.Of)
+			continue
+		}
+		w.m.Difference.WithLabelValues(m.Name, m.Of).Set(c.Mean)
+		w.m.DifferenceBand.WithLabelValues(m.Name, m.Of).Set(c.HalfBand)
 	}
 }
 

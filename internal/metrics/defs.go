@@ -83,6 +83,8 @@ type Learning struct {
 	Learned          *prometheus.CounterVec
 	Loss             *prometheus.GaugeVec
 	RecentLoss       *prometheus.GaugeVec
+	Difference       *prometheus.GaugeVec
+	DifferenceBand   *prometheus.GaugeVec
 	Drift            *prometheus.CounterVec
 	FeatureDrift     *prometheus.GaugeVec
 	FeatureThreshold *prometheus.GaugeVec
@@ -99,6 +101,8 @@ func (l *Learning) define(a *area) {
 	l.Learned = a.counter("freshet_learn_events_total", "Labels that a model has learned.", "model")
 	l.Loss = a.gauge("freshet_prequential_loss", "Score so far of answers given before their label was learned, by metric.", "model", "metric")
 	l.RecentLoss = a.gauge("freshet_recent_loss", "Mean loss since the last change that the drift detector saw: log-loss of classifiers, absolute error of the rest.", "model")
+	l.Difference = a.gauge("freshet_challenger_loss_difference", "Mean loss of a challenger or baseline less that of the served model, over the newest examples (1,000 to 4,096) that both were scored on; below 0: it is better. Told by the process that learns.", "model", "of")
+	l.DifferenceBand = a.gauge("freshet_challenger_loss_band", "Half the width of the band of that difference: three standard errors, from the means of 20 blocks.", "model", "of")
 	l.Drift = a.counter("freshet_drift_events_total", "Changes of the loss that a detector has seen; level is drift.", "model", "detector", "level")
 	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by statistic; the features that drifted most.", "trigger", "feature", "stat")
 	l.FeatureThreshold = a.gauge("freshet_feature_drift_threshold", "Distance above which a feature counts as drifted, given the sample sizes.", "trigger", "feature", "stat")

@@ -175,6 +175,12 @@ var Rows = []Row{
 			Queries: []Query{
 				{Expr: `max by (model, metric) (freshet_prequential_loss{project="$project",model=~"$model"})`, Legend: "{{model}} {{metric}}"},
 			}},
+		{Title: "Loss of others less that of the served model", Kind: "timeseries", Unit: "short", Width: 24, Link: "FreshetChallengerBetter",
+			Description: "Challengers and baselines on the same newest examples, with the upper end of the band of three standard errors. Below 0 with the whole band: better than the served model.",
+			Queries: []Query{
+				{Expr: `max by (model, of) (freshet_challenger_loss_difference{project="$project",of=~"$model"})`, Legend: "{{model}} − {{of}}"},
+				{Expr: `max by (model, of) (freshet_challenger_loss_difference{project="$project",of=~"$model"} + freshet_challenger_loss_band{project="$project",of=~"$model"})`, Legend: "{{model}} − {{of}}, at most"},
+			}},
 		{Title: "Answers", Kind: "heatmap", Unit: "short", Width: 8, Link: "FreshetFeatureDrift",
 			Description: "Distribution of the answers of binary and anomaly models that were asked for. A shift shows before any label does.",
 			Queries: []Query{
