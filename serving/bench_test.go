@@ -35,11 +35,12 @@ type bench struct {
 	snap *fold.Snapshot
 	rows []*freshetv1.Row
 	call *call
+	ctx  context.Context // with a deadline, as unary calls have
 }
 
 func (b *bench) run() error {
 	b.call.reset(b.m, b.snap)
-	return b.p.run(context.Background(), b.call, b.rows, features.NoTime, false)
+	return b.p.run(b.ctx, b.call, b.rows, features.NoTime, false)
 }
 
 // newBench is a model of 13 columns: 6 aggregates over 2 windows of an entity with 100 events, and a field.
@@ -87,7 +88,9 @@ func newBench(tb testing.TB) *bench {
 	row := &freshetv1.Row{Id: "x", Fields: map[string]*freshetv1.Value{"origin": {Kind: &freshetv1.Value_String_{String_: "JFK"}},
 		"delay": {Kind: &freshetv1.Value_Double{Double: 3}}}}
 	now := time.UnixMicro(states.head)
-	return &bench{p: predictor{catalog: c, states: states, now: func() time.Time { return now }, newID: func() string { return "id" }},
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Hour)
+	tb.Cleanup(cancel)
+	return &bench{ctx: ctx, p: predictor{catalog: c, states: states, now: func() time.Time { return now }, newID: func() string { return "id" }},
 		m: x.models["late"], snap: snap, rows: []*freshetv1.Row{row}, call: newCall().(*call)}
 }
 

@@ -124,13 +124,18 @@ func echoCases(t *testing.T) []echoCase {
 			return func() error { _, err := c.Predict(ctx, req); return err }, nil
 		}
 	}
-	stream := func(c freshetv1.FreshetClient, req *freshetv1.PredictRequest) func(context.Context) (func() error, error) {
+	stream := func(c freshetv1.FreshetClient, ahead int, req *freshetv1.PredictRequest) func(context.Context) (func() error, error) {
 		return func(ctx context.Context) (func() error, error) {
 			s, err := c.PredictStream(ctx)
 			if err != nil {
 				return nil, err
 			}
 			msg := &freshetv1.PredictStreamRequest{Request: req}
+			for range ahead {
+				if err := s.Send(msg); err != nil {
+					return nil, err
+				}
+			}
 			return func() error {
 				if err := s.Send(msg); err != nil {
 					return err
@@ -149,8 +154,10 @@ func echoCases(t *testing.T) []echoCase {
 		{"unary, vector", 1, .85, unary(memory, ask("late", vector))},
 		{"unary, entity, states in memory", 1, .80, unary(memory, ask("late", flight(nil)))},
 		{"unary, entity, Redis", 1, .30, unary(stored, ask("late", flight(nil)))},
-		{"empty echo, stream", 1, 1, stream(echo, &freshetv1.PredictRequest{})},
-		{"stream, vector", 1, 3, stream(memory, ask("late", vector))},
+		{"empty echo, stream", 1, 1, stream(echo, 0, &freshetv1.PredictRequest{})},
+		{"stream, vector", 1, 3, stream(memory, 0, ask("late", vector))},
+		{"empty echo, stream, 15 sent ahead", 1, 1, stream(echo, 15, &freshetv1.PredictRequest{})},
+		{"stream, vector, 15 sent ahead", 1, 3, stream(memory, 15, ask("late", vector))},
 		{"unary, 16 vectors", 16, 8, unary(memory, ask("late", sixteen...))},
 		{"lookup of 1 × 20, Redis", 1, 0, lookups(stored, "twenty", 1)},
 		{"lookup of 100 × 50, Redis", 1, 0, lookups(stored, "fifty", 100)},

@@ -64,11 +64,8 @@ func (s *Server) admitted(ctx context.Context, req any, info *grpc.UnaryServerIn
 		return nil, toStatus(err)
 	}
 	defer s.leave()
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.timeout(info.FullMethod))
-		defer cancel()
-	}
+	ctx, cancel := bounded(ctx, s.timeout(info.FullMethod))
+	defer cancel()
 	return next(ctx, req)
 }
 

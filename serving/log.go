@@ -34,6 +34,8 @@ func (s *Server) logServed(ctx context.Context, c *call) error {
 		}
 		return nil
 	}
+	ctx, cancel := bounded(ctx, s.config.Timeout)
+	defer cancel()
 	begin := time.Now()
 	err := s.deps.Log.Served(ctx, records)
 	s.deps.Metrics.LogWrite.WithLabelValues().Observe(time.Since(begin).Seconds())

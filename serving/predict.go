@@ -236,8 +236,6 @@ func (s *Server) streamed(ctx context.Context, req *freshetv1.PredictStreamReque
 		return out
 	}
 	defer s.leave()
-	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
-	defer cancel()
 	resp, err := s.Predict(ctx, req.GetRequest())
 	if err != nil {
 		out.Result = &freshetv1.PredictStreamResponse_Error{Error: wireError(err)}

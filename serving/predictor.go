@@ -85,6 +85,7 @@ type predictor struct {
 	recent  States // for predictions: states read a moment ago will do; nil: as states
 	now     func() time.Time
 	newID   func() string
+	timeout time.Duration // of a read, for calls without a deadline: those of streams
 }
 
 // run answers all rows of a request. c was reset for its model and version. asked is the time that
@@ -199,6 +200,8 @@ func (p *predictor) read(ctx context.Context, c *call, allowStale bool) error {
 		c.states = append(c.states, EntityState{})
 	}
 	states := c.states[:len(c.keys)]
+	ctx, cancel := bounded(ctx, p.timeout)
+	defer cancel()
 	src := p.states
 	if c.model != nil && p.recent != nil {
 		src = p.recent
@@ -217,6 +220,14 @@ func (p *predictor) read(ctx context.Context, c *call, allowStale bool) error {
 		c.stale = true
 	}
 	return nil
+}
+
+// bounded gives a context without a deadline one.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // time settles at which time features are read: the asked one if it can be read back to, else now.

@@ -47,6 +47,8 @@ func (s *Server) grpcServer(secure *tls.Config) (*grpc.Server, error) {
 		grpc.MaxHeaderListSize(64 << 10),
 		grpc.WaitForHandlers(true),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.InitialWindowSize(wire.StreamWindow),
+		grpc.InitialConnWindowSize(wire.ConnectionWindow),
 		grpc.ForceServerCodecV2(wire.New()),
 	}
 	if s.config.MaxWait > 0 {

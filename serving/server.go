@@ -134,7 +134,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	s := &Server{config: config.withDefaults(), deps: deps, catalog: deps.Catalog, index: x, health: health.NewServer(),
 		started: deps.Now(), stopping: make(chan struct{}), reloadError: map[string]string{}}
 	states := States(timedStates{deps.States, deps.Metrics.StoreRead.WithLabelValues()})
-	s.predictor = predictor{catalog: s.catalog, states: states, now: deps.Now, newID: idMaker()}
+	s.predictor = predictor{catalog: s.catalog, states: states, now: deps.Now, newID: idMaker(), timeout: s.config.Timeout}
 	if s.config.Recent > 0 {
 		s.predictor.recent = newRecentStates(states, deps.Own, s.config.Recent, deps.Now)
 	}

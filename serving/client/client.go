@@ -47,7 +47,8 @@ func Dial(address string, o Options) (*Client, error) {
 	if timeout == 0 {
 		timeout = 5 * time.Second
 	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(wire.New())),
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds),
+		grpc.WithInitialWindowSize(wire.StreamWindow), grpc.WithInitialConnWindowSize(wire.ConnectionWindow), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(wire.New())),
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			if _, ok := ctx.Deadline(); !ok {
 				var cancel context.CancelFunc
