@@ -90,11 +90,11 @@ func find(tokens []Token, c caller, now time.Time) *Token {
 // grpcCaller says who makes a call over gRPC.
 func grpcCaller(ctx context.Context) caller {
 	var c caller
-	md, _ := metadata.FromIncomingContext(ctx)
-	if v := md.Get("authorization"); len(v) == 1 {
+	sent := func(name string) []string { return metadata.ValueFromIncomingContext(ctx, name) } // all of the metadata would be copied otherwise
+	if v := sent("authorization"); len(v) == 1 {
 		c.authorization = v[0]
 	}
-	if p, ok := peer.FromContext(ctx); ok && len(md.Get("x-forwarded-for")) == 0 && len(md.Get("forwarded")) == 0 {
+	if p, ok := peer.FromContext(ctx); ok && len(sent("x-forwarded-for")) == 0 && len(sent("forwarded")) == 0 {
 		c.here = p.Addr == nil || Loopback(p.Addr)
 	}
 	return c
