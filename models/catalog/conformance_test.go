@@ -97,6 +97,7 @@ func behind(task models.Task) string {
 
 // small are settings with which models of large states are checked, so that the suite stays quick.
 var small = map[string]map[string]any{
+	"sam_knn":                  {"max_examples": 200, "min_window": 20},
 	"robust_random_cut_forest": {"trees": 3, "window": 24},
 	"online_isolation_forest":  {"trees": 3, "window": 64, "max_leaf": 4},
 	"half_space_trees":         {"trees": 4, "height": 6, "window": 50},

@@ -12,6 +12,7 @@ import (
 // Components lists the models of this package for the catalogue.
 var Components = []models.Component{
 	KNNComponent,
+	SAMComponent,
 }
 
 // limit is the greatest magnitude of a column or a label that is computed with, so that squares stay finite.

@@ -273,21 +273,26 @@ func (w *window) measure(j int) float64 {
 		squares += float64(d * (x - mean))
 		low, high = min(low, x), max(high, x)
 	}
+	return w.scaleBy(j, w.scale, n, mean, squares, low, high)
+}
+
+// scaleBy sets the scale of a column from its moments and range, and returns the variance that it has when scaled.
+func (r *rows) scaleBy(j int, how string, n, mean, squares, low, high float64) float64 {
 	if n == 0 {
-		w.middle[j], w.low[j], w.rate[j] = 0, 0, 0
+		r.middle[j], r.low[j], r.rate[j] = 0, 0, 0
 		return 0
 	}
-	w.middle[j], w.low[j], w.rate[j] = mean, 0, 1
+	r.middle[j], r.low[j], r.rate[j] = mean, 0, 1
 	switch {
-	case w.scale == scaleNone:
+	case how == scaleNone:
 	case squares == 0 || high-low < 1e-100:
-		w.low[j], w.rate[j] = mean, 0
-	case w.scale == scaleRange:
-		w.low[j], w.rate[j] = low, 1/(high-low)
+		r.low[j], r.rate[j] = mean, 0
+	case how == scaleRange:
+		r.low[j], r.rate[j] = low, 1/(high-low)
 	default:
-		w.low[j], w.rate[j] = mean, math.Sqrt(n/squares)
+		r.low[j], r.rate[j] = mean, math.Sqrt(n/squares)
 	}
-	return squares / n * w.rate[j] * w.rate[j]
+	return squares / n * r.rate[j] * r.rate[j]
 }
 
 // state visits the rows and the scales; scaled rows are derived.
@@ -325,15 +330,17 @@ func (w *window) state(s *codec.State) {
 	}
 }
 
-// sound reports whether loaded scales can be computed with.
+// sound reports whether a loaded window can be computed with.
 func (w *window) sound() bool {
 	full := w.n == w.capacity
-	if w.head < 0 || w.head >= w.capacity || !full && w.head != w.n || w.seen < uint64(w.n) {
-		return false
-	}
-	taken := make([]bool, len(w.order))
-	for j, at := range w.order {
-		if at < 0 || at >= len(taken) || taken[at] || !(w.rate[j] >= 0 && w.rate[j] <= 1e110) || !(math.Abs(w.low[j]) <= limit && math.Abs(w.middle[j]) <= limit) {
+	return w.head >= 0 && w.head < w.capacity && (full || w.head == w.n) && w.seen >= uint64(w.n) && w.soundScales()
+}
+
+// soundScales reports whether loaded scales can be computed with.
+func (r *rows) soundScales() bool {
+	taken := make([]bool, len(r.order))
+	for j, at := range r.order {
+		if at < 0 || at >= len(taken) || taken[at] || !(r.rate[j] >= 0 && r.rate[j] <= 1e110) || !(math.Abs(r.low[j]) <= limit && math.Abs(r.middle[j]) <= limit) {
 			return false
 		}
 		taken[at] = true
