@@ -39,7 +39,7 @@ func BenchmarkEvent(b *testing.B) {
 			return NewHedge(env, o, 0.99, 0.2)
 		}},
 		{"mlp of 10 categories", 0, 10, func(env models.Env) (*Net, error) { return NewMLP(env, Defaults()) }},
-		{"deep_fm of 10 categories", 0, 10, func(env models.Env) (*Net, error) { return NewDeepFM(env, Defaults()) }},
+		{"deep_fm of 10 categories", 0, 10, func(env models.Env) (*Net, error) { return NewDeepFM(env, Defaults(), true) }},
 		{"wide_and_deep of 10 categories", 0, 10, func(env models.Env) (*Net, error) { return NewWideAndDeep(env, Defaults(), true) }},
 	} {
 		es := benchEvents(c.numbers, c.categories)

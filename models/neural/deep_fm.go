@@ -1,21 +1,25 @@
 package neural
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
 	"github.com/freshet-ml/freshet/models"
 )
 
+var pairWeightsParam = models.Param{Name: "pair_weights", Default: true, Doc: "each pair of columns counts in the factorization machine by a learned weight (a field-weighted one), so that pairs that say nothing do not disturb the others; " +
+	"false: all alike, as in Guo et al. and at less cost where columns are many"}
+
 // DeepFMComponent is the catalogue entry of DeepFM.
 var DeepFMComponent = models.Component{
-	Name: "deep_fm", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Regression}, Fold: 1,
-	Doc: "A factorization machine and a multilayer perceptron that read the same embeddings; their scores are added. The machine knows of pairs of categories from few examples, the perceptron of what goes beyond pairs." + inputsDoc +
+	Name: "deep_fm", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Regression}, Fold: 2,
+	Doc: "A factorization machine and a multilayer perceptron that read the same embeddings; their scores are added. The machine, in which each pair of columns has a weight, knows of pairs of categories from few examples, the perceptron of what goes beyond pairs." + inputsDoc +
 		" Good for: clicks, orders, payments: many categorical columns of many values that act in pairs. Not for: numbers alone (use mlp), or pairs that must be known one by one (hashed_ftrl with crosses stores each).",
-	Params: slices.Concat(layerParams, embeddingParams, lossParams, learnParams),
-	Cost:   "O(columns · embedding + weights)", Memory: memoryDoc, Source: "Guo et al. 2017, equations 1 to 4",
+	Params: slices.Concat(layerParams, embeddingParams, []models.Param{pairWeightsParam}, lossParams, learnParams),
+	Cost:   "O(columns² · embedding + weights)", Memory: memoryDoc, Source: "Guo et al. 2017, equations 1 to 4; weights of pairs: Pan et al. 2018, equation 6, and with a perceptron Deng et al. 2021",
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
-		n, err := NewDeepFM(env, optionsOf(a, env))
+		n, err := NewDeepFM(env, optionsOf(a, env), a.Bool("pair_weights"))
 		if err != nil {
 			return nil, err
 		}
@@ -23,8 +27,11 @@ var DeepFMComponent = models.Component{
 	},
 }
 
-// NewDeepFM returns a DeepFM for the rows and the task of env: Binary or Regression. Its loss must have one score: not gaussian or quantiles.
-func NewDeepFM(env models.Env, o Options) (*Net, error) {
+// maxPaired bounds the columns whose pairs have weights: half a million pairs.
+const maxPaired = 1 << 10
+
+// NewDeepFM returns a DeepFM for the rows and the task of env: Binary or Regression; weighted gives each pair of columns a weight. Its loss must have one score: not gaussian or quantiles.
+func NewDeepFM(env models.Env, o Options, weighted bool) (*Net, error) {
 	out, err := o.output(env)
 	if err != nil {
 		return nil, err
@@ -38,7 +45,11 @@ func NewDeepFM(env models.Env, o Options) (*Net, error) {
 		return nil, err
 	}
 	numbers := len(in.numeric)
-	b := &deepFM{deep: newPerceptron(l, &in, o.trunk(), 1, env.Seed), pairs: pairwise{len(in.fields) + numbers, o.Embedding},
+	columns := len(in.fields) + numbers
+	if weighted && columns > maxPaired {
+		return nil, models.SpecErrors{{Path: "pair_weights", Reason: fmt.Sprintf("%d columns, weights for the pairs of at most %d", columns, maxPaired), Mend: "pair_weights: false, or fewer columns"}}
+	}
+	b := &deepFM{deep: newPerceptron(l, &in, o.trunk(), 1, env.Seed), pairs: newPairwise(l, columns, o.Embedding, weighted),
 		linear: l.take(numbers, nil), vectors: l.take(numbers*o.Embedding, uniform(0.1/math.Sqrt(float64(o.Embedding))))}
 	return o.net(env, l, b, out, in)
 }
@@ -52,13 +63,13 @@ type deepFM struct {
 }
 
 type deepFMPass struct {
-	deep       perceptronPass
-	v, dv, sum []float64 // the vectors that meet, their derivatives, their sum
+	deep        perceptronPass
+	v, dv, sums []float64 // the vectors that meet, their derivatives, their sums
 }
 
 func (b *deepFM) memory() any {
 	n := b.pairs.n * b.pairs.k
-	return &deepFMPass{deep: perceptronPass{trunk: b.deep.trunk.memory()}, v: make([]float64, n), dv: make([]float64, n), sum: make([]float64, b.pairs.k)}
+	return &deepFMPass{deep: perceptronPass{trunk: b.deep.trunk.memory()}, v: make([]float64, n), dv: make([]float64, n), sums: make([]float64, max(n, b.pairs.k))}
 }
 
 // numbers is the part of x that holds the scaled numbers.
@@ -81,14 +92,14 @@ func (b *deepFM) forward(w []float64, p *pass) {
 			rest[i*b.pairs.k+f] = float64(vectors[i*b.pairs.k+f] * z)
 		}
 	}
-	p.scores[0] += score + b.pairs.forward(m.v, m.sum)
+	p.scores[0] += score + b.pairs.forward(w, m.v, m.sums)
 }
 
 func (b *deepFM) backward(w, g []float64, p *pass) {
 	m, part, in := p.own.(*deepFMPass), &p.parts[0], b.deep.inputs
 	b.deep.learn(w, g, part.x, p.slopes, part.dx, &m.deep)
 	slope := p.slopes[0]
-	b.pairs.backward(m.v, m.sum, slope, m.dv)
+	b.pairs.backward(g, m.v, m.sums, slope, m.dv)
 	for i, d := range m.dv[:in.embedded()] {
 		part.dx[i] += d
 	}

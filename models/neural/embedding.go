@@ -106,9 +106,13 @@ type side struct {
 // gateCell counts one category without a row; one with the same place and another tag replaces it.
 type gateCell struct{ tag, count uint32 }
 
+// adaFloor is what the sums of AdaGrad begin at. Near 0 the first step of a number is the whole rate, however small its derivative: vectors of categories
+// that come a few times, most of them, would be noise. At 0.1, as in TensorFlow, whose AdaGrad trained the nets of Cheng et al. 2016 (1 in Juan et al.
+// 2016, §3), a step is in the measure of its derivative until some labels were seen.
+const adaFloor = 0.1
+
 const (
 	gateBits  = 14
-	adaFloor  = 1e-6 // the sums of AdaGrad begin at it
 	noTimeYet = math.MinInt64
 )
 

@@ -14,20 +14,72 @@ import (
 
 func TestGradientPairwise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	l := pairwise{n: 5, k: 3}
-	v, sum, dv := normals(rng, 15), make([]float64, 3), make([]float64, 15)
-	f := func() float64 { return 1.7 * l.forward(v, sum) }
-	f()
-	l.backward(v, sum, 1.7, dv)
-	checkGradient(t, "pairwise", v, dv, f)
-	naive := 0.0
-	for i := range l.n {
-		for j := range i {
-			naive += dotted(v[i*3:i*3+3], v[j*3:j*3+3])
+	for _, weighted := range []bool{false, true} {
+		layout := &layout{}
+		layout.take(2, nil) // a layer before it
+		l := newPairwise(layout, 5, 3, weighted)
+		w, g := begin(rng, layout)
+		v, sums, dv := normals(rng, 15), make([]float64, 15), make([]float64, 15)
+		f := func() float64 { return 1.7 * l.forward(w, v, sums) }
+		f()
+		l.backward(g, v, sums, 1.7, dv)
+		checkGradient(t, fmt.Sprint("pairwise, weighted ", weighted), v, dv, f)
+		checkGradient(t, fmt.Sprint("weights of pairs, weighted ", weighted), w, g, f)
+		naive, at := 0.0, 0
+		for i := range l.n {
+			for j := range i {
+				by := 1.0
+				if weighted {
+					by = l.weights.of(w)[at]
+				}
+				at++
+				naive += by * dotted(v[i*3:i*3+3], v[j*3:j*3+3])
+			}
+		}
+		if d := l.forward(w, v, sums) - naive; math.Abs(d) > 1e-12 {
+			t.Errorf("weighted %v: the sum of the pairs is off by %v", weighted, d)
 		}
 	}
-	if d := l.forward(v, sum) - naive; math.Abs(d) > 1e-12 {
-		t.Errorf("the sum of the pairs is off by %v", d)
+}
+
+// TestPairWeights: where two of eight columns act together, weights of pairs tell which (Pan et al. 2018, §5.3), and the answers are better for it.
+func TestPairWeights(t *testing.T) {
+	loss := func(weighted bool) (mean, strongest, others float64) {
+		o := Defaults()
+		o.Hidden = nil
+		n, err := NewDeepFM(models.Env{Schema: mixedSchema(0, 8), Task: models.Binary, Seed: 1}, o, weighted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(1, 1))
+		for i := range 30_000 {
+			v := make([]float64, 8)
+			for j := range v {
+				v[j] = float64(rng.IntN(40))
+			}
+			e := &models.Example{Row: models.Row{Value: v}, Y: math.Mod(v[5]+v[2], 2), Weight: 1}
+			if p := n.Predict(nil, e)[0]; i > 20_000 {
+				mean -= math.Log(math.Abs(1-e.Y-p)) / 10_000
+			}
+			n.Learn(e, nil)
+		}
+		b := n.body.(*deepFM)
+		for at, r := range b.pairs.weights.of(n.w) {
+			if at == 5*4/2+2 {
+				strongest = math.Abs(r)
+			} else {
+				others = max(others, math.Abs(r))
+			}
+		}
+		return mean, strongest, others
+	}
+	plain, _, _ := loss(false)
+	weighted, strongest, others := loss(true)
+	if weighted > 0.8*plain || strongest < 2*others {
+		t.Errorf("log-loss %.4f without weights, %.4f with them; that of the pair is %.3f, of the others at most %.3f", plain, weighted, strongest, others)
+	}
+	if _, err := NewDeepFM(models.Env{Schema: mixedSchema(maxPaired, 1), Task: models.Binary}, Defaults(), true); err == nil || !strings.Contains(err.Error(), "pair_weights: false") {
+		t.Errorf("of too many columns: %v", err)
 	}
 }
 
@@ -56,7 +108,8 @@ func TestPairs(t *testing.T) {
 	}{
 		"linear":             {func() (*Net, error) { return NewMLP(env, flat) }, false},
 		"mlp":                {func() (*Net, error) { return NewMLP(env, Defaults()) }, true},
-		"deep_fm, not deep":  {func() (*Net, error) { return NewDeepFM(env, flat) }, true},
+		"deep_fm, not deep":  {func() (*Net, error) { return NewDeepFM(env, flat, true) }, true},
+		"plain machine":      {func() (*Net, error) { return NewDeepFM(env, flat, false) }, true},
 		"wide, not deep":     {func() (*Net, error) { return NewWideAndDeep(env, flat, true) }, true},
 		"not wide, not deep": {func() (*Net, error) { return NewWideAndDeep(env, flat, false) }, false},
 		"two_tower":          {func() (*Net, error) { return NewTwoTower(env, flat, []bool{true, false}, 4) }, true},
@@ -295,7 +348,7 @@ func learnTaste(n *Net) {
 }
 
 func ExampleNewDeepFM() {
-	n, err := NewDeepFM(models.Env{Schema: pairSchema("user", "film"), Task: models.Binary, Seed: 1}, Defaults())
+	n, err := NewDeepFM(models.Env{Schema: pairSchema("user", "film"), Task: models.Binary, Seed: 1}, Defaults(), true)
 	if err != nil {
 		panic(err)
 	}

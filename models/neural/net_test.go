@@ -139,7 +139,7 @@ func TestUnscaledTargets(t *testing.T) {
 	}
 	for name, make := range map[string]func(models.Env, Options) (*Net, error){
 		"mlp":     NewMLP,
-		"deep_fm": NewDeepFM,
+		"deep_fm": func(env models.Env, o Options) (*Net, error) { return NewDeepFM(env, o, true) },
 		"wide":    func(env models.Env, o Options) (*Net, error) { return NewWideAndDeep(env, o, true) },
 		"hedge":   func(env models.Env, o Options) (*Net, error) { return NewHedge(env, o, 0.99, 0.05) },
 		"towers": func(env models.Env, o Options) (*Net, error) {
@@ -322,7 +322,8 @@ func TestGradientFamilies(t *testing.T) {
 			return make(env)
 		}
 	}
-	checkFamily(t, "deep_fm", one(func(env models.Env) (*Net, error) { return NewDeepFM(env, small()) }))
+	checkFamily(t, "deep_fm", one(func(env models.Env) (*Net, error) { return NewDeepFM(env, small(), true) }))
+	checkFamily(t, "deep_fm, plain", one(func(env models.Env) (*Net, error) { return NewDeepFM(env, small(), false) }))
 	checkFamily(t, "two_tower", one(func(env models.Env) (*Net, error) {
 		return NewTwoTower(env, small(), []bool{true, false, false, true, false}, 3)
 	}))
