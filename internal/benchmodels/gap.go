@@ -20,7 +20,7 @@ var gapModels = []string{
 	"{hashed_ftrl: {bits: 22, crosses: quadratic}}",
 	"{factorization_machine: {bits: 22}}",
 	"{field_aware_factorization_machine: {bits: 22}}",
-	"mlp", "wide_and_deep", "deep_fm",
+	"mlp", "wide_and_deep", "{wide_and_deep: {max_categories: 4194304}}", "deep_fm", "{deep_fm: {pair_weights: false}}",
 }
 
 // gap is what one model reached.

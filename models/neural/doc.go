@@ -9,11 +9,12 @@
 //     activation, dropout, pairwise (a factorisation layer); trunk is a stack of them.
 //   - An output says what the scores mean: their loss, its derivative, and the answer (output.go, target.go).
 //   - params holds all weights of a net in one flat slice, and all derivatives in another; one optimizer of models/optim moves them.
+//   - stride turns derivatives into steps, one for each label or batch of labels (stride.go).
 //   - steady guards the steps: it limits the norm of a gradient, leaves out steps that are not finite, and goes back to older weights
 //     when the loss explodes (steady.go).
 //   - net puts them together as models.Learner and models.Publisher (net.go).
 //   - Nets that remember entities are put together in sequence.go instead: a cell (gru.go, rnn.go, linear_recurrence.go) is walked through
-//     the last events of an entity (recurrence.go), which the memory of entities holds (entity.go, entity_publish.go, entity_state.go).
+//     the last events of an entity (recurrence.go), which the memory of entities holds (entity.go, entity_publish.go, entity_state.go); windows keeps walks to be learned again (windows.go).
 //
 // # How a layer is written
 //

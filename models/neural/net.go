@@ -89,12 +89,9 @@ func (n *shape) scores(k *known, p *pass, e *models.Example, learners []*table) 
 type Net struct {
 	*shape
 	known
-	params *params
+	stride
 	tables []*table // by part; nil for one without categories
-	steady steady
 	replay *replay
-	batch  uint64
-	held   uint64 // labels in the derivatives that were not stepped along yet
 	pass   *pass
 }
 
@@ -147,10 +144,7 @@ func (n *Net) Learn(e *models.Example, _ []float64) {
 		}
 		n.replay.keep(e)
 	}
-	if n.steady.watch(l, n.w) {
-		clear(n.params.g)
-		n.held = 0
-	}
+	n.watch(l)
 	for _, t := range n.tables {
 		if t != nil {
 			t.expire()
@@ -177,7 +171,7 @@ func (n *Net) step(e *models.Example) float64 {
 		clear(p.parts[i].demb)
 	}
 	n.body.backward(n.w, n.params.g, p)
-	n.move(p)
+	n.descend(p)
 	if b, ok := n.body.(settler); ok {
 		b.settle(n.w, p, e.Y, &n.target)
 	}
@@ -189,32 +183,17 @@ type settler interface {
 	settle(w []float64, p *pass, y float64, target *moments)
 }
 
-// move takes the step that the derivatives of the pass ask for, or keeps them for the end of a batch. Rows of embeddings move at once.
-func (n *Net) move(p *pass) {
+// descend moves weights and rows of embeddings by the derivatives of the pass.
+func (n *Net) descend(p *pass) {
 	rows := 0.0
 	for i := range n.parts {
 		n.parts[i].spread(&p.parts[i], n.params.g)
 		rows += n.parts[i].square(&p.parts[i])
 	}
-	n.held++
-	if n.held >= n.batch {
-		whole := 1 / float64(n.held)
-		factor, ok := n.steady.shorten(float64(n.params.square()*whole*whole) + rows)
-		n.held = 0
-		if !ok {
-			clear(n.params.g)
-			return
-		}
-		n.params.move(factor * whole)
-		n.moveRows(p, factor)
+	factor, ok := n.move(rows)
+	if !ok {
 		return
 	}
-	if factor, ok := n.steady.shorten(rows); ok {
-		n.moveRows(p, factor)
-	}
-}
-
-func (n *Net) moveRows(p *pass, factor float64) {
 	for i, t := range n.tables {
 		if t != nil {
 			n.parts[i].learn(&p.parts[i], t, factor)
@@ -224,15 +203,7 @@ func (n *Net) moveRows(p *pass, factor float64) {
 
 // State visits weights, optimizer, moments, rows of embeddings, the copy of the weights, and the replay buffer.
 func (n *Net) State(s *codec.State) {
-	n.params.state(s)
-	if n.batch > 1 {
-		s.Uint64(&n.held)
-		finiteState(s, "derivatives of the net", n.params.g)
-		if n.held >= n.batch {
-			s.Fail("%d labels of a batch of %d", n.held, n.batch)
-			n.held = 0
-		}
-	}
+	n.stride.state(s)
 	s.Fixed("numbers of a net", len(n.stats))
 	for i := range n.stats {
 		n.stats[i].state(s)

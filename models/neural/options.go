@@ -81,16 +81,15 @@ var (
 		{Name: "half_life", Default: 0.0, Range: models.AtLeast(0), Unit: "values", Doc: "after so many values one counts half in the means and deviations that inputs and targets are scaled by; 0: all count alike"},
 		{Name: "max_gradient_norm", Default: 10.0, Range: models.AtLeast(0), Doc: "longer gradients are shortened to it; 0: off. Far below 10 it ruins probabilities: just the gradients of wrong answers would shrink"},
 		{Name: "shadow_every", Default: 1000, Range: models.Between(0, 1<<40), Unit: "labels", Doc: "the weights are copied so often, and go back to the copy when the recent loss is more than twice what it was; 0: off"},
-		{Name: "batch", Default: 1, Range: models.Between(1, 1<<20), Unit: "labels", Doc: "labels of one step, at fixed places of the log; vectors of categories move at every label"},
-		{Name: "replay", Default: 0, Range: models.Between(0, 1<<24), Unit: "labels", Doc: "so many of the newest rows are kept to be learned again; 0: none"},
-		{Name: "replay_labels", Default: 1, Range: models.Between(1, 100), Unit: "labels", Doc: "with replay: rows learned again after each label, drawn at random by the seed"},
+		{Name: "batch", Default: 1, Range: models.Between(1, 1<<20), Unit: "labels", Doc: "labels of one step, at fixed places of the log, of whichever entities; vectors of categories move at every label"},
+		{Name: "replay", Default: 0, Range: models.Between(0, 1<<24), Unit: "labels", Doc: "so many of the newest labels are kept with their rows (by recurrent nets with the events that they went back through, and the state before) to be learned again; 0: none"},
+		{Name: "replay_labels", Default: 1, Range: models.Between(1, 100), Unit: "labels", Doc: "with replay: so many are learned again after each label, drawn at random by the seed"},
 	}
 )
 
 // optionsOf reads the parameters of a component that has those of layers, embeddings, losses and learning.
 func optionsOf(a models.Args, env models.Env) Options {
 	o := Defaults().learning(a, env)
-	o.Batch, o.Replay, o.ReplayLabels = a.Int("batch"), a.Int("replay"), a.Int("replay_labels")
 	o.Hidden, o.Activation, o.LayerNorm, o.Dropout = a.Ints("hidden"), a.Text("activation"), a.Bool("layer_norm"), a.Float("dropout")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
 	return o.embeddings(a)
@@ -103,8 +102,9 @@ func (o Options) embeddings(a models.Args) Options {
 	return o
 }
 
-// learning reads the first four of learnParams.
+// learning reads learnParams.
 func (o Options) learning(a models.Args, env models.Env) Options {
+	o.Batch, o.Replay, o.ReplayLabels = a.Int("batch"), a.Int("replay"), a.Int("replay_labels")
 	o.HalfLife, o.MaxNorm, o.Shadow = a.Float("half_life"), a.Float("max_gradient_norm"), a.Int("shadow_every")
 	o.Optimizer = func(n int) (*optim.Block, error) { return optim.BuildBlock(a, "optimizer", env, n) }
 	return o
@@ -148,6 +148,11 @@ func (o *Options) weights(l *layout, seed uint64) (*params, error) {
 	return newParams(l, seed, block), nil
 }
 
+// stride is how these weights are moved.
+func (o *Options) stride(p *params) stride {
+	return stride{params: p, steady: newSteady(steadyOptions{o.MaxNorm, o.Shadow}, len(p.w)), batch: uint64(max(1, o.Batch))}
+}
+
 // net puts a net together.
 func (o *Options) net(env models.Env, l *layout, b body, out output, parts ...inputs) (*Net, error) {
 	p, err := o.weights(l, env.Seed)
@@ -158,9 +163,9 @@ func (o *Options) net(env models.Env, l *layout, b body, out output, parts ...in
 	for i := range parts {
 		numbers += len(parts[i].numeric)
 	}
-	n := &Net{shape: &shape{parts: parts, body: b, out: out, rate: rateOf(o.HalfLife)}, params: p,
-		known: known{w: p.w, stats: make([]moments, numbers)}, steady: newSteady(steadyOptions{o.MaxNorm, o.Shadow}, len(p.w)),
-		replay: newReplay(o.Replay, o.ReplayLabels, len(env.Schema.Columns), env.Seed), batch: uint64(max(1, o.Batch))}
+	n := &Net{shape: &shape{parts: parts, body: b, out: out, rate: rateOf(o.HalfLife)}, stride: o.stride(p),
+		known:  known{w: p.w, stats: make([]moments, numbers)},
+		replay: newReplay(o.Replay, o.ReplayLabels, len(env.Schema.Columns), env.Seed)}
 	for i := range n.stats {
 		n.stats[i].measure()
 	}

@@ -98,20 +98,26 @@ func (n *recurrence) held(p *encoded, m *entityShape, e *entity, i int, k *known
 
 // walkTo makes the steps of the events before place, at most steps−1 of them: w.h[w.n] is the state that the event of place finds.
 func (n *recurrence) walkTo(w *walk, m *entityShape, e *entity, place int, k *known) {
-	w.n = 0
-	clear(w.h[0])
-	n.cell.begin(k.w, w.cell)
+	from, state := max(0, place-n.steps+1), []float64(nil)
+	if e != nil && from < len(e.events) {
+		state = m.before(e, from)
+	}
+	n.begin(w, state, k)
 	if e == nil {
 		return
-	}
-	from := max(0, place-n.steps+1)
-	if from < len(e.events) {
-		copy(w.h[0], m.before(e, from))
 	}
 	for i := from; i < place; i++ {
 		n.held(&w.parts[w.n], m, e, i, k)
 		n.step(w, k)
 	}
+}
+
+// begin starts a walk from a state, nil for that of a new entity.
+func (n *recurrence) begin(w *walk, state []float64, k *known) {
+	w.n = 0
+	clear(w.h[0])
+	copy(w.h[0], state)
+	n.cell.begin(k.w, w.cell)
 }
 
 // step goes one event on, whose inputs are in parts[n].

@@ -21,12 +21,12 @@ import (
 type Sequence struct {
 	*recurrence
 	known
-	params   *params
+	stride
 	table    *table // nil without categories
-	steady   steady
 	entities *entities
-	late     uint64 // labels that taught one step only
-	missed   uint64 // labels whose event was not known any more
+	windows  *windows // nil without replay
+	late     uint64   // labels that taught one step only
+	missed   uint64   // labels whose event was not known any more
 
 	walk   *walk
 	walked walked
@@ -216,53 +216,71 @@ func (n *Sequence) toLate(e *models.Example, state, extra []float64) {
 	n.step(w, &n.known)
 }
 
-// learn takes the step that the walk asks for.
+// learn takes the step that the walk asks for, and as many as are asked for on older walks.
 func (n *Sequence) learn(e *models.Example) {
-	w := n.walk
-	n.read(w, &n.known, true, n.steady.Learned)
-	l := n.out.slopes(w.slopes, w.scores, e.Y, &n.target)
-	if !finite(l) || !allFinite(w.slopes) {
-		n.steady.skip()
-	} else {
-		if e.Weight != 1 {
-			for k := range w.slopes {
-				w.slopes[k] *= e.Weight
-			}
-		}
-		n.back(w, &n.known, n.params.g)
-		n.move()
+	event := n.steady.Learned
+	if n.windows != nil {
+		n.windows.keep(n.walk, e)
 	}
-	if n.steady.watch(l, n.w) {
-		clear(n.params.g)
+	l := n.descend(e.Y, e.Weight)
+	for k := range n.windows.draws() {
+		n.descend(n.again(n.windows.draw(event, k)))
 	}
+	n.watch(l)
 	if n.table != nil {
 		n.table.expire()
 	}
 	n.moved++
 }
 
-func (n *Sequence) move() {
-	square := n.params.square()
-	for i := range n.walk.parts[:n.walk.n] {
-		square += n.inputs.square(&n.walk.parts[i])
+// descend moves weights and vectors of categories by the derivatives of a label at the end of the walk, and returns its loss.
+func (n *Sequence) descend(y, weight float64) float64 {
+	w := n.walk
+	n.read(w, &n.known, true, n.steady.Learned)
+	l := n.out.slopes(w.slopes, w.scores, y, &n.target)
+	if !finite(l) || !allFinite(w.slopes) {
+		n.steady.skip()
+		return l
 	}
-	factor, ok := n.steady.shorten(square)
-	if !ok {
-		clear(n.params.g)
-		return
+	if weight != 1 {
+		for k := range w.slopes {
+			w.slopes[k] *= weight
+		}
 	}
-	n.params.move(factor)
-	if n.table == nil {
-		return
+	n.back(w, &n.known, n.params.g)
+	rows := 0.0
+	for i := range w.parts[:w.n] {
+		rows += n.inputs.square(&w.parts[i])
 	}
-	for i := range n.walk.parts[:n.walk.n] { // the oldest event first
-		n.inputs.learn(&n.walk.parts[i], n.table, factor)
+	factor, ok := n.move(rows)
+	if !ok || n.table == nil {
+		return l
 	}
+	for i := range w.parts[:w.n] { // the oldest event first
+		n.inputs.learn(&w.parts[i], n.table, factor)
+	}
+	return l
+}
+
+// again walks through a kept window with the weights as they are, and returns its label.
+func (n *Sequence) again(o *window) (y, weight float64) {
+	w := n.walk
+	n.begin(w, o.before, &n.known)
+	for t := range o.steps {
+		p := &w.parts[t]
+		numbers, keys := n.windows.event(o, t)
+		for f, key := range keys {
+			n.inputs.lookUpKey(p, f, key, key != 0, 0, n.w, n.rows[0], nil)
+		}
+		copy(p.x[n.inputs.embedded():], numbers)
+		n.recurrence.step(w, &n.known)
+	}
+	return o.y, o.weight
 }
 
 // State visits weights, optimizer, moments, vectors of categories, the copy of the weights, and the memory of entities.
 func (n *Sequence) State(s *codec.State) {
-	n.params.state(s)
+	n.stride.state(s)
 	s.Fixed("numbers of a net", len(n.stats))
 	for i := range n.stats {
 		n.stats[i].state(s)
@@ -275,6 +293,9 @@ func (n *Sequence) State(s *codec.State) {
 		n.table.state(s)
 	}
 	n.entities.state(s)
+	if n.windows != nil {
+		n.windows.state(s)
+	}
 	n.moved++
 }
 

@@ -9,7 +9,7 @@ import (
 
 // SequenceOptions are what recurrent nets take. Start from SequenceDefaults.
 type SequenceOptions struct {
-	Options // without Batch and Replay; Hidden are the layers between the state and the scores
+	Options // Replay is of windows, of as many events as steps; Hidden are the layers between the state and the scores
 
 	Units         int  // numbers of the hidden state, in [1, 512]; even for a linear recurrence
 	Steps         int  // events that a label goes back through, its own included, in [1, 64]
@@ -37,10 +37,7 @@ func sequenceParams(layers []int) []models.Param {
 		{Name: "activation", Default: "leaky_relu", Choices: activationNames, Doc: "of these layers"},
 		{Name: "layer_norm", Default: false, Doc: "centre and scale each of these layers' sums before the activation"},
 	}
-	learn := slices.DeleteFunc(slices.Clone(learnParams), func(p models.Param) bool {
-		return slices.Contains([]string{"batch", "replay", "replay_labels"}, p.Name)
-	})
-	return slices.Concat(own, embeddingParams, lossParams, learn)
+	return slices.Concat(own, embeddingParams, lossParams, learnParams)
 }
 
 func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
@@ -56,7 +53,7 @@ func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
 const (
 	sequenceDoc    = " Each entity has a hidden state of its own, which its last events are walked through with the weights as they are; the exact derivatives go back through them from the event that a label belongs to, even when it comes late." + inputsDoc
 	sequenceMemory = "24 bytes a weight (32 with the copy that shadow_every keeps), 8 · (embedding + 2) bytes a category, and for each of the held events of an entity 8 · (units + 2 · numeric columns + categories) + 24 bytes, " +
-		"at most max_entities times held of them; copies of what changed in versions that are still read"
+		"at most max_entities times held of them; with replay 8 · (units + steps · (2 · numeric columns + categories)) bytes a label that is kept; copies of what changed in versions that are still read"
 	sequenceCost = "O(steps · weights of the recurrence)"
 )
 
@@ -159,9 +156,11 @@ func (o *SequenceOptions) learner(env models.Env, l *layout, r *recurrence) (*Se
 	if err != nil {
 		return nil, err
 	}
-	n := &Sequence{recurrence: r, params: p, known: known{w: p.w, stats: make([]moments, len(r.inputs.numeric))},
-		steady:   newSteady(steadyOptions{o.MaxNorm, o.Shadow}, len(p.w)),
-		entities: newEntities(o.Entities, entityShape{held: o.Held, hidden: r.cell.size(), width: r.inputs.size() - r.inputs.embedded() + r.extra, names: len(r.inputs.fields)})}
+	shape := entityShape{held: o.Held, hidden: r.cell.size(), width: r.inputs.size() - r.inputs.embedded() + r.extra, names: len(r.inputs.fields)}
+	n := &Sequence{recurrence: r, stride: o.stride(p), entities: newEntities(o.Entities, shape), known: known{w: p.w, stats: make([]moments, len(r.inputs.numeric))}}
+	if n.windows, err = newWindows(o.Replay, o.ReplayLabels, o.Steps, shape, env.Seed); err != nil {
+		return nil, err
+	}
 	for i := range n.stats {
 		n.stats[i].measure()
 	}

@@ -399,6 +399,7 @@ func FuzzSequenceState(f *testing.F) {
 	make := func(t testing.TB) *Sequence {
 		return sequence(t, "gru", env, func(o *SequenceOptions) {
 			o.Units, o.Steps, o.Held, o.Entities, o.Rows, o.Embedding, o.PreviousLabel = 2, 2, 3, 3, 512, 1, true
+			o.Replay, o.Batch = 2, 2
 		})
 	}
 	n := make(f)
