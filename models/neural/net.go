@@ -60,6 +60,16 @@ type known struct {
 	rows   []*rows   // by part; nil for one without categories
 }
 
+// newKnown is what a net with these weights and so many numeric columns knows before the first example.
+func newKnown(w []float64, numbers int) known {
+	k := known{w: w, stats: make([]moments, numbers)}
+	for i := range k.stats {
+		k.stats[i].measure()
+	}
+	k.target.measure()
+	return k
+}
+
 // share copies weights and moments, and shares the rows of the tables, which are those of k.
 func (k *known) share(tables []*table) known {
 	c := known{w: append([]float64(nil), k.w...), stats: append([]moments(nil), k.stats...), target: k.target, rows: make([]*rows, len(tables))}
@@ -70,6 +80,15 @@ func (k *known) share(tables []*table) known {
 		}
 	}
 	return c
+}
+
+// state visits the moments of inputs and target.
+func (k *known) state(s *codec.State) {
+	s.Fixed("numbers of a net", len(k.stats))
+	for i := range k.stats {
+		k.stats[i].state(s)
+	}
+	k.target.state(s)
 }
 
 // scores runs a row forward. Learners are the tables that k's rows are of, or nil: with them, categories get rows.
@@ -204,11 +223,7 @@ func (n *Net) descend(p *pass) {
 // State visits weights, optimizer, moments, rows of embeddings, the copy of the weights, and the replay buffer.
 func (n *Net) State(s *codec.State) {
 	n.stride.state(s)
-	s.Fixed("numbers of a net", len(n.stats))
-	for i := range n.stats {
-		n.stats[i].state(s)
-	}
-	n.target.state(s)
+	n.known.state(s)
 	n.steady.state(s)
 	for _, t := range n.tables {
 		if t != nil {

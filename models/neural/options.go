@@ -89,7 +89,7 @@ var (
 
 // optionsOf reads the parameters of a component that has those of layers, embeddings, losses and learning.
 func optionsOf(a models.Args, env models.Env) Options {
-	o := Defaults().learning(a, env)
+	o := Defaults().learning(a, env).batches(a)
 	o.Hidden, o.Activation, o.LayerNorm, o.Dropout = a.Ints("hidden"), a.Text("activation"), a.Bool("layer_norm"), a.Float("dropout")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
 	return o.embeddings(a)
@@ -102,9 +102,14 @@ func (o Options) embeddings(a models.Args) Options {
 	return o
 }
 
-// learning reads learnParams.
-func (o Options) learning(a models.Args, env models.Env) Options {
+// batches reads the last three of learnParams.
+func (o Options) batches(a models.Args) Options {
 	o.Batch, o.Replay, o.ReplayLabels = a.Int("batch"), a.Int("replay"), a.Int("replay_labels")
+	return o
+}
+
+// learning reads the first four of learnParams.
+func (o Options) learning(a models.Args, env models.Env) Options {
 	o.HalfLife, o.MaxNorm, o.Shadow = a.Float("half_life"), a.Float("max_gradient_norm"), a.Int("shadow_every")
 	o.Optimizer = func(n int) (*optim.Block, error) { return optim.BuildBlock(a, "optimizer", env, n) }
 	return o
@@ -164,12 +169,8 @@ func (o *Options) net(env models.Env, l *layout, b body, out output, parts ...in
 		numbers += len(parts[i].numeric)
 	}
 	n := &Net{shape: &shape{parts: parts, body: b, out: out, rate: rateOf(o.HalfLife)}, stride: o.stride(p),
-		known:  known{w: p.w, stats: make([]moments, numbers)},
+		known:  newKnown(p.w, numbers),
 		replay: newReplay(o.Replay, o.ReplayLabels, len(env.Schema.Columns), env.Seed)}
-	for i := range n.stats {
-		n.stats[i].measure()
-	}
-	n.target.measure()
 	n.tables, n.rows = make([]*table, len(parts)), make([]*rows, len(parts))
 	for i := range parts {
 		if n.tables[i] = o.table(&parts[i], env.Seed); n.tables[i] != nil {

@@ -281,11 +281,7 @@ func (n *Sequence) again(o *window) (y, weight float64) {
 // State visits weights, optimizer, moments, vectors of categories, the copy of the weights, and the memory of entities.
 func (n *Sequence) State(s *codec.State) {
 	n.stride.state(s)
-	s.Fixed("numbers of a net", len(n.stats))
-	for i := range n.stats {
-		n.stats[i].state(s)
-	}
-	n.target.state(s)
+	n.known.state(s)
 	n.steady.state(s)
 	s.Uint64(&n.late)
 	s.Uint64(&n.missed)

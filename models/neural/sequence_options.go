@@ -46,7 +46,7 @@ func sequenceOptions(a models.Args, env models.Env) SequenceOptions {
 	o.PreviousLabel = a.Bool("previous_label")
 	o.Hidden, o.Activation, o.LayerNorm = a.Ints("layers"), a.Text("activation"), a.Bool("layer_norm")
 	o.Loss, o.Quantiles, o.NegativeRate = a.Text("loss"), a.Floats("quantiles"), a.Float("negative_rate")
-	o.Options = o.Options.embeddings(a).learning(a, env)
+	o.Options = o.Options.embeddings(a).learning(a, env).batches(a)
 	return o
 }
 
@@ -57,49 +57,39 @@ const (
 	sequenceCost = "O(steps · weights of the recurrence)"
 )
 
-// GRUComponent is the catalogue entry of the gated recurrent unit.
-var GRUComponent = models.Component{
-	Name: "gru", Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2,
-	Doc: "A gated recurrent net over the events of each entity, in their order." + sequenceDoc +
-		" Good for: labels that depend on what an entity did some events ago and in which order, where no window or lag names it: machines, accounts, patients, sessions. " +
-		"Not for: rows without an entity or with one event each (use mlp); what a lag, a last value or a mean over a window says as well, which is faster and can be read; effects further back than steps, which only the state may carry. " +
-		"A project says whose each event is with `key` beside the pipeline, `freshet evaluate` with `--key` (without, all rows are one sequence); a row whose key is missing has no memory.",
-	Params: sequenceParams([]int{}),
-	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Cho et al. 2014, §2.3, with the reset gate behind the product; back-propagation through time: Williams and Peng 1990",
-	NewModel: sequenceModel(newGRUCell),
-}
-
-// RNNComponent is the catalogue entry of the simple recurrent net.
-var RNNComponent = models.Component{
-	Name: "rnn", Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2,
-	Doc: "A simple recurrent net over the events of each entity, in their order: the new state is the hyperbolic tangent of a linear function of input and state." + sequenceDoc +
-		" Good for: what happened a fixed few events ago, which it finds sooner than gru at half the cost. Not for: what must be kept for an unknown while or be forgotten at once, which takes the gates of gru; otherwise as gru.",
-	Params: sequenceParams([]int{}),
-	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Elman 1990; back-propagation through time: Williams and Peng 1990",
-	NewModel: sequenceModel(newRNNCell),
-}
-
-// LinearRecurrenceComponent is the catalogue entry of the linear recurrent unit.
-var LinearRecurrenceComponent = models.Component{
-	Name: "linear_recurrence", Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2,
-	Doc: "A diagonal linear recurrence over the events of each entity, in their order (a linear recurrent unit): complex numbers that turn and fade, each at its own pace, and a layer behind them for what is not linear." + sequenceDoc +
-		" Derivatives go back through the held events, not by real-time recurrent learning, whose sensitivities would take as much for each entity as the events do. " +
-		"Good for: memories that fade or repeat (rhythms, levels, counts of what happened before), at less cost than gru, and states that last thousands of events. " +
-		"Not for: memories that must be reset by what an event says, which takes the gates of gru; otherwise as gru.",
-	Params: sequenceParams([]int{16}),
-	Cost:   sequenceCost, Memory: sequenceMemory, Source: "Orvieto et al. 2023, §3; back-propagation through time: Williams and Peng 1990",
-	NewModel: sequenceModel(newLinearCell),
-}
-
-func sequenceModel(cell func(l *layout, inputs, units int) cell) func(models.Args, models.Env) (models.Learner, error) {
-	return func(a models.Args, env models.Env) (models.Learner, error) {
-		n, err := newSequence(env, sequenceOptions(a, env), cell)
-		if err != nil {
-			return nil, err
-		}
-		return n, nil
+// sequenceComponent is a catalogue entry of a net that remembers entities: what it is, what it is good for, the layers behind its state, and its cell.
+func sequenceComponent(name, what, uses string, layers []int, source string, cell func(l *layout, inputs, units int) cell) models.Component {
+	return models.Component{
+		Name: name, Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2, Doc: what + sequenceDoc + uses,
+		Params: sequenceParams(layers), Cost: sequenceCost, Memory: sequenceMemory, Source: source,
+		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
+			n, err := newSequence(env, sequenceOptions(a, env), cell)
+			if err != nil {
+				return nil, err
+			}
+			return n, nil
+		},
 	}
 }
+
+// GRUComponent is the catalogue entry of the gated recurrent unit.
+var GRUComponent = sequenceComponent("gru", "A gated recurrent net over the events of each entity, in their order.",
+	" Good for: labels that depend on what an entity did some events ago and in which order, where no window or lag names it: machines, accounts, patients, sessions. "+
+		"Not for: rows without an entity or with one event each (use mlp); what a lag, a last value or a mean over a window says as well, which is faster and can be read; effects further back than steps, which only the state may carry. "+
+		"A project says whose each event is with `key` beside the pipeline, `freshet evaluate` with `--key` (without, all rows are one sequence); a row whose key is missing has no memory.",
+	[]int{}, "Cho et al. 2014, §2.3, with the reset gate behind the product; back-propagation through time: Williams and Peng 1990", newGRUCell)
+
+// RNNComponent is the catalogue entry of the simple recurrent net.
+var RNNComponent = sequenceComponent("rnn", "A simple recurrent net over the events of each entity, in their order: the new state is the hyperbolic tangent of a linear function of input and state.",
+	" Good for: what happened a fixed few events ago, which it finds sooner than gru at half the cost. Not for: what must be kept for an unknown while or be forgotten at once, which takes the gates of gru; otherwise as gru.",
+	[]int{}, "Elman 1990; back-propagation through time: Williams and Peng 1990", newRNNCell)
+
+// LinearRecurrenceComponent is the catalogue entry of the linear recurrent unit.
+var LinearRecurrenceComponent = sequenceComponent("linear_recurrence", "A diagonal linear recurrence over the events of each entity, in their order (a linear recurrent unit): complex numbers that turn and fade, each at its own pace, and a layer behind them for what is not linear.",
+	" Derivatives go back through the held events, not by real-time recurrent learning, whose sensitivities would take as much for each entity as the events do. "+
+		"Good for: memories that fade or repeat (rhythms, levels, counts of what happened before), at less cost than gru, and states that last thousands of events. "+
+		"Not for: memories that must be reset by what an event says, which takes the gates of gru; otherwise as gru.",
+	[]int{16}, "Orvieto et al. 2023, §3; back-propagation through time: Williams and Peng 1990", newLinearCell)
 
 // NewGRU returns a gated recurrent net for the rows and the task of env: Binary, Multiclass or Regression.
 func NewGRU(env models.Env, o SequenceOptions) (*Sequence, error) {
@@ -157,14 +147,10 @@ func (o *SequenceOptions) learner(env models.Env, l *layout, r *recurrence) (*Se
 		return nil, err
 	}
 	shape := entityShape{held: o.Held, hidden: r.cell.size(), width: r.inputs.size() - r.inputs.embedded() + r.extra, names: len(r.inputs.fields)}
-	n := &Sequence{recurrence: r, stride: o.stride(p), entities: newEntities(o.Entities, shape), known: known{w: p.w, stats: make([]moments, len(r.inputs.numeric))}}
+	n := &Sequence{recurrence: r, stride: o.stride(p), entities: newEntities(o.Entities, shape), known: newKnown(p.w, len(r.inputs.numeric))}
 	if n.windows, err = newWindows(o.Replay, o.ReplayLabels, o.Steps, shape, env.Seed); err != nil {
 		return nil, err
 	}
-	for i := range n.stats {
-		n.stats[i].measure()
-	}
-	n.target.measure()
 	n.rows = make([]*rows, 1)
 	if n.table = o.table(&r.inputs, env.Seed); n.table != nil {
 		n.rows[0] = &n.table.rows
