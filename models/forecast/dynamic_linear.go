@@ -23,7 +23,7 @@ type DynamicLinearConfig struct {
 
 // DynamicLinearComponent is the catalogue entry of DynamicLinear.
 var DynamicLinearComponent = models.Component{
-	Name: "dynamic_linear_model", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 1,
+	Name: "dynamic_linear_model", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 2,
 	Doc: "A dynamic linear model with discounts: level, slope, seasons as harmonics and coefficients of regressors, which all move; a discount says how much of what they knew each step leaves. Nothing is fitted: it learns from the first value " +
 		"on, and the variance with it; forecasts are Student's t. Missing values and gaps widen the forecast without winding the covariance up. Errors beyond four deviations are damped and counted, a run of strange errors on one side widens the level. Good " +
 		"for short series, for regressors whose effect changes, and where a fit would cost too much.",

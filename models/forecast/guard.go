@@ -183,6 +183,7 @@ func answer(o *models.Outlook, i int, middle, deviation, once float64, multiples
 	}
 	o.Mean[i] = scale.mean(middle, times)
 	n := len(o.Levels)
+	middle = scale.centre(middle, times, deviation)
 	for j, q := range multiples {
 		v := scale.back(middle + float64(deviation*q))
 		if j > 0 {
@@ -235,10 +236,22 @@ func (s *scaling) back(v float64) float64 {
 
 // mean is that of an answer whose variance is so many times that of one step ahead.
 func (s *scaling) mean(middle, times float64) float64 {
-	if s.log && s.values > 0 && s.middle > 0 {
-		middle += math.Max(-mostSmear, math.Min(float64(math.Log(s.values/s.middle)*times), mostSmear))
+	return s.back(middle + s.lift(times))
+}
+
+// lift is how far the mean of such an answer lies above its middle, as a logarithm.
+func (s *scaling) lift(times float64) float64 {
+	if !s.log || !(s.values > 0) || !(s.middle > 0) {
+		return 0
 	}
-	return s.back(middle)
+	return math.Max(-mostSmear, math.Min(float64(math.Log(s.values/s.middle)*times), mostSmear))
+}
+
+// centre is the middle of the quantiles of such an answer: what the mean lies above the middle and its spread does not explain (half the variance, of a lognormal distribution) is bias, as
+// of a level without slope in a series that grows.
+func (s *scaling) centre(middle, times, deviation float64) float64 {
+	lift := s.lift(times)
+	return middle + math.Min(lift, 0) + math.Max(lift-float64(0.5*deviation*deviation), 0)
 }
 
 func (s *scaling) state(c *codec.State, name string) {

@@ -22,7 +22,7 @@ type SARIMAConfig struct {
 
 // SARIMAComponent is the catalogue entry of SARIMA.
 var SARIMAComponent = models.Component{
-	Name: "sarima", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 1,
+	Name: "sarima", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Regressors: true, Fold: 2,
 	Doc: "A seasonal ARIMA model with regressors. It runs in innovations form: a ring of the newest values and errors, from which a value costs as much as its polynomials have terms (16 or so, whatever the season). Coefficients minimise the " +
 		"conditional sum of squares on the newest `window` steps, first after two of the longest season, then whenever a quarter more values were seen (40 times at most); the fit is part of the fold and replays exactly. Coefficients stay stationary and invertible. " +
 		"Missing values are filled with their forecasts, and mended when the next value comes (exactly for the first after a gap; what stays unknown of their errors is left out of the few that follow). Errors beyond four deviations are damped and counted. Good for strong, regular seasons; with a season above 1,000 steps take harmonics (unobserved_components).",

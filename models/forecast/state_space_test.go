@@ -317,3 +317,35 @@ func ExampleNewDynamicLinear() {
 	// Output:
 	// [133.0 129.5 127.0 133.5] good
 }
+
+// Quantiles of logarithms go where the mean goes: in a series that grows, a level without slope lags, and half of the values must not lie above all but the last quantiles.
+func TestQuantilesGrowWithTheSeries(t *testing.T) {
+	const n, h = 144, 12
+	for _, name := range []string{"unobserved_components", "sarima"} {
+		rng, below, total := rand.New(rand.NewPCG(5, 7)), 0.0, 0.0
+		for range 4 {
+			y, level := make([]float64, n), 5.0
+			for i := range y {
+				level += 0.03 + 0.02*rng.NormFloat64()
+				y[i] = math.Exp(level + 0.3*math.Sin(2*math.Pi*float64(i)/12) + 0.05*rng.NormFloat64())
+			}
+			s, o := ofCatalog(t, name, nil, models.ForecastEnv{Seasons: []int{12}, Horizon: h}).Start(), models.NewOutlook(h, []float64{0.5})
+			for i := range n - h {
+				s.Advance(1)
+				s.Observe(y[i], nil)
+				if i < n/2 {
+					continue
+				}
+				s.Forecast(o, nil)
+				for k, q := range o.Quantiles {
+					if total++; y[i+1+k] < q {
+						below++
+					}
+				}
+			}
+		}
+		if share := below / total; !(share > 0.2 && share < 0.8) {
+			t.Errorf("%s: %.3f of the values lie below the median", name, share)
+		}
+	}
+}
