@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if b.data == "" {
 		fmt.Fprint(b.out, "FRESHET_DATA is not set: generated streams only.\n\n")
 	}
-	for _, table := range []func() error{b.accuracy, b.speed, b.forecasts} {
+	for _, table := range []func() error{b.accuracy, b.speed, b.singleSteps, b.production, b.scaling, b.versions, b.forecasts} {
 		if err := table(); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import moa.classifiers.Classifier;
 
 /**
  * Times MOA's classifiers on a CSV file of numbers whose last column is a class: one JSON object {"moa MODEL": ns} a line.
- * MoaTimes FILE LIMIT (0: all rows). Processor time of the thread for predict and learn in the last of three runs in one JVM, rows parsed beforehand.
+ * MoaTimes FILE LIMIT [NAMES] (0: all rows; names separated by commas, else all). Processor time of the thread for predict and learn in the last of three runs in one JVM, rows parsed beforehand.
  */
 public class MoaTimes {
     public static void main(String[] args) throws Exception {
@@ -42,7 +42,9 @@ public class MoaTimes {
             {"adaptive_random_forest_100", "meta.AdaptiveRandomForest -s 100", "1"}, {"streaming_random_patches", "meta.StreamingRandomPatches -s 10", "1"},
         };
         var clock = ManagementFactory.getThreadMXBean();
+        Set<String> asked = args.length > 2 ? Set.of(args[2].split(",")) : null;
         for (String[] m : models) {
+            if (asked != null && !asked.contains(m[0])) continue;
             double ns = 0;
             for (int run = Integer.parseInt(m[2]); run > 0; run--) {
                 Classifier c = (Classifier) ClassOption.cliStringToObject(m[1], Classifier.class, null);
