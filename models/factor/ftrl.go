@@ -29,7 +29,7 @@ var FTRLComponent = models.Component{
 		{Name: "crosses", Default: "none", Choices: []string{"none", "quadratic", "cubic"}, Doc: "quadratic: every pair of a row's features is a feature too; cubic: every triple as well"},
 		{Name: "cross_columns", Default: []string(nil), Doc: "the columns that are crossed; none: all"},
 	},
-	Cost: "O(features), O(features²) with quadratic, O(features³) with cubic crosses", Memory: "12 bytes × 2^bits, and 4 bytes × 2^bits for snapshots",
+	Cost: "O(features), O(features²) with quadratic, O(features³) with cubic crosses", Memory: "12 bytes × 2^bits, and up to 10 bytes × 2^bits for snapshots",
 	Source: "McMahan et al. 2013, algorithm 1; hashing: Weinberger et al. 2009",
 	Doc: "Logistic regression over hashed features, by FTRL-Proximal, for rows of many categories such as clicks. Crosses are hashed as they are met and never stored. " +
 		"A missing value adds nothing. The table never grows; features that share a place share a weight.",
@@ -191,7 +191,7 @@ func (m *FTRL) State(s *codec.State) {
 	}, func() { clear(m.cells) })
 	if s.Loading() {
 		m.pages.reset(func(k int) bool {
-			for _, c := range m.cells[k<<pageBits : min(len(m.cells), (k+1)<<pageBits)] {
+			for _, c := range m.cells[k<<lineBits : min(len(m.cells), (k+1)<<lineBits)] {
 				if c.n != 0 {
 					return true
 				}
@@ -244,7 +244,7 @@ func visitFloat32(s *codec.State, x *float32) {
 
 // Publish shares with the version before all that was not learned since.
 func (m *FTRL) Publish() models.Predictor {
-	f := &ftrlSnapshot{ftrlShape: m.ftrlShape, table: m.pages.publish(len(m.cells), func(i int) float32 { return m.cells[i].w })}
+	f := &ftrlSnapshot{ftrlShape: m.ftrlShape, table: m.pages.publish(func(i int) float32 { return m.cells[i].w })}
 	return f
 }
 

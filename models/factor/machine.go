@@ -194,10 +194,9 @@ func (m *Machine) begin(at int) {
 		u := float64(features.Mix(m.seed+uint64(i)*0x9e3779b97f4a7c15)>>11) / (1 << 53)
 		m.numbers[i] = float32(width * (2*u - 1))
 	}
-	for i := at; i < at+m.per; i += pageCells {
+	for i := at; i < at+m.per; i++ {
 		m.pages.mark(uint32(i))
 	}
-	m.pages.mark(uint32(at + m.per - 1))
 }
 
 // step moves one number against its gradient.
@@ -264,7 +263,7 @@ func (m *Machine) State(s *codec.State) {
 	}, func() { clear(m.numbers); clear(m.sums) })
 	if s.Loading() {
 		m.pages.reset(func(k int) bool {
-			for i := k << pageBits; i < min(len(m.numbers), (k+1)<<pageBits); i++ {
+			for i := k << lineBits; i < min(len(m.numbers), (k+1)<<lineBits); i++ {
 				if m.numbers[i] != 0 {
 					return true
 				}
@@ -276,7 +275,7 @@ func (m *Machine) State(s *codec.State) {
 
 // Publish shares with the version before all that was not learned since.
 func (m *Machine) Publish() models.Predictor {
-	return &machineSnapshot{machineShape: m.machineShape, bias: m.bias[0], table: m.pages.publish(len(m.numbers), m.now)}
+	return &machineSnapshot{machineShape: m.machineShape, bias: m.bias[0], table: m.pages.publish(m.now)}
 }
 
 type machineSnapshot struct {
