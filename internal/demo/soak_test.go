@@ -23,7 +23,7 @@ import (
 
 var (
 	soak     = flag.Bool("soak", false, "run TestSoak, which takes minutes")
-	soakHeap = flag.String("soak-heap", "", "write heap profiles after the second and the last repetition to files with this prefix")
+	soakHeap = flag.String("soak-heap", "", "write heap profiles after the second and the last repetition, and where the heap is half as large again as after the second, to files with this prefix")
 )
 
 const (
@@ -94,7 +94,8 @@ type summers struct {
 	turn     int
 	data     *flights.Stream
 	given    int
-	resident []int // KB after each repetition
+	resident []int  // KB after each repetition
+	heap     uint64 // bytes after the second
 }
 
 func (s *summers) open() (err error) {
@@ -155,7 +156,10 @@ func (s *summers) measure() {
 	s.t.Logf("after %d: %d events, %.0f s, resident %d KB (before collecting %d KB), heap %d KB in spans of %d KB, stacks %d KB, of the runtime %d KB, %d goroutines",
 		n, s.given, time.Since(s.began).Seconds(), s.resident[n-1], before, m.HeapAlloc>>10, m.HeapInuse>>10, m.StackInuse>>10,
 		(m.MSpanInuse+m.MCacheInuse+m.GCSys+m.OtherSys+m.BuckHashSys)>>10, runtime.NumGoroutine())
-	if *soakHeap != "" && (n == 2 || n == soakTimes) {
+	if n == 2 {
+		s.heap = m.HeapAlloc
+	}
+	if *soakHeap != "" && (n == 2 || n == soakTimes || n > 2 && 2*m.HeapAlloc > 3*s.heap) {
 		f, err := os.Create(fmt.Sprintf("%s.%d", *soakHeap, n))
 		if err == nil {
 			err = errors.Join(pprof.WriteHeapProfile(f), f.Close())
