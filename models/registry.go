@@ -50,6 +50,23 @@ func (r Registry) Resolve(s Spec, task Task) (*Plan, error) {
 	return p, nil
 }
 
+// ResolvePart checks the spec of one component that is not a model, such as a detector: its name, or its name with parameters. The
+// error, if any, is SpecErrors.
+func (r Registry) ResolvePart(spec any, kind Kind) (*Plan, error) {
+	var errs SpecErrors
+	p := r.resolvePart("", &Param{Part: kind}, spec, 0, &errs)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return p, nil
+}
+
+// Part makes a new instance of a component that ResolvePart resolved.
+func (p *Plan) Part(env Env) (any, error) { return p.stages[0].comp.NewPart(p.stages[0].args, env) }
+
+// Name is that of the component that ResolvePart resolved, or of the model.
+func (p *Plan) Name() string { return p.stages[len(p.stages)-1].comp.Name }
+
 func (r Registry) resolvePipeline(path string, s Spec, task Task, errs *SpecErrors) *Plan {
 	p := &Plan{task: task}
 	if len(s.Stages) == 0 {

@@ -29,6 +29,9 @@ func (s *Server) Drift(_ context.Context, req *freshetv1.DriftRequest) (*freshet
 			if m.Task == models.Binary || m.Task == models.Multiclass {
 				measure = "log_loss"
 			}
+			if sc.Watched != "" {
+				measure = sc.Watched
+			}
 			resp.Models = append(resp.Models, &freshetv1.ModelDrift{Name: name, Of: m.Of, Measure: measure, Changes: sc.Drifts,
 				Loss: sc.Loss, Window: uint64(sc.Window), Rose: sc.Rose})
 		}

@@ -270,6 +270,9 @@ func (a *App) units(ctx context.Context) error {
 func (a *App) retention() time.Duration { return a.o.Program.Project.Kafka.Retention }
 
 func (a *App) checkpointName(kind, trigger string) string {
+	if drift := a.o.Program.Project.Drift.Fingerprint(); drift != "" && kind == "models" { // their state has that of the detectors
+		kind = fmt.Sprintf("%s.%x", kind, features.Hash(drift))
+	}
 	return fmt.Sprintf("%s/%x/%s-%s", a.o.Program.Project.Name, a.o.Program.Generation, kind, trigger)
 }
 

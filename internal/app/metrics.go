@@ -391,7 +391,7 @@ func (w *watch) scrapeModels(t *trainer.Trigger, board *serving.Board) {
 		if sc == nil {
 			continue
 		}
-		w.raise(w.m.Drift, sc.Drifts, "drift", name, "adwin", "drift")
+		w.raise(w.m.Drift, sc.Drifts, "drift", name, t.Members[i].DetectorName(), "drift")
 		w.m.StateBytes.WithLabelValues(name).Set(float64(sc.Bytes))
 		if sc.Window > 0 {
 			w.m.RecentLoss.WithLabelValues(name).Set(sc.Loss)

@@ -28,6 +28,10 @@ func (c *compiler) forecasts(t *trainer.Trigger, m *project.Model, label int) []
 		list = append(list, one{c.memberName(m, ch.Name), ch.Name, micros(ch.LearnUntil), false})
 	}
 	list = append(list, one{m.Name + ".seasonal_naive", "seasonal_naive", 0, true})
+	detector, err := c.detector()
+	if err != nil {
+		return []error{err}
+	}
 	var errs []error
 	for _, x := range list {
 		f, lead := c.project.Forecaster(m, x.feature)
@@ -35,7 +39,7 @@ func (c *compiler) forecasts(t *trainer.Trigger, m *project.Model, label int) []
 			errs = append(errs, fmt.Errorf("models.%s: %s: no forecaster", m.Name, x.name))
 			continue
 		}
-		member := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Levels: m.Levels, Label: label, Columns: forecastColumns(t, m.Name, f, lead),
+		member := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Levels: m.Levels, Label: label, Detector: detector, Columns: forecastColumns(t, m.Name, f, lead),
 			Pipeline: f.Canonical(), LearnUntil: x.until, Baseline: x.baseline}
 		member.Build = func(*features.Schema) (models.Learner, error) { return forecast.NewAnswer(1 + len(m.Levels)), nil }
 		if len(member.Columns) != 1+len(m.Levels) {

@@ -10,6 +10,7 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
 )
@@ -115,6 +116,31 @@ func (c *compiler) streaming(column string) bool {
 	return false
 }
 
+// detector is what watches the losses; nil: the usual one.
+func (c *compiler) detector() (*fold.Detector, error) {
+	if c.project.Drift.Fingerprint() == "" {
+		return nil, nil //nolint:nilnil // nil is the usual detector
+	}
+	plan, err := c.project.Drift.Detector()
+	if err != nil {
+		return nil, fmt.Errorf("drift.loss: %w", err)
+	}
+	made := func() (drift.Detector, error) {
+		part, err := plan.Part(models.Env{Seed: 1})
+		if err != nil {
+			return nil, fmt.Errorf("drift.loss: %w", err)
+		}
+		return part.(drift.Detector), nil
+	}
+	if _, err := made(); err != nil {
+		return nil, err
+	}
+	return &fold.Detector{Name: plan.Name(), Errors: drift.OnErrors(plan.Name()), New: func() drift.Detector {
+		d, _ := made() // it was made before
+		return d
+	}}, nil
+}
+
 func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, label int, key []int) (fold.Member, error) {
 	spec, err := models.ParseSpec(x.pipeline)
 	if err != nil {
@@ -124,7 +150,11 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 	if err != nil {
 		return fold.Member{}, err
 	}
-	out := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Classes: m.Classes, Label: label,
+	detector, err := c.detector()
+	if err != nil {
+		return fold.Member{}, err
+	}
+	out := fold.Member{Name: x.name, Of: m.Name, Task: m.Task, Classes: m.Classes, Label: label, Detector: detector,
 		Columns: c.columns(t, m, x.use, false), Pipeline: plan.Canonical(), LearnUntil: micros(x.until), Baseline: x.baseline}
 	if plan.Entity() != nil && len(key) > 0 {
 		out.Entities = true

@@ -71,6 +71,7 @@ func (c *checker) project() {
 	for i := range p.Models {
 		c.model(&p.Models[i])
 	}
+	c.drift()
 	c.servers()
 	c.servedModels()
 	c.services()

@@ -24,6 +24,7 @@ type Project struct {
 	Features    []Entity    `key:"features" doc:"Streaming features by entity type: what is counted, averaged and remembered for each key."`
 	Derived     []Derived   `key:"derived" doc:"Named expressions over features and trigger fields; used as derived.NAME."`
 	Models      []Model     `key:"models" doc:"Models by name: when they answer, from what, and how they learn the truth later."`
+	Drift       Drift       `key:"drift" doc:"What watches for drift."`
 	Kafka       Kafka       `key:"kafka" doc:"The broker. Embedded, in memory, unless brokers are given."`
 	Redis       Redis       `key:"redis" doc:"The store of entity states. Embedded, in memory, unless an address is given."`
 	Checkpoints Checkpoints `key:"checkpoints" doc:"Where models, joiners and scores are saved."`
@@ -183,6 +184,11 @@ type Label struct {
 	Early      Duration `key:"early" default:"1h" doc:"How long a label that comes before its example waits for it."`
 	CorrectFor Duration `key:"correct_for" default:"0s" doc:"How long after its label an example may still be corrected by another one."`
 	Ahead      Duration `key:"ahead" default:"0s" doc:"forecast: the label is the key's value so much later, a whole number of steps up to the horizon: the first event of that step. Default: one step."`
+}
+
+// Drift says what watches for drift.
+type Drift struct {
+	Loss any `key:"loss" default:"adwin" form:"any" doc:"Detector on the loss of every model, such as page_hinkley, or {page_hinkley: {threshold: 20}}: one of the drift detectors of the reference of the models. It counts changes and resets nothing. Those made for errors (ddm, eddm, rddm, hddm_a, hddm_w, stepd, ewma_chart) are given 1 for a wrong class and 0 for the right one, and need classifiers; the others the log-loss of classifiers and the absolute error of the rest."`
 }
 
 // Kafka says where the broker is. No brokers: the embedded one.

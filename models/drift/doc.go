@@ -45,6 +45,15 @@ var Components = []models.Component{
 	KSWINComponent,
 }
 
+// OnErrors reports whether a detector of the catalogue is made for errors, 0 or 1, and not for losses of any scale.
+func OnErrors(name string) bool {
+	switch name {
+	case DDMComponent.Name, EDDMComponent.Name, RDDMComponent.Name, HDDMAComponent.Name, HDDMWComponent.Name, STEPDComponent.Name, EWMAChartComponent.Name:
+		return true
+	}
+	return false
+}
+
 // finite reports whether x is a number that a detector takes in.
 func finite(x float64) bool { return x-x == 0 }
 

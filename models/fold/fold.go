@@ -29,7 +29,9 @@ type Member struct {
 	LearnUntil int64     // event time from which it neither observes nor learns; 0: never
 	Baseline   bool
 	// Build makes a fresh learner for the columns of the member.
-	Build    func(schema *features.Schema) (models.Learner, error)
+	Build func(schema *features.Schema) (models.Learner, error)
+	// Detector watches the loss; nil: adwin with its defaults.
+	Detector *Detector
 	Pipeline string // its canonical text, for display
 	// Fingerprint names the pipeline with all its parameters and fold versions.
 	Fingerprint uint64

@@ -10,7 +10,6 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
 	"github.com/freshet-ml/freshet/models"
-	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/metric"
 )
 
@@ -32,7 +31,7 @@ type member struct {
 	scores  *metric.Set
 	months  *metric.Periods
 	listed  []Month // months as they were last asked for
-	loss    *drift.ADWIN
+	loss    lossWatch
 	drifts  uint64 // changes that the detector on the loss has seen
 	guard   guard
 	good    *Snapshot // the last one that the guard let pass
@@ -52,7 +51,7 @@ func newMember(spec *Member, union *features.Schema) (*member, error) {
 	}
 	whole := len(spec.Columns) > 0 && spec.Columns[len(spec.Columns)-1] == len(spec.Columns)-1 // they increase
 	return &member{spec: spec, whole: whole, columns: len(spec.Columns), learner: l, pending: map[uint64][]float64{}, until: features.NoTime,
-		scores: spec.Scores(), months: spec.Months(maxMonths), loss: drift.NewADWIN(0), width: spec.AnswerLen()}, nil
+		scores: spec.Scores(), months: spec.Months(maxMonths), loss: newLossWatch(spec.Detector), width: spec.AnswerLen()}, nil
 }
 
 func (m *member) apply(e *Entry, told Answer) {
@@ -142,12 +141,12 @@ func (m *member) score(y float64, past []float64, e *Entry) {
 	m.months.Add(e.Taken, y, past, 1)
 	l := lossOf(m.spec.Task, y, past)
 	m.guard.loss(l)
-	changed := m.loss.Update(l)
+	changed := m.loss.update(m.spec.Task, y, past, l)
 	if changed {
 		m.drifts++
 	}
 	if m.told != nil {
-		m.scoring = Scoring{Model: m.spec, Seq: e.Seq, Taken: e.Taken, Y: y, Loss: l, Answer: past, Changed: changed, Rose: changed && m.loss.Rose()}
+		m.scoring = Scoring{Model: m.spec, Seq: e.Seq, Taken: e.Taken, Y: y, Loss: l, Answer: past, Changed: changed, Rose: changed && m.loss.rose()}
 		m.told(&m.scoring)
 	}
 }
@@ -221,7 +220,7 @@ func (m *member) statePending(s *codec.State) {
 func (m *member) stateScores(s *codec.State) {
 	m.scores.State(s)
 	m.months.State(s)
-	m.loss.State(s)
+	m.loss.state(s)
 	s.Uint64(&m.drifts)
 }
 

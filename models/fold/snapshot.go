@@ -66,9 +66,10 @@ type Score struct {
 	Labels  uint64 // labels that were scored
 	Learned uint64
 	Drifts  uint64  // changes of the loss that the detector has seen
-	Loss    float64 // mean loss over the detector's window: log-loss of classifiers, absolute error of the rest
+	Loss    float64 // mean of what the detector is given (Member.Watched) since about the last change
 	Window  int     // labels in that window
 	Rose    bool    // the last change was a rise
+	Watched string  // what the detector is given: log_loss, error or absolute_error
 	Seq     uint64
 	Until   int64
 	Frozen  bool
@@ -122,8 +123,9 @@ func (f *Fold) Score(name string) (Score, bool) {
 	m.learner.State(w)
 	f.saved = w.Bytes()
 	months := m.monthly()
+	loss, window := m.loss.now()
 	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
-		Drifts: m.drifts, Loss: m.loss.Mean(), Window: m.loss.Width(), Rose: m.loss.Rose(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Calibration: m.scores.Calibration()}, true
+		Drifts: m.drifts, Loss: loss, Window: window, Rose: m.loss.rose(), Watched: m.spec.Watched(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Calibration: m.scores.Calibration()}, true
 }
 
 // monthly returns the scores of all months; what it returned before is used for those without a new label.

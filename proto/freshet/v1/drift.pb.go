@@ -314,7 +314,7 @@ type ModelDrift struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The model that it challenges; its own name for a champion.
 	Of string `protobuf:"bytes,2,opt,name=of,proto3" json:"of,omitempty"`
-	// What is watched: log_loss or absolute_error.
+	// What is watched: log_loss, error (the likeliest class was wrong) or absolute_error.
 	Measure string `protobuf:"bytes,3,opt,name=measure,proto3" json:"measure,omitempty"`
 	// Changes of the mean loss so far.
 	Changes uint64 `protobuf:"varint,4,opt,name=changes,proto3" json:"changes,omitempty"`
