@@ -4,23 +4,18 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/factor"
+	"github.com/freshet-ml/freshet/models/modeltest"
 )
 
 func schema(numbers, categories int) *features.Schema {
-	s := &features.Schema{}
-	for i := range numbers {
-		s.Columns = append(s.Columns, features.Column{Name: fmt.Sprint("x", i)})
-	}
-	for i := range categories {
-		s.Columns = append(s.Columns, features.Column{Name: fmt.Sprint("c", i), Kind: features.Categorical})
-	}
-	return s
+	return modeltest.Columns(strings.Repeat("n", numbers) + strings.Repeat("c", categories))
 }
 
 func ftrl(s *features.Schema, bits, order int) *factor.FTRL {
