@@ -30,10 +30,11 @@ type Component struct {
 	Kind   Kind
 	Tasks  []Task // what it can be used for; empty: all
 	Params []Param
-	Doc    string // one or more sentences; what happens to missing values included
-	Cost   string // per event, such as "O(columns)"
-	Memory string // such as "8 bytes per column"
-	Source string // paper and section, "" if none
+	Doc    string  // one or more sentences; what happens to missing values included
+	Cost   string  // per event, such as "O(columns)"
+	Memory string  // such as "8 bytes per column"
+	Bounds []Bound // what its bounds have cost is counted under these names, see Bounded; those of its parts are counted with them
+	Source string  // paper and section, "" if none
 	// NumbersOnly marks a model that reads every column as a quantity: a category must be encoded before it.
 	NumbersOnly bool
 	// Regressors marks a forecaster that uses the numbers that come with each value. Others take them and leave them aside.

@@ -54,6 +54,27 @@ type Health struct {
 	Restarts  int64 // times that numbers left their range and the series began anew
 }
 
+// The names of what series count as dropped.
+const (
+	valuesRefused  = "values_refused"
+	valuesDamped   = "values_damped"
+	seriesRestarts = "series_restarts"
+)
+
+// HealthBounds are what the health of a series counts.
+var HealthBounds = []Bound{
+	{What: valuesRefused, Doc: "values that the model could not take"},
+	{What: valuesDamped, Doc: "values that lay so far outside their forecast that they counted less"},
+	{What: seriesRestarts, Doc: "times that numbers left their range and a series began anew"},
+}
+
+// Dropped adds what was refused, damped or begun anew.
+func (h *Health) Dropped(d *Drops) {
+	d.Add(valuesRefused, uint64(h.Refused))
+	d.Add(valuesDamped, uint64(h.Anomalies))
+	d.Add(seriesRestarts, uint64(h.Restarts))
+}
+
 // HealthStatus is how far a series can be trusted. Numbers are part of the API.
 type HealthStatus uint8
 

@@ -10,7 +10,9 @@ import (
 // of parameters per component, in the order given. The text is a function of the components alone.
 func Markdown(components []Component) string {
 	var b strings.Builder
-	b.WriteString("# Models\n\nGenerated from the catalogue. A spec is a name, `{name: {parameter: value}}`, or a list of those: transformers, then one model.\n")
+	b.WriteString("# Models\n\nGenerated from the catalogue. A spec is a name, `{name: {parameter: value}}`, or a list of those: transformers, then one model.\n\n" +
+		"Every model has a bound on its memory. What a bound, or a guard of the numbers, has cost is counted by name; counts never fall, belong to the state, and those of a whole are the sums of its parts'. " +
+		"`freshet evaluate` shows them as `dropped`, `freshet models NAME` too, and processes as the metric `freshet_model_dropped_total`. A model for which nothing is named has a memory of fixed size that drops nothing.\n")
 	for _, kind := range []struct {
 		kind  Kind
 		title string
@@ -45,6 +47,16 @@ func (c *Component) markdown(b *strings.Builder) {
 	}
 	facts = append(facts, "Fold version: "+strconv.Itoa(c.Fold))
 	b.WriteString(strings.Join(facts, ". ") + ".\n")
+	if len(c.Bounds) > 0 {
+		b.WriteString("\nCounted as dropped:")
+		for i, x := range c.Bounds {
+			if i > 0 {
+				b.WriteString(";")
+			}
+			fmt.Fprintf(b, " `%s`, %s", x.What, x.Doc)
+		}
+		b.WriteString(".\n")
+	}
 	if len(c.Params) == 0 {
 		return
 	}

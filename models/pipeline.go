@@ -178,6 +178,13 @@ func (c *Chain) State(s *codec.State) {
 	c.fresh = false
 }
 
+// Dropped adds the counts of the transformers.
+func (c *Chain) Dropped(d *Drops) {
+	for _, t := range c.all {
+		d.Of(t)
+	}
+}
+
 // Snapshot returns immutable copies of the transformers.
 func (c *Chain) Snapshot() []Transformer {
 	out := make([]Transformer, len(c.all))
@@ -271,6 +278,9 @@ func (p *Pipeline) State(s *codec.State) {
 	p.chain.State(s)
 	p.model.State(s)
 }
+
+// Dropped adds the counts of the transformers and of the model.
+func (p *Pipeline) Dropped(d *Drops) { d.Of(p.chain, p.model) }
 
 type publishingPipeline struct{ *Pipeline }
 

@@ -67,6 +67,34 @@ func (p *Plan) Part(env Env) (any, error) { return p.stages[0].comp.NewPart(p.st
 // Name is that of the component that ResolvePart resolved, or of the model.
 func (p *Plan) Name() string { return p.stages[len(p.stages)-1].comp.Name }
 
+// Bounds are the counts that a model of the plan may have: those of its stages and of the parts that their parameters name, each once.
+func (p *Plan) Bounds() []Bound {
+	var out []Bound
+	add := func(list []Bound) {
+		for _, b := range list {
+			if !slices.ContainsFunc(out, func(x Bound) bool { return x.What == b.What }) {
+				out = append(out, b)
+			}
+		}
+	}
+	for _, st := range p.stages {
+		add(st.comp.Bounds)
+		for i := range st.comp.Params {
+			switch v := st.args.values[st.comp.Params[i].Name].(type) {
+			case *Plan:
+				if v != nil {
+					add(v.Bounds())
+				}
+			case []*Plan:
+				for _, q := range v {
+					add(q.Bounds())
+				}
+			}
+		}
+	}
+	return out
+}
+
 func (r Registry) resolvePipeline(path string, s Spec, task Task, errs *SpecErrors) *Plan {
 	p := &Plan{task: task}
 	if len(s.Stages) == 0 {

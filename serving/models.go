@@ -67,6 +67,9 @@ func (m *served) setScored(resp *freshetv1.GetModelResponse, sc *Scored) {
 	if sc.Hash != "" {
 		resp.StateSha256, resp.HashedAt = sc.Hash, &freshetv1.Version{Log: m.Log, Seq: sc.HashedAt}
 	}
+	for _, d := range sc.Dropped {
+		resp.Dropped = append(resp.Dropped, &freshetv1.Drop{What: d.What, Count: d.Count})
+	}
 	for i := range sc.Months {
 		p := &sc.Months[i]
 		resp.Months = append(resp.Months, &freshetv1.MonthScores{Month: p.Name, Labels: p.Labels, Scores: scores(p.Values)})

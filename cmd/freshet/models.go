@@ -103,6 +103,17 @@ func topScores(list []*freshetv1.Score) string {
 	return scores(top)
 }
 
+// dropped writes what is not 0 of what a model's bounds have cost.
+func dropped(list []*freshetv1.Drop) string {
+	var out []string
+	for _, d := range list {
+		if d.GetCount() > 0 {
+			out = append(out, fmt.Sprintf("%s %s", d.GetWhat(), count(int64(d.GetCount()))))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 	m := r.GetModel()
 	t := c.table()
@@ -122,6 +133,9 @@ func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 	t.row("label", labelText(r.GetLabel()))
 	t.row("drifts", count(int64(r.GetDrifts())))
 	t.row("saved state", fmt.Sprintf("%s bytes, sha256 %s", count(int64(r.GetStateBytes())), orNone(r.GetStateSha256())))
+	if text := dropped(r.GetDropped()); text != "" {
+		t.row("dropped", text)
+	}
 	t.row("scores", scores(m.GetScores()))
 	for _, f := range r.GetFields() {
 		text := f.GetName() + " " + f.GetKind()

@@ -51,7 +51,7 @@ func (*fixedService) GetModel(_ context.Context, r *freshetv1.GetModelRequest) (
 		Label: &freshetv1.LabelSpec{From: "arrived", By: "id", Value: "arr_delay > 15", Wait: lasts(36 * time.Hour), Missing: "drop"},
 		Fields: []*freshetv1.InputField{{Name: "id", Kind: "string"}, {Name: "origin", Kind: "string", Keys: []string{"origin"}},
 			{Name: "carrier", Kind: "string"}, {Name: "distance", Kind: "double", Nullable: true}},
-		Scored: 1200000, Pending: 321, Drifts: 2, StateBytes: 8192, StateSha256: "abcd", ScoredAt: lateLog,
+		Scored: 1200000, Pending: 321, Drifts: 2, StateBytes: 8192, Dropped: []*freshetv1.Drop{{What: "leaves_deactivated", Count: 1200}, {What: "splits_refused"}}, StateSha256: "abcd", ScoredAt: lateLog,
 		Months: []*freshetv1.MonthScores{{Month: "2013-06", Labels: 27000, Scores: []*freshetv1.Score{{Name: "roc_auc", Value: 0.79}}}}}, nil
 }
 

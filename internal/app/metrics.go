@@ -393,6 +393,9 @@ func (w *watch) scrapeModels(t *trainer.Trigger, board *serving.Board) {
 		}
 		w.raise(w.m.Drift, sc.Drifts, "drift", name, t.Members[i].DetectorName(), "drift")
 		w.m.StateBytes.WithLabelValues(name).Set(float64(sc.Bytes))
+		for _, d := range sc.Dropped {
+			w.raise(w.m.ModelDropped, d.Count, "dropped", name, d.What)
+		}
 		if sc.Window > 0 {
 			w.m.RecentLoss.WithLabelValues(name).Set(sc.Loss)
 		}

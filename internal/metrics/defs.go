@@ -92,6 +92,7 @@ type Learning struct {
 	ModelFreshness   *prometheus.HistogramVec
 	PublishRefused   *prometheus.CounterVec
 	StateBytes       *prometheus.GaugeVec
+	ModelDropped     *prometheus.CounterVec
 	Checkpoint       *prometheus.HistogramVec
 	CheckpointAge    *prometheus.GaugeVec
 	CheckpointFails  *prometheus.CounterVec
@@ -110,6 +111,7 @@ func (l *Learning) define(a *area) {
 	l.ModelFreshness = a.histogram("freshet_model_freshness_seconds", "Time from the sequencer taking a label to a published version that has learned it, sampled.", fast, "model")
 	l.PublishRefused = a.counter("freshet_publish_refused_total", "Times that the publish guard began to hold back versions.", "model")
 	l.StateBytes = a.gauge("freshet_model_state_bytes", "Size of a model's saved state.", "model")
+	l.ModelDropped = a.counter("freshet_model_dropped_total", "What the bounds of a model have cost: leaves deactivated, entities evicted and the like. docs/reference/models.md says which model counts what.", "model", "what")
 	l.Checkpoint = a.histogram("freshet_checkpoint_duration_seconds", "Duration of one checkpoint.", fast, "stage", "trigger")
 	l.CheckpointAge = a.gauge("freshet_checkpoint_timestamp_seconds", "When the newest good checkpoint was written, seconds since 1970.", "stage", "trigger")
 	l.CheckpointFails = a.counter("freshet_checkpoint_failures_total", "Checkpoints that could not be written.", "stage", "trigger")

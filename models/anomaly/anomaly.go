@@ -35,6 +35,14 @@ const answerRule = "An answer above ½ is an alarm. Labels are not used. A missi
 // limit is the greatest magnitude that is computed with, so that squares stay finite.
 const limit = 1e100
 
+// The names of what detectors count.
+const (
+	examplesForgotten = "examples_forgotten"
+	alarmsNotLearned  = "alarms_not_learned"
+)
+
+var forgottenBound = []models.Bound{{What: examplesForgotten, Doc: "examples that left the window"}}
+
 func bounded(x float64) float64 { return max(-limit, min(limit, x)) }
 
 func onlyNumbers(name string, env models.Env) (int, error) {
@@ -80,6 +88,9 @@ func NewThreshold(rate float64, memory int) *Threshold {
 
 // Value is the threshold: 0 before the first score.
 func (t *Threshold) Value() float64 { return t.theta }
+
+// Seen is how many scores came in.
+func (t *Threshold) Seen() uint64 { return t.seen }
 
 // Warm reports whether enough scores were seen for one false alarm.
 func (t *Threshold) Warm() bool { return float64(t.seen)*t.rate >= 1 }

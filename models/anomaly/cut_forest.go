@@ -12,6 +12,7 @@ import (
 // CutForestComponent is the catalogue entry of CutForest.
 var CutForestComponent = models.Component{
 	Name: "robust_random_cut_forest", Kind: models.ModelKind, Tasks: tasks, Fold: 1, NumbersOnly: true,
+	Bounds: forgottenBound,
 	Doc: "Robust random cut forest over the newest `window` examples: the score is the mean collusive displacement that an example has, or would have, in trees of random cuts whose columns are drawn by the sides of their boxes. " +
 		"Columns are standardised by mean and deviation that fade. " + answerRule,
 	Params: []models.Param{
@@ -108,6 +109,9 @@ func (m *CutForest) Observe(e *models.Example) {
 	}
 	m.in.observe(e)
 }
+
+// Dropped adds how many examples have left the window: each had its score counted when it pushed one out.
+func (m *CutForest) Dropped(d *models.Drops) { d.Add(examplesForgotten, m.limits.Seen()) }
 
 // State visits the trees, where the window's examples are in them, scales and threshold.
 func (m *CutForest) State(s *codec.State) {

@@ -87,6 +87,7 @@ var QuantileFilterComponent = models.Component{
 		rateParam, memoryParam,
 	},
 	Cost: "twice that of the detector", Memory: "that of the detector, and 20 KB", Source: "definition",
+	Bounds: []models.Bound{{What: alarmsNotLearned, Doc: "examples that raised an alarm and were not shown to the detector (protect)"}},
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		inner, err := a.Model("model", env)
 		if err != nil {
@@ -154,6 +155,12 @@ func (m *QuantileFilter) Learn(e *models.Example, _ []float64) { m.model.Learn(e
 
 // Kept is how many examples were kept from the model.
 func (m *QuantileFilter) Kept() uint64 { return m.kept }
+
+// Dropped adds the examples that were kept from the model, and its counts.
+func (m *QuantileFilter) Dropped(d *models.Drops) {
+	d.Add(alarmsNotLearned, m.kept)
+	d.Of(m.model)
+}
 
 // State visits the model and the threshold.
 func (m *QuantileFilter) State(s *codec.State) {

@@ -14,7 +14,8 @@ import (
 // IsolationForestComponent is the catalogue entry of IsolationForest.
 var IsolationForestComponent = models.Component{
 	Name: "online_isolation_forest", Kind: models.ModelKind, Tasks: tasks, Fold: 1, NumbersOnly: true,
-	Doc: "Online isolation forest: random trees whose leaves split where examples of the window crowd, and whose parts close again when those leave it; an example that ends near the root is strange. " + answerRule,
+	Bounds: forgottenBound,
+	Doc:    "Online isolation forest: random trees whose leaves split where examples of the window crowd, and whose parts close again when those leave it; an example that ends near the root is strange. " + answerRule,
 	Params: []models.Param{
 		{Name: "trees", Default: 32, Range: models.Between(1, 1000), Doc: "trees"},
 		{Name: "window", Default: 2048, Range: models.Between(2, 1<<20), Unit: "examples", Doc: "the newest examples count"},
@@ -178,6 +179,9 @@ func (m *IsolationForest) Observe(e *models.Example) {
 	}
 	m.in.observe(e)
 }
+
+// Dropped adds how many examples have left the window: each had its score counted when it pushed one out.
+func (m *IsolationForest) Dropped(d *models.Drops) { d.Add(examplesForgotten, m.limits.Seen()) }
 
 func (m *IsolationForest) box(t, i int) (low, high []float64) {
 	at := (t*m.size + i) * 2 * m.d

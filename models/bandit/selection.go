@@ -127,6 +127,13 @@ func (m *Selection) Learn(e *models.Example, _ []float64) {
 	m.models[arm].Learn(e, m.answer)
 }
 
+// Dropped adds the counts of the models.
+func (m *Selection) Dropped(d *models.Drops) {
+	for _, l := range m.models {
+		d.Of(l)
+	}
+}
+
 func (m *Selection) reward(y float64) float64 {
 	switch m.task {
 	case models.Binary:

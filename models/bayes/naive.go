@@ -15,7 +15,8 @@ const missingRule = "A missing value is left out: of what is learned, and of the
 // NaiveComponent is the catalogue entry of naive Bayes with a distribution for each kind of column.
 var NaiveComponent = models.Component{
 	Name: "naive_bayes", Kind: models.ModelKind, Tasks: classification, Fold: 1,
-	Doc: "Naive Bayes, mixed by the kind of column: normal distributions for numbers, shares for categories and, for the numbers named in `flags`, the share of values above `threshold`. " + missingRule,
+	Bounds: sharedBound,
+	Doc:    "Naive Bayes, mixed by the kind of column: normal distributions for numbers, shares for categories and, for the numbers named in `flags`, the share of values above `threshold`. " + missingRule,
 	Params: []models.Param{
 		{Name: "flags", Default: []string(nil), Doc: "numeric columns that are yes (above the threshold) or no"},
 		thresholdParam, alphaParam, maxCategoriesParam,
@@ -37,6 +38,7 @@ var NaiveComponent = models.Component{
 // GaussianComponent is the catalogue entry of Gaussian naive Bayes.
 var GaussianComponent = models.Component{
 	Name: "gaussian_nb", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Bounds: sharedBound,
 	Doc: "Gaussian naive Bayes: each numeric column is normal within a class, each categorical one has shares. A column that has not varied in a class speaks against it with e^−30 where the value is another. " +
 		missingRule,
 	Params: []models.Param{alphaParam, maxCategoriesParam},
@@ -52,6 +54,7 @@ var thresholdParam = models.Param{Name: "threshold", Default: 0.0, Doc: "a flag 
 // BernoulliComponent is the catalogue entry of Bernoulli naive Bayes.
 var BernoulliComponent = models.Component{
 	Name: "bernoulli_nb", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Bounds: sharedBound,
 	Doc:    "Bernoulli naive Bayes: each numeric column is yes (above `threshold`) or no, and a no counts as much as a yes; each categorical column has shares. " + missingRule,
 	Params: []models.Param{thresholdParam, alphaParam, maxCategoriesParam},
 	Cost:   "O(columns · classes)", Memory: "16 bytes per numeric column and class, 8 per value of a category and class",
@@ -359,13 +362,18 @@ func (k *known) addShares(votes []float64, j, place int) {
 	}
 }
 
-// Dropped is how many values of categories were learned in the place that they share with others.
-func (m *Naive) Dropped() uint64 {
+// valuesShared is the name of what is counted.
+const valuesShared = "values_shared"
+
+var sharedBound = []models.Bound{{What: valuesShared, Doc: "values of categories that were learned in the place that all after max_categories share"}}
+
+// Dropped adds how many values of categories were learned in the place that they share with others.
+func (m *Naive) Dropped(d *models.Drops) {
 	n := uint64(0)
 	for i := range m.values {
 		n += m.values[i].lost
 	}
-	return n
+	d.Add(valuesShared, n)
 }
 
 // State visits weights, distributions and categories.

@@ -405,9 +405,18 @@ func (m *Boosted) Leaves() int {
 // Bytes returns the memory of the statistics in leaves, at most what max_bytes allows.
 func (m *Boosted) Bytes() int { return m.bytes }
 
-// Dropped returns how many leaves got no statistics because of max_bytes, and how many pairs of leaves were merged because
+// The names of what is counted.
+const (
+	leavesDeactivated = "leaves_deactivated"
+	leavesMerged      = "leaves_merged"
+)
+
+// Dropped adds how many leaves got no statistics because of max_bytes, and how many pairs of leaves were merged because
 // of max_leaves.
-func (m *Boosted) Dropped() (leaves, merged uint64) { return m.dropped, m.merged }
+func (m *Boosted) Dropped(d *models.Drops) {
+	d.Add(leavesDeactivated, m.dropped)
+	d.Add(leavesMerged, m.merged)
+}
 
 // Publish returns an immutable snapshot; it copies the headers of the trees.
 func (m *Boosted) Publish() models.Predictor {

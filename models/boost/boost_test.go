@@ -235,8 +235,8 @@ func TestBounds(t *testing.T) {
 			t.Fatalf("%d bytes, %d are allowed", held, cfg.MaxBytes)
 		}
 	}
-	if leaves, merged := m.Dropped(); leaves == 0 || merged == 0 {
-		t.Errorf("%d leaves without statistics and %d merged pairs: the bounds were not met", leaves, merged)
+	if d := models.DroppedBy(m); d.Count(leavesDeactivated) == 0 || d.Count(leavesMerged) == 0 {
+		t.Errorf("%v: the bounds were not met", d)
 	}
 }
 

@@ -10,10 +10,11 @@ var Components = []models.Component{GradientBoostedTrees}
 
 // GradientBoostedTrees is the catalogue entry of the streaming gradient boosted trees.
 var GradientBoostedTrees = models.Component{
-	Name:  "gradient_boosted_trees",
-	Kind:  models.ModelKind,
-	Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
-	Fold:  1,
+	Name:   "gradient_boosted_trees",
+	Kind:   models.ModelKind,
+	Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
+	Bounds: []models.Bound{{What: leavesDeactivated, Doc: "leaves that got no statistics because of max_bytes"}, {What: leavesMerged, Doc: "pairs of leaves that made room for a split at max_leaves"}},
+	Fold:   1,
 	Params: []models.Param{
 		{Name: "trees", Default: 100, Range: models.Between(1, 2000), Doc: "rounds of boosting; one tree each, several classes one each"},
 		{Name: "learning_rate", Default: 0.1, Range: models.AboveTo(0, 1), Doc: "part of a tree's answer that counts"},

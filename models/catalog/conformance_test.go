@@ -126,12 +126,16 @@ func encoded(spec models.Spec) models.Spec {
 
 func run(t *testing.T, name string, task models.Task, spec models.Spec) {
 	spec = encoded(spec)
+	plan, err := catalog.Resolve(spec, task)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Run(name+"/"+task.String(), func(t *testing.T) {
 		modeltest.Run(t, modeltest.Case{
 			Name:  name,
 			Env:   models.Env{Task: task, Classes: 3, Seed: 1},
-			Grows: grows[name],
-			New:   func(env models.Env) (models.Learner, error) { return catalog.Build(spec, env) },
+			Grows: grows[name], Bounds: append([]models.Bound{}, plan.Bounds()...),
+			New: func(env models.Env) (models.Learner, error) { return catalog.Build(spec, env) },
 		})
 	})
 }

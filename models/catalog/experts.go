@@ -32,7 +32,7 @@ var experts = []ensemble.Expert{
 
 // expert is a model of a catalogue with these parameters, for these tasks.
 func expert(name string, dear bool, of []models.Component, model string, tasks []models.Task, params map[string]any) ensemble.Expert {
-	return ensemble.Expert{Name: name, Dear: dear, New: func(env models.Env) (models.Learner, error) {
+	return ensemble.Expert{Name: name, Dear: dear, Bounds: models.Registry(of).Find(model).Bounds, New: func(env models.Env) (models.Learner, error) {
 		if !slices.Contains(tasks, env.Task) {
 			return nil, nil
 		}

@@ -246,7 +246,7 @@ func (t *Transformer) Observe(e *models.Example) {
 	t.g.insert(t.x)
 }
 
-// Clusters is the number of clusters kept, micro-clusters where the algorithm has such; Dropped counts those that went for want of room.
+// Clusters is the number of clusters kept, micro-clusters where the algorithm has such.
 func (t *Transformer) Clusters() (n int) {
 	p := t.g.clusters()
 	for i := range p.used {
@@ -257,8 +257,13 @@ func (t *Transformer) Clusters() (n int) {
 	return n
 }
 
-// Dropped is how many clusters were merged or dropped for want of room.
-func (t *Transformer) Dropped() uint64 { return t.g.clusters().dropped }
+// clustersEvicted is the name of what is counted.
+const clustersEvicted = "clusters_evicted"
+
+var evictedBound = []models.Bound{{What: clustersEvicted, Doc: "micro-clusters that were merged or went for want of room"}}
+
+// Dropped adds how many clusters were merged or dropped for want of room.
+func (t *Transformer) Dropped(d *models.Drops) { d.Add(clustersEvicted, t.g.clusters().dropped) }
 
 // State visits the clusters.
 func (t *Transformer) State(s *codec.State) {

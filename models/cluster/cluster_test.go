@@ -111,8 +111,8 @@ func TestDensityForgets(t *testing.T) {
 		for range 2000 { // scattered: more micro-clusters than room
 			c.Observe(point(100*rng.Float64(), 100*rng.Float64()))
 		}
-		if c.Clusters() > 10 || c.Dropped() == 0 {
-			t.Errorf("%s: %d micro-clusters in a room of 10, %d dropped", name, c.Clusters(), c.Dropped())
+		if c.Clusters() > 10 || models.DroppedBy(c).Total() == 0 {
+			t.Errorf("%s: %d micro-clusters in a room of 10, %d dropped", name, c.Clusters(), models.DroppedBy(c).Total())
 		}
 		for range 3000 {
 			c.Observe(point(500+0.1*rng.NormFloat64(), 500))

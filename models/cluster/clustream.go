@@ -19,6 +19,7 @@ var CluStreamComponent = models.Component{
 		{Name: "horizon", Default: 1000, Range: models.Between(1, 1<<40), Unit: "examples", Doc: "a micro-cluster whose examples are older may go"},
 		{Name: "period", Default: 100, Range: models.Between(1, 1<<30), Unit: "examples", Doc: "between two runs of k-means"}},
 	Cost: "O(micro-clusters · columns); O(micro-clusters² · columns) where two merge", Memory: "micro-clusters · (48 + 16 · columns) bytes", Source: "Aggarwal et al. 2003",
+	Bounds: evictedBound,
 	NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
 		return newTransformer("clustream", a, env, func(d int) grouping {
 			n, k := a.Int("micro_clusters"), a.Int("k")

@@ -21,6 +21,7 @@ var DenStreamComponent = models.Component{
 		{Name: "beta", Default: 0.2, Range: models.AboveTo(0, 1), Doc: "a micro-cluster above beta · mu is a potential one"},
 		halfLifeParam, roomParam, periodParam},
 	Cost: "O(micro-clusters · columns); O(micro-clusters² · columns) after each period", Memory: "micro-clusters · (48 + 16 · columns) bytes", Source: "Cao et al. 2006",
+	Bounds: evictedBound,
 	NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
 		return newTransformer("denstream", a, env, func(d int) grouping {
 			return &denStream{density: newDensity(d, a), epsilon: a.Float("epsilon"), enough: a.Float("beta") * a.Float("mu")}
@@ -38,6 +39,7 @@ var DBStreamComponent = models.Component{
 		{Name: "share", Default: 0.1, Range: models.Inside(0, 1), Doc: "two micro-clusters are joined when the examples in both are such a share of their mean weight"},
 		halfLifeParam, roomParam, periodParam},
 	Cost: "O(micro-clusters · columns); O(micro-clusters²) after each period", Memory: "micro-clusters · (48 + 16 · columns + 8 · micro-clusters) bytes", Source: "Hahsler & Bolaños 2016",
+	Bounds: evictedBound,
 	NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
 		return newTransformer("dbstream", a, env, func(d int) grouping {
 			n := a.Int("max_clusters")

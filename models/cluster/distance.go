@@ -49,6 +49,9 @@ func score(t *Transformer, e *models.Example) float64 {
 	return 0 // no cluster yet, or at its centre
 }
 
+// Dropped adds the counts of the clusterer.
+func (m *Distance) Dropped(d *models.Drops) { d.Of(m.clusters) }
+
 // Predict appends how strange the example is.
 func (m *Distance) Predict(dst []float64, e *models.Example) []float64 {
 	return append(dst, m.limits.Answer(score(m.clusters, e)))

@@ -26,7 +26,7 @@ const forestMissing = "A missing or unknown value follows the branch that most e
 
 // AdaptiveRandomForest is the catalogue entry of the adaptive random forest.
 var AdaptiveRandomForest = models.Component{
-	Name: "adaptive_random_forest", Kind: models.ModelKind, Fold: 2,
+	Name: "adaptive_random_forest", Kind: models.ModelKind, Fold: 3, Bounds: tree.Bounds(),
 	Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
 	Params: forestParams(10, "share of the columns that a leaf watches, at least two, drawn for each leaf", 0.01, 0.001),
 	Doc: "Adaptive random forest: Hoeffding trees whose leaves watch random columns learn each example with random weights. Two drift detectors watch the errors of every tree: the first has a tree planted behind it, the second has that one take its place. " +
@@ -44,7 +44,7 @@ var AdaptiveRandomForest = models.Component{
 
 // StreamingRandomPatches is the catalogue entry of streaming random patches.
 var StreamingRandomPatches = models.Component{
-	Name: "streaming_random_patches", Kind: models.ModelKind, Tasks: classification, Fold: 2,
+	Name: "streaming_random_patches", Kind: models.ModelKind, Tasks: classification, Fold: 3, Bounds: tree.Bounds(),
 	Params: forestParams(10, "share of the columns that a tree sees, at least two, drawn for each tree; the first trees see different ones as far as there are", 1e-4, 1e-5),
 	Doc: "Streaming random patches: Hoeffding trees, each on random columns of its own, learn each example with random weights. Drift is met as in adaptive_random_forest, a new tree sees new columns. " +
 		"The answer is the mean of the trees' probabilities, weighted by their accuracy since they stand in their place. " + forestMissing,

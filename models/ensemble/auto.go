@@ -23,6 +23,8 @@ type Expert struct {
 	Dear bool // costs ten times as much as the others, or more: kept while it pays
 	// New makes the model, or returns nil where it does not serve the task.
 	New func(env models.Env) (models.Learner, error)
+	// Bounds are the counts that it keeps.
+	Bounds []models.Bound
 }
 
 // encoder sizes of auto.
@@ -53,9 +55,19 @@ func Auto(extra ...Expert) models.Component {
 			names = append(names, x.Name)
 		}
 	}
+	bounds := []models.Bound{{What: expertsDropped, Doc: "dear experts that did not pay and were given up"}}
+	bounds = append(bounds, preprocess.OneHotComponent.Bounds...)
+	for _, x := range extra {
+		for _, b := range x.Bounds {
+			if !slices.ContainsFunc(bounds, func(a models.Bound) bool { return a.What == b.What }) {
+				bounds = append(bounds, b)
+			}
+		}
+	}
 	return models.Component{
-		Name: "auto", Kind: models.ModelKind, Fold: 5,
-		Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
+		Name: "auto", Kind: models.ModelKind, Fold: 6,
+		Bounds: bounds,
+		Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
 		Params: []models.Param{
 			{Name: "experts", Default: names, Choices: names, Doc: "the models that are mixed"},
 			{Name: "effort", Default: effortFull, Choices: []string{effortFull, effortLow}, Doc: "low: without the dear experts (boosted, forest, mondrian, neighbors), for a tenth of the cost"},
@@ -250,6 +262,12 @@ func (m *auto) Learn(e *models.Example, past []float64) {
 		m.experts[i].learner.Learn(m.pick(i, e, &m.x), past[at:at+m.k])
 	}
 	m.chain.Learn(e)
+}
+
+// Dropped adds the counts of encoders and experts, those that were given up included.
+func (m *auto) Dropped(d *models.Drops) {
+	d.Of(m.chain)
+	m.mixture.dropped(d)
 }
 
 // State visits encoders, experts and the mixture.

@@ -19,7 +19,7 @@ const bagMissing = " Missing values are the members' matter."
 
 // OzaBagging is the catalogue entry of online bagging.
 var OzaBagging = models.Component{
-	Name: "oza_bagging", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Name: "oza_bagging", Kind: models.ModelKind, Tasks: classification, Fold: 2,
 	Params: []models.Param{baseParam, membersParam},
 	Doc: "Online bagging: every member learns each example with a weight drawn from a Poisson distribution of mean 1, as if the stream had been sampled with replacement. " +
 		"The answer is the mean of the members' probabilities." + bagMissing,
@@ -31,7 +31,7 @@ var OzaBagging = models.Component{
 
 // ADWINBagging is the catalogue entry of online bagging that replaces its worst member after a change.
 var ADWINBagging = models.Component{
-	Name: "adwin_bagging", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Name: "adwin_bagging", Kind: models.ModelKind, Tasks: classification, Fold: 2,
 	Params: []models.Param{baseParam, membersParam,
 		{Name: "delta", Default: 0.002, Range: models.Inside(0, 1), Doc: "chance of a false alarm of the detector that watches the errors of a member"},
 	},
@@ -44,7 +44,7 @@ var ADWINBagging = models.Component{
 
 // LeveragingBagging is the catalogue entry of leveraging bagging.
 var LeveragingBagging = models.Component{
-	Name: "leveraging_bagging", Kind: models.ModelKind, Tasks: classification, Fold: 1,
+	Name: "leveraging_bagging", Kind: models.ModelKind, Tasks: classification, Fold: 2,
 	Params: []models.Param{baseParam, membersParam,
 		{Name: "weight", Default: 6.0, Range: models.AboveTo(0, 100), Doc: "mean weight of an example: more makes the members more different, and learn faster"},
 		{Name: "delta", Default: 0.002, Range: models.Inside(0, 1), Doc: "chance of a false alarm of the detector that watches the errors of a member"},
@@ -70,6 +70,7 @@ type bag struct {
 	weights *poisson
 	parts   []bagMember
 	resets  uint64
+	gone    models.Drops // counts of members that are gone
 	crew    crew
 	now     *models.Example
 	teach   func(i int)
@@ -109,6 +110,7 @@ func (b *bag) replace(i int) error {
 	if err != nil {
 		return err
 	}
+	b.gone.Of(m.learner)
 	m.base, b.members[i] = newBase(l), l
 	return nil
 }
@@ -182,11 +184,20 @@ func (b *bag) forget() {
 // Resets returns how many members were replaced after a change.
 func (b *bag) Resets() uint64 { return b.resets }
 
+// Dropped adds what the members count, those that are gone included.
+func (b *bag) Dropped(d *models.Drops) {
+	d.Of(b.gone)
+	for i := range b.parts {
+		d.Of(b.parts[i].learner)
+	}
+}
+
 // State visits the members.
 func (b *bag) State(s *codec.State) {
-	s.Fixed("bagging version", 1)
+	s.Fixed("bagging version", 2)
 	s.Fixed("number of members", len(b.parts))
 	s.Uint64(&b.resets)
+	b.gone.State(s)
 	for i := range b.parts {
 		m := &b.parts[i]
 		m.dice.State(s)

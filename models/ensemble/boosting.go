@@ -33,7 +33,7 @@ var OnlineAdaBoost = models.Component{
 
 // BOLE is the catalogue entry of the boosting-like online learning ensemble.
 var BOLE = models.Component{
-	Name: "bole", Kind: models.ModelKind, Tasks: classification, Fold: 2,
+	Name: "bole", Kind: models.ModelKind, Tasks: classification, Fold: 3,
 	Params: []models.Param{baseParam, membersParam,
 		{Name: "error_bound", Default: 0.5, Range: models.Between(0.1, 1), Doc: "members with a greater share of errors do not vote"},
 		{Name: "warm_up", Default: 7, Range: models.AtLeast(1), Unit: "events", Doc: "what the detector (ddm) of a member sees before its first test"},
@@ -67,6 +67,7 @@ type boost struct {
 	order []int   // by accuracy, the best first; sorted only
 	seen  float64 // weight of the examples learned
 	swaps uint64
+	gone  models.Drops // counts of members that are gone
 }
 
 type boostMember struct {
@@ -206,6 +207,7 @@ func (b *boost) guard(at int, e *models.Example, weight float64, ok bool) {
 		if m.next.learner == nil {
 			m.next = b.another()
 		}
+		b.gone.Of(m.learner)
 		b.put(at, m.next)
 		m.next = base{}
 		b.swaps++
@@ -215,6 +217,7 @@ func (b *boost) guard(at int, e *models.Example, weight float64, ok bool) {
 		}
 		m.next.train(e, weight)
 	default:
+		b.gone.Of(m.next.learner)
 		m.next = base{}
 	}
 }
@@ -230,16 +233,27 @@ func (b *boost) another() base {
 // Resets returns how many members were replaced after a change.
 func (b *boost) Resets() uint64 { return b.swaps }
 
+// Dropped adds what the members count, those that are gone included.
+func (b *boost) Dropped(d *models.Drops) {
+	d.Of(b.gone)
+	for i := range b.parts {
+		d.Of(b.parts[i].learner, b.parts[i].next.learner)
+	}
+}
+
 // State visits the members, their successors and the weights.
 func (b *boost) State(s *codec.State) {
 	version := 1
 	if b.cfg.guard != nil {
-		version = 2 // with detectors of models/drift
+		version = 3 // with detectors of models/drift, and counts of what is gone
 	}
 	s.Fixed("boosting version", version)
 	s.Fixed("number of members", len(b.parts))
 	s.Float64(&b.seen)
 	s.Uint64(&b.swaps)
+	if b.cfg.guard != nil {
+		b.gone.State(s)
+	}
 	b.dice.State(s)
 	taken := make([]bool, len(b.order))
 	for i := range b.order {

@@ -158,7 +158,9 @@ func (f *forest) teachOne(i int) {
 		f.weights[i] = t.hits / t.seen
 	}
 	if t.warning.Update(error) && t.warning.Rose() {
-		t.behind, t.warning = f.plant(t), drift.NewADWIN(f.cfg.warning)
+		next := f.plant(t)
+		inherit(next, t.behind)
+		t.behind, t.warning = next, drift.NewADWIN(f.cfg.warning)
 		t.planted++
 	}
 	if t.drift.Update(error) && t.drift.Rose() {
@@ -167,6 +169,7 @@ func (f *forest) teachOne(i int) {
 			next = f.plant(t)
 		}
 		t.swapped++
+		inherit(next, t.base)
 		f.stand(i, next)
 	}
 }
@@ -208,18 +211,18 @@ func (f *forest) Swaps() (planted, swapped uint64) {
 	return planted, swapped
 }
 
-// Dropped returns what the bound on memory has cost the trees that stand now.
-func (f *forest) Dropped() tree.Dropped {
-	var sum tree.Dropped
+// Dropped adds what the bounds have cost the trees; one that takes another's place has inherited its counts.
+func (f *forest) Dropped(d *models.Drops) {
 	for i := range f.trees {
-		for _, l := range []models.Learner{f.trees[i].learner, f.trees[i].behind.learner} {
-			if d, ok := l.(interface{ Dropped() tree.Dropped }); ok {
-				sum.Leaves += d.Dropped().Leaves
-				sum.Splits += d.Dropped().Splits
-			}
-		}
+		d.Of(f.trees[i].learner, f.trees[i].behind.learner)
 	}
-	return sum
+}
+
+// inherit adds the counts of a tree that is to go, if there is one, to another's.
+func inherit(to, from base) {
+	if from.learner != nil {
+		to.learner.(interface{ Inherit(d models.Drops) }).Inherit(models.DroppedBy(from.learner))
+	}
 }
 
 // State visits the trees with their detectors.

@@ -34,6 +34,8 @@ type mixture struct {
 	bins      calibration
 	labels    labels // regression
 	scratch   []float64
+	given     int          // dear experts that were given up
+	gone      models.Drops // their counts
 }
 
 type expert struct {
@@ -220,6 +222,10 @@ func (m *mixture) judge() {
 
 // drop goes on with the light experts alone.
 func (m *mixture) drop() {
+	for _, x := range m.experts[m.light:] {
+		m.gone.Of(x.learner)
+	}
+	m.given = len(m.experts) - m.light
 	m.experts = m.experts[:m.light:m.light]
 	m.weights = m.weights[:m.light:m.light]
 	sum := 0.0
@@ -230,6 +236,17 @@ func (m *mixture) drop() {
 		m.weights[i] /= sum
 	}
 	m.all, m.some = m.some, pool{}
+}
+
+// expertsDropped is the name of what is counted.
+const expertsDropped = "experts_dropped"
+
+func (m *mixture) dropped(d *models.Drops) {
+	d.Add(expertsDropped, uint64(m.given))
+	d.Of(m.gone)
+	for i := range m.experts {
+		d.Of(m.experts[i].learner)
+	}
 }
 
 // cost is the loss of one expert's answer, in nats.
@@ -253,7 +270,7 @@ func (m *mixture) freeze() {
 	m.all.sums, m.all.biases, m.some, m.scratch = nil, nil, pool{}, nil
 }
 
-// state visits experts, weights, pools, calibration and labels.
+// state visits the counts of experts that were given up, experts, weights, pools, calibration and labels.
 func (m *mixture) state(s *codec.State) {
 	n := s.Len(len(m.experts), 0, len(m.experts))
 	if s.Loading() && n != len(m.experts) {
@@ -262,6 +279,9 @@ func (m *mixture) state(s *codec.State) {
 			return
 		}
 		m.drop()
+	}
+	if m.given > 0 {
+		m.gone.State(s)
 	}
 	for i := range m.experts {
 		m.experts[i].learner.State(s)

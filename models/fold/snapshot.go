@@ -74,8 +74,9 @@ type Score struct {
 	Until   int64
 	Frozen  bool
 	Pending int
-	Bytes   int    // of the saved state
-	Hash    string // SHA-256 of the saved state
+	Bytes   int          // of the saved state
+	Hash    string       // SHA-256 of the saved state
+	Dropped models.Drops // what its bounds have cost
 	// Calibration says how often what was said came true; none for answers that are no probabilities.
 	Calibration []metric.Bin
 }
@@ -125,7 +126,7 @@ func (f *Fold) Score(name string) (Score, bool) {
 	months := m.monthly()
 	loss, window := m.loss.now()
 	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
-		Drifts: m.drifts, Loss: loss, Window: window, Rose: m.loss.rose(), Watched: m.spec.Watched(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Calibration: m.scores.Calibration()}, true
+		Drifts: m.drifts, Loss: loss, Window: window, Rose: m.loss.rose(), Watched: m.spec.Watched(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Dropped: models.DroppedBy(m.learner), Calibration: m.scores.Calibration()}, true
 }
 
 // monthly returns the scores of all months; what it returned before is used for those without a new label.

@@ -9,7 +9,7 @@ import (
 )
 
 // Components are the forecasters of the catalogue.
-var Components = []models.Component{
+var Components = counting(
 	SeasonalNaiveComponent,
 	HoltWintersComponent,
 	ETSComponent,
@@ -26,6 +26,16 @@ var Components = []models.Component{
 	SARIMAComponent,
 	DynamicLinearComponent,
 	LocalLevelComponent,
+)
+
+// counting declares what the health of a series counts for all but the baseline, which takes every number as it is.
+func counting(list ...models.Component) []models.Component {
+	for i := range list {
+		if list[i].Name != SeasonalNaiveComponent.Name {
+			list[i].Bounds = models.HealthBounds
+		}
+	}
+	return list
 }
 
 // SeasonalNaiveComponent is the catalogue entry of Naive: for the task regression it is baseline.SeasonalNaive.

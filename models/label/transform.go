@@ -127,6 +127,9 @@ func (t *Transform) State(s *codec.State) {
 	t.inner.State(s)
 }
 
+// Dropped adds the counts of the model inside.
+func (t *Transform) Dropped(d *models.Drops) { d.Of(t.inner) }
+
 type publishingTransform struct{ *Transform }
 
 // Publish snapshots the inner model.

@@ -109,6 +109,9 @@ func (w *Weights) State(s *codec.State) {
 	w.inner.State(s)
 }
 
+// Dropped adds the counts of the model inside.
+func (w *Weights) Dropped(d *models.Drops) { d.Of(w.inner) }
+
 type publishingWeights struct{ *Weights }
 
 // Publish snapshots the inner model.

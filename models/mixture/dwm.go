@@ -7,7 +7,8 @@ import (
 
 // DynamicWeightedMajority is the catalogue entry of the dynamic weighted majority.
 var DynamicWeightedMajority = models.Component{
-	Name: "dynamic_weighted_majority", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 1,
+	Name: "dynamic_weighted_majority", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 2,
+	Bounds: []models.Bound{{What: membersDropped, Doc: "members that lost their place, for too little weight or want of room"}},
 	Params: []models.Param{
 		{Name: "model", Default: models.Named("naive_bayes"), Part: models.ModelKind, Doc: "what every member is"},
 		{Name: "beta", Default: 0.5, Range: models.Inside(0, 1), Doc: "what a member keeps of its weight when it was wrong"},
@@ -49,6 +50,7 @@ type DWM struct {
 	next        uint64 // id of the next member
 	labels      uint64
 	dropped     uint64
+	gone        models.Drops // counts of members that are gone
 	said        []float64
 }
 
@@ -120,6 +122,8 @@ func (d *DWM) change(y int, past []float64) {
 	for _, m := range d.members {
 		if m.weight /= best; m.weight >= d.theta {
 			kept = append(kept, m)
+		} else {
+			d.gone.Of(m.learner)
 		}
 	}
 	d.dropped += uint64(len(d.members) - len(kept))
@@ -144,6 +148,7 @@ func (d *DWM) change(y int, past []float64) {
 			least = i
 		}
 	}
+	d.gone.Of(d.members[least].learner)
 	d.members[least] = m
 	d.dropped++
 }
@@ -174,17 +179,27 @@ func (d *DWM) whole(past []float64) bool {
 	return true
 }
 
-// Members returns how many members there are, and Dropped how many went.
+// Members returns how many members there are.
 func (d *DWM) Members() int { return len(d.members) }
 
-// Dropped returns how many members lost their place.
-func (d *DWM) Dropped() uint64 { return d.dropped }
+// membersDropped is the name of what is counted.
+const membersDropped = "members_dropped"
+
+// Dropped adds how many members lost their place, and what members count, those that are gone included.
+func (d *DWM) Dropped(to *models.Drops) {
+	to.Add(membersDropped, d.dropped)
+	to.Of(d.gone)
+	for i := range d.members {
+		to.Of(d.members[i].learner)
+	}
+}
 
 // State visits the counters, then the members in their order.
 func (d *DWM) State(s *codec.State) {
 	for _, v := range []*uint64{&d.next, &d.labels, &d.dropped} {
 		s.Uint64(v)
 	}
+	d.gone.State(s)
 	n := s.Len(len(d.members), 17, d.limit)
 	if n == 0 {
 		s.Fail("no members")

@@ -131,6 +131,13 @@ func (m *Mixture) State(s *codec.State) {
 	}
 }
 
+// Dropped adds the counts of the members.
+func (m *Mixture) Dropped(d *models.Drops) {
+	for _, l := range m.members {
+		d.Of(l)
+	}
+}
+
 type publishing struct{ *Mixture }
 
 // Publish snapshots the members and the rule.

@@ -28,6 +28,7 @@ func RunForecaster(t *testing.T, c ForecasterCase) {
 	t.Run("load over another", r.loadOver)
 	t.Run("missing before finite after", r.answers)
 	t.Run("hostile series", r.hostile)
+	t.Run("counts never fall", r.countsNeverFall)
 	t.Run("one series does not reach another", r.isolated)
 	t.Run("damaged state", r.damaged)
 	t.Run("no allocation", r.noAllocation)

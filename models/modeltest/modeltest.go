@@ -24,6 +24,8 @@ type Case struct {
 	New func(env models.Env) (models.Learner, error)
 	// Grows is set for models whose state grows with the data, such as trees: they may allocate.
 	Grows bool
+	// Bounds are the counts that it may have, see models.Bounded; nil: not checked.
+	Bounds []models.Bound
 }
 
 // Run runs the whole suite on the case.
@@ -40,6 +42,7 @@ func Run(t *testing.T, c Case) {
 			t.Run("answers under label delay", r.labelDelay)
 			t.Run("hostile inputs", r.hostileInputs)
 			t.Run("damaged state", r.damagedState)
+			t.Run("counts never fall", r.countsNeverFall)
 			t.Run("no allocation", r.noAllocation)
 		})
 	}

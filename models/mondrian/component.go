@@ -10,10 +10,11 @@ var Components = []models.Component{MondrianForest}
 
 // MondrianForest is the catalogue entry of the aggregated Mondrian forest.
 var MondrianForest = models.Component{
-	Name:  "mondrian_forest",
-	Kind:  models.ModelKind,
-	Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression},
-	Fold:  1,
+	Name:   "mondrian_forest",
+	Kind:   models.ModelKind,
+	Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
+	Bounds: []models.Bound{{What: leavesForgotten, Doc: "leaves that were forgotten, the least useful first, since a tree had max_nodes"}},
+	Fold:   1,
 	Params: []models.Param{
 		{Name: "trees", Default: 10, Range: models.Between(1, 1000), Doc: "trees, whose answers are averaged"},
 		{Name: "step", Default: 1.0, Range: models.Above(0), Doc: "rate of the aggregation: how much of a loss counts against a node's weight"},

@@ -253,13 +253,16 @@ func (f *Forest) Nodes() int {
 	return n
 }
 
-// Dropped returns how many leaves were forgotten because of max_nodes.
-func (f *Forest) Dropped() uint64 {
+// leavesForgotten is the name of what is counted.
+const leavesForgotten = "leaves_forgotten"
+
+// Dropped adds how many leaves were forgotten because of max_nodes.
+func (f *Forest) Dropped(d *models.Drops) {
 	n := uint64(0)
 	for i := range f.trees {
 		n += f.trees[i].gone
 	}
-	return n
+	d.Add(leavesForgotten, n)
 }
 
 // Publish returns an immutable snapshot.

@@ -20,6 +20,7 @@ const (
 // KNNComponent is the catalogue entry of KNN.
 var KNNComponent = models.Component{
 	Name: "k_nearest_neighbors", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression}, Fold: 1,
+	Bounds: []models.Bound{{What: examplesForgotten, Doc: "examples that left the window"}},
 	Doc: "Answers from the `k` examples of the window that are nearest (Euclidean; a category that differs counts 1). Columns are scaled by what the window holds, taken anew after every quarter of it. " +
 		"A missing number counts as the column's mean in the window, a missing category differs from all. " +
 		"`search: cells` looks only at examples near the question: it compares itself with the exact search at every 32nd example and looks into as many cells as the wanted `recall` takes.",
@@ -254,8 +255,11 @@ func (m *KNN) Recall() float64 {
 	return m.cells.recall
 }
 
-// Dropped is how many examples have left the window.
-func (m *KNN) Dropped() uint64 { return m.window.seen - uint64(m.window.n) }
+// examplesForgotten is the name of what is counted.
+const examplesForgotten = "examples_forgotten"
+
+// Dropped adds how many examples have left the window.
+func (m *KNN) Dropped(d *models.Drops) { d.Add(examplesForgotten, m.window.seen-uint64(m.window.n)) }
 
 // State visits the window.
 func (m *KNN) State(s *codec.State) {

@@ -141,7 +141,7 @@ func TestExactAgainstBruteForce(t *testing.T) {
 					t.Fatalf("%s, window %d, row %d: %v, want %v", kinds, window, i, got, want)
 				}
 			}
-			if got := m.Dropped(); got != uint64(500-window) {
+			if got := models.DroppedBy(m).Count("examples_forgotten"); got != uint64(500-window) {
 				t.Errorf("%d dropped, want %d", got, 500-window)
 			}
 		}

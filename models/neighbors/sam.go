@@ -14,6 +14,7 @@ import (
 // SAMComponent is the catalogue entry of SAM.
 var SAMComponent = models.Component{
 	Name: "sam_knn", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 1,
+	Bounds: []models.Bound{{What: examplesCleaned, Doc: "examples of either memory that contradicted newer ones"}, {What: examplesMerged, Doc: "examples of the long-term memory that were put into others for want of room"}},
 	Doc: "Nearest neighbours with two memories, for streams that change in ways that are not known beforehand. The short-term memory holds the newest examples; it is cut to a half, a quarter, … when its newest part alone would have answered better. " +
 		"What it drops goes to the long-term memory, apart from what contradicts the newest examples, and is put together by class (k-means++) when both are full: so what was learned before a change and still holds is kept. " +
 		"The answer comes from the short-term memory, the long-term one or both, whichever was right most often of late. Distances, scales and missing values as in k_nearest_neighbors; in a cluster numbers are averaged and the most frequent category stays.",
@@ -399,8 +400,17 @@ func (m *SAM) cleanAll(old *memory) {
 // Sizes returns how many examples the memories hold.
 func (m *SAM) Sizes() (short, long int) { return m.short.n, m.long.n }
 
-// Dropped is how many examples are gone: they contradicted newer ones, or were put into others.
-func (m *SAM) Dropped() uint64 { return m.cleaned + m.merged }
+// The names of what is counted.
+const (
+	examplesCleaned = "examples_cleaned"
+	examplesMerged  = "examples_merged"
+)
+
+// Dropped adds how many examples are gone: they contradicted newer ones, or were put into others.
+func (m *SAM) Dropped(d *models.Drops) {
+	d.Add(examplesCleaned, m.cleaned)
+	d.Add(examplesMerged, m.merged)
+}
 
 // State visits the memories, and how each example was answered when it came.
 func (m *SAM) State(s *codec.State) {

@@ -237,7 +237,7 @@ func TestSAMAgainstThePaper(t *testing.T) {
 	if cuts < 3 {
 		t.Errorf("the memory was cut %d times in four changes", cuts)
 	}
-	if m.Dropped() == 0 {
+	if models.DroppedBy(m).Total() == 0 {
 		t.Error("nothing contradicted the newest examples")
 	}
 }
@@ -300,8 +300,8 @@ func TestSAMBounds(t *testing.T) {
 			}
 		}
 		again := sam(t, env, neighbors.SAMConfig{K: 3, Most: 60, LongShare: 0.4, Least: 20})
-		if err := codec.Load(again, codec.Save(m)); err != nil || m.Dropped() == 0 {
-			t.Errorf("%s: %d dropped, load: %v", kind, m.Dropped(), err)
+		if err := codec.Load(again, codec.Save(m)); err != nil || models.DroppedBy(m).Total() == 0 {
+			t.Errorf("%s: %d dropped, load: %v", kind, models.DroppedBy(m).Total(), err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // AutoencoderComponent is the catalogue entry of the autoencoder.
 var AutoencoderComponent = models.Component{
 	Name: "autoencoder", Kind: models.ModelKind, Tasks: []models.Task{models.Anomaly}, Fold: 1, NumbersOnly: true,
+	Bounds: slices.Concat(steadyBounds, []models.Bound{{What: alarmsNotLearned, Doc: "rows that raised an alarm and were not learned (protect)"}}),
 	Doc: "A net that learns to give back its inputs through a narrow layer; what it gives back badly is strange. The score is the mean squared error of the scaled numbers of a row, missing ones left out. " +
 		"An answer above ½ is an alarm. Labels are not used; a row that raises an alarm is learned only with `protect: false`. Numbers are scaled by their mean and deviation so far, clipped at 10. A missing value is 0 with an input that says so. " +
 		"Good for: rows of many numbers that depend on each other, where a strange row is strange as a whole. Not for: single numbers that are far off (gaussian_filter), few columns (half_space_trees, loda).",
@@ -97,6 +98,12 @@ func (m *Autoencoder) Learn(*models.Example, []float64) {}
 
 // Counts says what became of the rows so far, and how many were kept from the net by an alarm.
 func (m *Autoencoder) Counts() (learned Counts, kept uint64) { return m.net.Counts(), m.kept }
+
+// Dropped adds the rows that an alarm kept from the net, and its counts.
+func (m *Autoencoder) Dropped(d *models.Drops) {
+	d.Add(alarmsNotLearned, m.kept)
+	m.net.steady.dropped(d)
+}
 
 // State visits the net and the threshold.
 func (m *Autoencoder) State(s *codec.State) {

@@ -13,7 +13,7 @@ var pairWeightsParam = models.Param{Name: "pair_weights", Default: true, Doc: "e
 
 // DeepFMComponent is the catalogue entry of DeepFM.
 var DeepFMComponent = models.Component{
-	Name: "deep_fm", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Regression}, Fold: 2,
+	Name: "deep_fm", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Regression}, Fold: 2, Bounds: netBounds,
 	Doc: "A factorization machine and a multilayer perceptron that read the same embeddings; their scores are added. The machine, in which each pair of columns has a weight, knows of pairs of categories from few examples, the perceptron of what goes beyond pairs." + inputsDoc +
 		" Good for: clicks, orders, payments: many categorical columns of many values that act in pairs. Not for: numbers alone (use mlp), or pairs that must be known one by one (hashed_ftrl with crosses stores each).",
 	Params: slices.Concat(layerParams, embeddingParams, []models.Param{pairWeightsParam}, lossParams, learnParams),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
 )
 
 // A table of embeddings is an array of buckets of ways rows each. A category may lie only in the bucket that its hash names, so a
@@ -267,6 +268,12 @@ func (t *table) expire() {
 		t.count.Expired++
 		t.count.Held--
 	}
+}
+
+func (t *table) dropped(d *models.Drops) {
+	d.Add(embeddingsEvicted, t.count.Evicted)
+	d.Add(embeddingsExpired, t.count.Expired)
+	d.Add(labelsNotAdmitted, t.count.Waited)
 }
 
 // publish returns an immutable version: it shares all buckets until they change. Cost: 8 bytes for 256 rows of the table's size, and

@@ -11,7 +11,7 @@ import (
 
 // EmbeddingComponent is the catalogue entry of the transformer that turns categories into learned vectors.
 var EmbeddingComponent = models.Component{
-	Name: "embedding", Kind: models.TransformerKind, Tasks: supervised, Fold: 2,
+	Name: "embedding", Kind: models.TransformerKind, Tasks: supervised, Fold: 2, Bounds: netBounds,
 	Doc: "Replaces each category by a vector that a multilayer perceptron on the whole row learns for it, label by label: numbers for models that read numbers. Numbers pass through as they are. " +
 		"It learns at the learn record, after the model, so no example ever sees its own label. A rare or new category has the vector that those of its column share, a missing one another. " +
 		"Good for: categories of many values before a linear model, neighbours or trees. Not for: few values (one_hot says the same, and stands still: vectors move as they are learned, which trees like least).",
@@ -109,6 +109,9 @@ func (t *Embedding) Observe(e *models.Example) { t.net.Observe(e) }
 
 // Learn hands the label to the perceptron.
 func (t *Embedding) Learn(e *models.Example) { t.net.Learn(e, nil) }
+
+// Dropped adds the counts of the perceptron.
+func (t *Embedding) Dropped(d *models.Drops) { d.Of(t.net) }
 
 // State visits the perceptron.
 func (t *Embedding) State(s *codec.State) { t.net.State(s) }

@@ -9,7 +9,7 @@ import (
 
 // HedgeComponent is the catalogue entry of hedge back-propagation.
 var HedgeComponent = models.Component{
-	Name: "hedge_backpropagation", Kind: models.ModelKind, Tasks: supervised, Fold: 2,
+	Name: "hedge_backpropagation", Kind: models.ModelKind, Tasks: supervised, Fold: 2, Bounds: netBounds,
 	Doc: "A deep net that chooses its own depth as it goes: every hidden layer has an output of its own, the answer is their weighted mean, and an output's weight shrinks with its loss: those that lose least answer." + inputsDoc +
 		" Good for: streams of which nobody knows how deep a net they need, long or short. Not for: little processor time (mlp of two layers costs less and is rarely worse); losses gaussian and quantiles.",
 	Params: slices.Concat([]models.Param{

@@ -16,7 +16,7 @@ const (
 
 // MLPComponent is the catalogue entry of the multilayer perceptron.
 var MLPComponent = models.Component{
-	Name: "mlp", Kind: models.ModelKind, Tasks: supervised, Fold: 2,
+	Name: "mlp", Kind: models.ModelKind, Tasks: supervised, Fold: 2, Bounds: netBounds,
 	Doc: "A multilayer perceptron: dense layers, each followed by an activation, learned by exact back-propagation, one step for each label." + inputsDoc +
 		" Good for: smooth or interacting numeric inputs, where a linear model is too stiff and trees answer in steps. " +
 		"Not for: a few hundred labels (use auto or a linear model), labels that repeat the one before, which a baseline answers better, or rows whose meaning lies in their order (use gru).",

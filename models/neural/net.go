@@ -131,6 +131,16 @@ func (n *Net) Categories() CategoryCounts {
 	return c
 }
 
+// Dropped adds the steps that were left out or taken back, and the categories without numbers of their own.
+func (n *Net) Dropped(d *models.Drops) {
+	n.steady.dropped(d)
+	for _, t := range n.tables {
+		if t != nil {
+			t.dropped(d)
+		}
+	}
+}
+
 // Predict appends the answer.
 func (n *Net) Predict(dst []float64, e *models.Example) []float64 {
 	n.pass.learning = false

@@ -56,6 +56,17 @@ func (n *Sequence) Counts() SequenceCounts {
 	return SequenceCounts{Counts: n.steady.Counts, Late: n.late, Missed: n.missed, Entities: len(n.entities.slots), Evicted: n.entities.evicted}
 }
 
+// Dropped adds what the bounds have cost so far.
+func (n *Sequence) Dropped(d *models.Drops) {
+	n.steady.dropped(d)
+	if n.table != nil {
+		n.table.dropped(d)
+	}
+	d.Add(labelsLate, n.late)
+	d.Add(labelsMissed, n.missed)
+	d.Add(entitiesEvicted, n.entities.evicted)
+}
+
 // Predict appends the answer, and behind it what Learn wants to know of this moment: the event's number, the hidden state, the label before.
 func (n *Sequence) Predict(dst []float64, e *models.Example) []float64 {
 	of := n.entityOf(e.Key)

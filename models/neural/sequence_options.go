@@ -60,7 +60,7 @@ const (
 // sequenceComponent is a catalogue entry of a net that remembers entities: what it is, what it is good for, the layers behind its state, and its cell.
 func sequenceComponent(name, what, uses string, layers []int, source string, cell func(l *layout, inputs, units int) cell) models.Component {
 	return models.Component{
-		Name: name, Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2, Doc: what + sequenceDoc + uses,
+		Name: name, Kind: models.ModelKind, Tasks: supervised, Entities: true, Fold: 2, Bounds: sequenceBounds, Doc: what + sequenceDoc + uses,
 		Params: sequenceParams(layers), Cost: sequenceCost, Memory: sequenceMemory, Source: source,
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 			n, err := newSequence(env, sequenceOptions(a, env), cell)

@@ -2,8 +2,10 @@ package neural
 
 import (
 	"math"
+	"slices"
 
 	"github.com/freshet-ml/freshet/internal/codec"
+	"github.com/freshet-ml/freshet/models"
 )
 
 // steadyOptions are what users may say of the guard of a net's steps.
@@ -115,6 +117,38 @@ func (s *steady) back(w []float64) {
 	copy(w, s.shadow)
 	s.RolledBack++
 	s.broken, s.since, s.copied = 0, 0, false
+}
+
+// The names of what nets count.
+const (
+	stepsSkipped      = "steps_skipped"
+	weightsRolledBack = "weights_rolled_back"
+	embeddingsEvicted = "embeddings_evicted"
+	embeddingsExpired = "embeddings_expired"
+	labelsNotAdmitted = "labels_not_admitted"
+	labelsLate        = "labels_late"
+	labelsMissed      = "labels_missed"
+	entitiesEvicted   = "entities_evicted"
+	alarmsNotLearned  = "alarms_not_learned"
+)
+
+var (
+	steadyBounds = []models.Bound{
+		{What: stepsSkipped, Doc: "steps left out because loss or gradient were not finite"},
+		{What: weightsRolledBack, Doc: "times that the weights went back to their copy"}}
+	netBounds = append(slices.Clone(steadyBounds),
+		models.Bound{What: embeddingsEvicted, Doc: "vectors of categories that gave way to another where max_categories was reached"},
+		models.Bound{What: embeddingsExpired, Doc: "vectors that went unused for longer than expire_after"},
+		models.Bound{What: labelsNotAdmitted, Doc: "labels of categories that were too rare for a vector of their own"})
+	sequenceBounds = append(slices.Clone(netBounds),
+		models.Bound{What: labelsLate, Doc: "labels whose event was no longer held: one step was learned"},
+		models.Bound{What: labelsMissed, Doc: "labels whose event was not known: nothing was learned"},
+		models.Bound{What: entitiesEvicted, Doc: "entities that had to make room"})
+)
+
+func (s *steady) dropped(d *models.Drops) {
+	d.Add(stepsSkipped, s.Skipped)
+	d.Add(weightsRolledBack, s.RolledBack)
 }
 
 func (s *steady) state(c *codec.State) {

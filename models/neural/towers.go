@@ -9,7 +9,7 @@ import (
 
 // TwoTowerComponent is the catalogue entry of the two-tower model.
 var TwoTowerComponent = models.Component{
-	Name: "two_tower", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Regression}, Fold: 2,
+	Name: "two_tower", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Regression}, Fold: 2, Bounds: netBounds,
 	Doc: "Scores a pair, such as a user and an article: one net turns the columns of the one into a vector, another those of the other, and the score is the product of the vectors plus a constant. " +
 		"The columns of the one are named by `left`; all others are those of the other." + inputsDoc +
 		" Good for: how well two things of many each go together, from few examples of each pair. Not for: columns that describe the pair as such (the time, the place in the list): they stand on one side only (use deep_fm).",

@@ -10,7 +10,7 @@ var crossesParam = models.Param{Name: "crosses", Default: true, Doc: "the linear
 
 // WideAndDeepComponent is the catalogue entry of Wide & Deep.
 var WideAndDeepComponent = models.Component{
-	Name: "wide_and_deep", Kind: models.ModelKind, Tasks: supervised, Fold: 2,
+	Name: "wide_and_deep", Kind: models.ModelKind, Tasks: supervised, Fold: 2, Bounds: netBounds,
 	Doc: "A linear model on numbers, categories and pairs of categories, which remembers, and a multilayer perceptron on their embeddings, which generalises; their scores are added and learned together. " +
 		"Weights of the linear part move by AdaGrad (the paper has FTRL there)." + inputsDoc +
 		" Good for: recommendations and clicks where some pairs of categories are exceptions that must be known one by one. Not for: numbers alone (use mlp); many categorical columns of which only few pairs matter (deep_fm is smaller).",

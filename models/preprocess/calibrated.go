@@ -78,6 +78,9 @@ func (c *Calibrated) State(s *codec.State) {
 	c.model.State(s)
 }
 
+// Dropped adds the counts of the model inside.
+func (c *Calibrated) Dropped(d *models.Drops) { d.Of(c.model) }
+
 type publishingCalibrated struct{ *Calibrated }
 
 // Publish copies the curve and publishes the model.

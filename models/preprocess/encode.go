@@ -11,10 +11,11 @@ import (
 
 // OrdinalEncoderComponent is the catalogue entry of OrdinalEncoder.
 var OrdinalEncoderComponent = models.Component{
-	Name: "ordinal_encoder", Kind: models.TransformerKind, Fold: 1,
+	Name: "ordinal_encoder", Kind: models.TransformerKind, Fold: 2,
 	Params: []models.Param{categoriesParam,
 		{Name: "slots", Default: 1024, Range: models.Between(1, 65536), Unit: "categories per column", Doc: "so many categories of a column get a number, first come, first served"}},
 	Cost: "O(columns · log(slots))", Memory: "12 bytes per category, up to slots per column", Source: "definition",
+	Bounds: []models.Bound{{What: valuesUnnumbered, Doc: "values that got no number, since their column has as many as slots"}},
 	Doc: "Replaces a category by a number: 1 for the first that came, 2 for the second, and so on; 0 for one that has no number yet, or came when none was left. " +
 		"A missing category stays missing.",
 	NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
@@ -33,6 +34,7 @@ type OrdinalEncoder struct {
 	columns []int
 	slots   int
 	known   []dictionary
+	lost    uint64 // values of categories that found no number left
 }
 
 // dictionary is sorted categories with the order in which they came, in blocks that are replaced when they change.
@@ -73,11 +75,15 @@ func (t *OrdinalEncoder) Observe(e *models.Example) {
 	for j, i := range t.columns {
 		d := &t.known[j]
 		x, there := held(e.Row, i)
-		if !there || x != x || len(d.category) == t.slots {
+		if !there || x != x {
 			continue
 		}
 		k, ok := slices.BinarySearch(d.category, x)
 		if ok {
+			continue
+		}
+		if len(d.category) == t.slots {
+			t.lost++
 			continue
 		}
 		if d.shared {
@@ -87,9 +93,16 @@ func (t *OrdinalEncoder) Observe(e *models.Example) {
 	}
 }
 
+// valuesUnnumbered is the name of what is counted.
+const valuesUnnumbered = "values_unnumbered"
+
+// Dropped adds the values that found no number left.
+func (t *OrdinalEncoder) Dropped(d *models.Drops) { d.Add(valuesUnnumbered, t.lost) }
+
 // State visits the dictionaries.
 func (t *OrdinalEncoder) State(s *codec.State) {
 	s.Fixed("columns of ordinal_encoder", len(t.known))
+	s.Uint64(&t.lost)
 	for j := range t.known {
 		d := &t.known[j]
 		n := s.Len(len(d.category), 12, t.slots)

@@ -17,6 +17,7 @@ var OneHotComponent = models.Component{
 		{Name: "slots", Default: 32, Range: models.Between(1, 65536), Unit: "categories per column", Doc: "so many categories of a column get a column of their own, first come, first served"},
 		{Name: "overflow", Default: 1, Range: models.Between(1, 65536), Unit: "columns per column", Doc: "the categories after those share so many columns by their hash"}},
 	Cost: "O(entries + slots)", Memory: "8 bytes per category, up to slots per column",
+	Bounds: []models.Bound{{What: columnsFull, Doc: "categorical columns all of whose slots are taken: their further categories share the overflow"}},
 	Doc: "Turns each categorical column into columns of 0 and 1. All columns are reserved when it is made, so new categories never change the schema. " +
 		"A category gets its column when it is first observed, after the answer; until then, and when it is missing, all its columns are 0. Other columns pass as they are. Its rows are sparse.",
 	NewTransformer: func(a models.Args, env models.Env) (models.Transformer, error) {
@@ -129,6 +130,20 @@ func (t *OneHot) Observe(e *models.Example) {
 			t.known[j] = append(t.known[j], x)
 		}
 	}
+}
+
+// columnsFull is the name of what is counted.
+const columnsFull = "columns_full"
+
+// Dropped adds the columns that have no slot left.
+func (t *OneHot) Dropped(d *models.Drops) {
+	n := uint64(0)
+	for _, k := range t.known {
+		if len(k) == t.slots {
+			n++
+		}
+	}
+	d.Add(columnsFull, n)
 }
 
 // State visits the known categories.

@@ -143,6 +143,9 @@ func (s *Sampler) State(c *codec.State) {
 	s.model.State(c)
 }
 
+// Dropped adds the counts of the model inside.
+func (s *Sampler) Dropped(d *models.Drops) { d.Of(s.model) }
+
 type publishingSampler struct{ *Sampler }
 
 // Publish copies the factors and publishes the model.
@@ -314,6 +317,9 @@ func (s *HardSampler) State(c *codec.State) {
 	c.PCG(s.pcg)
 	s.model.State(c)
 }
+
+// Dropped adds the counts of the model inside.
+func (s *HardSampler) Dropped(d *models.Drops) { d.Of(s.model) }
 
 type publishingHard struct{ *HardSampler }
 

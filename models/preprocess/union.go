@@ -65,6 +65,13 @@ func (p *parts) State(s *codec.State) {
 	}
 }
 
+// Dropped adds the counts of the transformers inside.
+func (p *parts) Dropped(d *models.Drops) {
+	for _, t := range p.of {
+		d.Of(t)
+	}
+}
+
 func (p *parts) snapshot() parts {
 	c := parts{of: make([]models.Transformer, len(p.of)), pool: p.pool}
 	for i, t := range p.of {
@@ -158,7 +165,7 @@ func (c *Chain) Transform(dst models.Row, e *models.Example) models.Row {
 	last, free := len(c.of)-1, 0 // free is the row that holds nothing that is still read
 	for _, t := range c.of[:last] {
 		r := into(&s.row[free], t, &s.x)
-		if len(r.Value) > 0 && &r.Value[0] == &s.row[free].Value[0] {
+		if own := s.row[free].Value; len(r.Value) > 0 && len(own) > 0 && &r.Value[0] == &own[0] {
 			free = 1 - free
 		}
 		s.x.Row = r

@@ -18,6 +18,7 @@ var HoeffdingAdaptiveTree = models.Component{
 	Cost:   "O(depth + columns · classes) per event, twice that under an alternate",
 	Memory: "as hoeffding_tree, and 7 KiB per node for its window; bounded by max_bytes and max_leaves",
 	Source: "Bifet & Gavaldà 2009, HAT-ADWIN",
+	Bounds: Bounds(),
 	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewAdaptive(env, classConfig(a), a.Float("drift_delta")), nil

@@ -9,7 +9,7 @@ func (g *growing[C, P]) watch(at int32) *watch { return g.watchers.of(&g.notes[a
 // sprout takes a place for the alternate of a node, which is to become a leaf; −1 if the tree is as large as it may be.
 func (g *growing[C, P]) sprout(at int32) int32 {
 	if !g.fits(1, 1, 0) {
-		g.dropped.Splits++
+		g.dropped.splits++
 		return -1
 	}
 	root := g.take(1)

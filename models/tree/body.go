@@ -13,7 +13,7 @@ type body[C any] struct {
 	arena[C]
 	root    int32
 	leaves  int
-	dropped Dropped
+	dropped costs
 
 	frozen    models.Predictor // the last snapshot, nil: none
 	shelved   shelf[node]      // its nodes
@@ -24,11 +24,28 @@ type body[C any] struct {
 	places []int32
 }
 
-// Dropped counts what the bounds of a tree have cost.
-type Dropped struct {
-	Leaves uint64 // whose statistics were given up for memory
-	Splits uint64 // that were due and not made, for the bound on leaves
+// costs counts what the bounds of a tree have cost.
+type costs struct {
+	leaves uint64 // whose statistics were given up for memory
+	splits uint64 // that were due and not made, for the bound on leaves
+	values uint64 // that a full search tree did not keep apart
 }
+
+// The names of what trees count.
+const (
+	leavesDeactivated = "leaves_deactivated"
+	splitsRefused     = "splits_refused"
+	valuesMerged      = "values_merged"
+)
+
+var (
+	deactivatedBound = models.Bound{What: leavesDeactivated, Doc: "leaves that lost their statistics to max_bytes"}
+	refusedBound     = models.Bound{What: splitsRefused, Doc: "splits that were due and not made, since the tree has max_leaves or its greatest depth"}
+	mergedBound      = models.Bound{What: valuesMerged, Doc: "values that a full search tree of a leaf did not keep apart (e_bst)"}
+)
+
+// Bounds are the counts that all Hoeffding trees keep, for ensembles of them.
+func Bounds() []models.Bound { return []models.Bound{deactivatedBound, refusedBound} }
 
 func newBody[C any](env models.Env, categories int) body[C] {
 	b := body[C]{layout: newLayout(env, categories)}
@@ -74,8 +91,18 @@ func (b *body[C]) Observe(*models.Example) {}
 // Leaves returns the number of leaves, those of alternates included.
 func (b *body[C]) Leaves() int { return b.leaves }
 
-// Dropped returns what the bounds have cost so far.
-func (b *body[C]) Dropped() Dropped { return b.dropped }
+// Dropped adds what the bounds have cost so far.
+func (b *body[C]) Dropped(d *models.Drops) {
+	d.Add(leavesDeactivated, b.dropped.leaves)
+	d.Add(splitsRefused, b.dropped.splits)
+}
+
+// Inherit adds the counts of a tree whose place this one takes to its own, so that those of an ensemble never fall.
+func (b *body[C]) Inherit(d models.Drops) {
+	b.dropped.leaves += d.Count(leavesDeactivated)
+	b.dropped.splits += d.Count(splitsRefused)
+	b.dropped.values += d.Count(valuesMerged)
+}
 
 // statistics is the cell of a Hoeffding tree, as code that serves both kinds sees it; no hot loop does.
 type statistics[C any] interface {

@@ -352,7 +352,7 @@ func (t *classTree) split(at int32, s candidate) bool {
 	t.expected, branch = t.cells[at].expect(s, t.expected[:0], nil)
 	k := len(t.expected) / t.classes
 	if !t.fits(k, k-1, 4*len(branch)) {
-		t.dropped.Splits++
+		t.dropped.splits++
 		return false
 	}
 	first, depth := t.take(k), t.notes[at].depth
@@ -421,7 +421,7 @@ func (t *classTree) bound() {
 		old := t.cells[at]
 		t.cells[at].deactivate()
 		t.recycle(&old)
-		t.dropped.Leaves++
+		t.dropped.leaves++
 	}
 }
 

@@ -43,6 +43,7 @@ var HoeffdingTree = models.Component{
 	Cost:   "O(depth + columns · classes) per event",
 	Memory: "48 bytes per leaf, numeric column and class, with histograms 8 · (bins + 1) · (classes + 2) more per leaf and numeric column; 8 per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Domingos & Hulten 2000; adaptive naive Bayes leaves: Holmes et al. 2005; Gaussian observers: Pfahringer et al. 2008; histograms: Ben-Haim & Tom-Tov 2010",
+	Bounds: Bounds(),
 	Fold:   3,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return New(env, classConfig(a)), nil

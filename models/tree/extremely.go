@@ -18,6 +18,7 @@ var ExtremelyFastDecisionTree = models.Component{
 	Cost:   "O(depth · columns) per event",
 	Memory: "as hoeffding_tree, for splits too; bounded by max_bytes and max_leaves",
 	Source: "Manapragada, Webb & Salehi 2018, algorithms 1–3",
+	Bounds: Bounds(),
 	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewExtremely(env, classConfig(a), a.Float("reevaluate")), nil

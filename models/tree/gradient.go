@@ -28,6 +28,7 @@ var StochasticGradientTree = models.Component{
 	Cost:   "O(depth + columns) per event and tree",
 	Memory: "3 KiB per leaf and numeric column, 48 bytes per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Gouk, Pfahringer & Frank 2019; a tree for each class: Friedman 2001, algorithm 6",
+	Bounds: []models.Bound{refusedBound},
 	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		cfg := GradientConfig{
@@ -342,7 +343,7 @@ func (t *Gradient) review(at int32) {
 	if t.leaves < t.cfg.MaxLeaves && t.notes[at].depth < maxDepth {
 		t.bestSplit(c, &best)
 	} else {
-		t.dropped.Splits++
+		t.dropped.splits++
 	}
 	mean := best.loss / best.n
 	variance := best.square/best.n - mean*mean

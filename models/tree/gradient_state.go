@@ -7,12 +7,15 @@ import (
 	"github.com/freshet-ml/freshet/models"
 )
 
+// Dropped adds the splits that the bounds have refused so far.
+func (t *Gradient) Dropped(d *models.Drops) { d.Add(splitsRefused, t.dropped.splits) }
+
 // State visits labels and dictionaries, then the nodes in preorder.
 func (t *Gradient) State(c *codec.State) {
 	c.Fixed("stochastic_gradient_tree version", 1)
 	c.Fixed("columns", t.width)
 	c.Fixed("categorical columns", len(t.nominal))
-	c.Uint64(&t.dropped.Splits)
+	c.Uint64(&t.dropped.splits)
 	for _, v := range []*float64{&t.labels, &t.labelMean, &t.labelSquares, &t.least, &t.most} {
 		c.Float64(v)
 	}

@@ -87,12 +87,11 @@ func (g *Gradients) Leaves() (n int) {
 // ActiveLeaves returns the number of leaves, which all keep statistics.
 func (g *Gradients) ActiveLeaves() int { return g.Leaves() }
 
-// Dropped returns what the bounds have cost so far.
-func (g *Gradients) Dropped() (sum Dropped) {
+// Dropped adds the splits that the bounds have refused so far, of all trees.
+func (g *Gradients) Dropped(d *models.Drops) {
 	for _, t := range g.trees {
-		sum.Splits += t.dropped.Splits
+		t.Dropped(d)
 	}
-	return sum
 }
 
 // State visits the trees.

@@ -94,13 +94,12 @@ func TestHeapStaysWithinMaxBytes(t *testing.T) {
 				d := m.(interface {
 					Leaves() int
 					ActiveLeaves() int
-					Dropped() Dropped
 				})
-				t.Logf("%s %s, %v, %d KB: at most %d KB held, %d leaves, %d with statistics, dropped %+v, state %d KB", c.name, c.why, task, bytes>>10, most>>10, d.Leaves(), d.ActiveLeaves(), d.Dropped(), len(codec.Save(m))>>10)
+				t.Logf("%s %s, %v, %d KB: at most %d KB held, %d leaves, %d with statistics, dropped: %v, state %d KB", c.name, c.why, task, bytes>>10, most>>10, d.Leaves(), d.ActiveLeaves(), models.DroppedBy(m), len(codec.Save(m))>>10)
 				if most > bytes+bytes/10 {
 					t.Errorf("%s %s, %v: %d KB held, max_bytes are %d KB", c.name, c.why, task, most>>10, bytes>>10)
 				}
-				if d.Dropped() != (Dropped{}) && float64(most) < 0.25*float64(bytes) {
+				if models.DroppedBy(m).Total() > 0 && float64(most) < 0.25*float64(bytes) {
 					t.Errorf("%s %s, %v: only %d KB of %d KB put to use", c.name, c.why, task, most>>10, bytes>>10)
 				}
 				runtime.KeepAlive(m)
@@ -151,7 +150,7 @@ func TestBoundsNeitherSeeSnapshotsNorLoading(t *testing.T) {
 			if codec.Sum(plain) != codec.Sum(published) || codec.Sum(plain) != codec.Sum(loaded) {
 				t.Errorf("%s, %v: states differ", c.Name, task)
 			}
-			d := plain.(interface{ Dropped() Dropped }).Dropped()
+			d := models.DroppedBy(plain)
 			t.Logf("%s, %v: dropped %+v", c.Name, task, d)
 		}
 	}

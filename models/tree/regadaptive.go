@@ -17,6 +17,7 @@ var HoeffdingAdaptiveTreeRegressor = models.Component{
 	Cost:   "O(depth + columns) per event, twice that under an alternate",
 	Memory: "as hoeffding_tree_regressor, and 7 KiB per node for its window; bounded by max_bytes and max_leaves",
 	Source: "Ikonomovska, Gama & Džeroski 2011; windows and test: Bifet & Gavaldà 2009",
+	Bounds: append(Bounds(), mergedBound),
 	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewAdaptiveRegressor(env, regressConfig(a), a.Float("drift_delta")), nil

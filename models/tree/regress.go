@@ -73,9 +73,16 @@ type regTree struct {
 	growing[regCell, *regCell]
 	scaling
 	cfg  RegressConfig
-	cut  uint64 // values that a full search tree did not keep apart
 	kept shelf[*regAnswer]
 	sums [][2]float64 // scratch
+}
+
+// Dropped adds what the bounds have cost so far.
+func (t *regTree) Dropped(d *models.Drops) {
+	t.body.Dropped(d)
+	if t.cfg.Splitter == splitTree {
+		d.Add(valuesMerged, t.dropped.values)
+	}
 }
 
 func newRegTree(env models.Env, cfg RegressConfig) regTree {
@@ -223,7 +230,7 @@ func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
 		case c.bins != nil:
 			addBins(c.bins[a*binsLen:(a+1)*binsLen:(a+1)*binsLen], x, w, s)
 		default:
-			t.cut += c.trees[a].add(x, w, s)
+			t.dropped.values += c.trees[a].add(x, w, s)
 		}
 	}
 	for k, p := range places {
@@ -354,7 +361,7 @@ func (t *regTree) split(at int32, s candidate) {
 	var branch []int32
 	sums := t.expect(&t.cells[at], s, &branch)
 	if !t.fits(len(sums), len(sums)-1, 4*len(branch)) {
-		t.dropped.Splits++
+		t.dropped.splits++
 		return
 	}
 	first := t.take(len(sums))
@@ -421,7 +428,7 @@ func (t *regTree) bound() {
 		c.deactivate()
 		old.linear = nil // the leaf's own still
 		t.recycle(&old)
-		t.dropped.Leaves++
+		t.dropped.leaves++
 	}
 }
 

@@ -17,6 +17,7 @@ var HoeffdingTreeRegressor = models.Component{
 	Cost:   "O(depth + columns) per event",
 	Memory: "1 KiB per leaf and numeric column (e_bst: up to 48 KiB); 16 bytes per value of a categorical column; bounded by max_bytes and max_leaves",
 	Source: "Ikonomovska, Gama & Džeroski 2011 (FIMT-DD); quantised observers: Mastelini & de Carvalho 2021",
+	Bounds: append(Bounds(), mergedBound),
 	Fold:   2,
 	NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 		return NewRegressor(env, regressConfig(a)), nil
@@ -75,9 +76,9 @@ func (r *Regressor) State(c *codec.State) {
 func (t *regTree) visit(c *codec.State) {
 	c.Fixed("columns", t.width)
 	c.Fixed("categorical columns", len(t.nominal))
-	c.Uint64(&t.dropped.Leaves)
-	c.Uint64(&t.dropped.Splits)
-	c.Uint64(&t.cut)
+	c.Uint64(&t.dropped.leaves)
+	c.Uint64(&t.dropped.splits)
+	c.Uint64(&t.dropped.values)
 	if t.random() {
 		c.Uint64(&t.cfg.Seed)
 		c.Uint64(&t.draws)

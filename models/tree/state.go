@@ -17,8 +17,8 @@ func (t *classTree) visit(c *codec.State) {
 	}
 	c.Uint64(&t.cfg.Seed)
 	c.Uint64(&t.draws)
-	c.Uint64(&t.dropped.Leaves)
-	c.Uint64(&t.dropped.Splits)
+	c.Uint64(&t.dropped.leaves)
+	c.Uint64(&t.dropped.splits)
 	if c.Loading() {
 		t.restart()
 	}

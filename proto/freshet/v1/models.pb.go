@@ -497,7 +497,9 @@ type GetModelResponse struct {
 	// The version that the scores belong to; they are taken less often than versions are published.
 	ScoredAt *Version `protobuf:"bytes,13,opt,name=scored_at,json=scoredAt,proto3" json:"scored_at,omitempty"`
 	// Scores by calendar month of event time (UTC).
-	Months        []*MonthScores `protobuf:"bytes,14,rep,name=months,proto3" json:"months,omitempty"`
+	Months []*MonthScores `protobuf:"bytes,14,rep,name=months,proto3" json:"months,omitempty"`
+	// What its bounds have cost so far, as far as it counts it.
+	Dropped       []*Drop `protobuf:"bytes,15,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,6 +632,67 @@ func (x *GetModelResponse) GetMonths() []*MonthScores {
 	return nil
 }
 
+func (x *GetModelResponse) GetDropped() []*Drop {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+// Drop is one count of what the bounds of a model have cost.
+type Drop struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as leaves_deactivated; docs/reference/models.md says which model counts what.
+	What          string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	Count         uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drop) Reset() {
+	*x = Drop{}
+	mi := &file_freshet_v1_models_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drop) ProtoMessage() {}
+
+func (x *Drop) ProtoReflect() protoreflect.Message {
+	mi := &file_freshet_v1_models_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drop.ProtoReflect.Descriptor instead.
+func (*Drop) Descriptor() ([]byte, []int) {
+	return file_freshet_v1_models_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Drop) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Drop) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // MonthScores are the scores of one calendar month.
 type MonthScores struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -643,7 +706,7 @@ type MonthScores struct {
 
 func (x *MonthScores) Reset() {
 	*x = MonthScores{}
-	mi := &file_freshet_v1_models_proto_msgTypes[6]
+	mi := &file_freshet_v1_models_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +718,7 @@ func (x *MonthScores) String() string {
 func (*MonthScores) ProtoMessage() {}
 
 func (x *MonthScores) ProtoReflect() protoreflect.Message {
-	mi := &file_freshet_v1_models_proto_msgTypes[6]
+	mi := &file_freshet_v1_models_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +731,7 @@ func (x *MonthScores) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonthScores.ProtoReflect.Descriptor instead.
 func (*MonthScores) Descriptor() ([]byte, []int) {
-	return file_freshet_v1_models_proto_rawDescGZIP(), []int{6}
+	return file_freshet_v1_models_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MonthScores) GetMonth() string {
@@ -704,7 +767,7 @@ type ModelColumn struct {
 
 func (x *ModelColumn) Reset() {
 	*x = ModelColumn{}
-	mi := &file_freshet_v1_models_proto_msgTypes[7]
+	mi := &file_freshet_v1_models_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -716,7 +779,7 @@ func (x *ModelColumn) String() string {
 func (*ModelColumn) ProtoMessage() {}
 
 func (x *ModelColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_freshet_v1_models_proto_msgTypes[7]
+	mi := &file_freshet_v1_models_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -729,7 +792,7 @@ func (x *ModelColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelColumn.ProtoReflect.Descriptor instead.
 func (*ModelColumn) Descriptor() ([]byte, []int) {
-	return file_freshet_v1_models_proto_rawDescGZIP(), []int{7}
+	return file_freshet_v1_models_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ModelColumn) GetName() string {
@@ -766,7 +829,7 @@ type LabelSpec struct {
 
 func (x *LabelSpec) Reset() {
 	*x = LabelSpec{}
-	mi := &file_freshet_v1_models_proto_msgTypes[8]
+	mi := &file_freshet_v1_models_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +841,7 @@ func (x *LabelSpec) String() string {
 func (*LabelSpec) ProtoMessage() {}
 
 func (x *LabelSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_freshet_v1_models_proto_msgTypes[8]
+	mi := &file_freshet_v1_models_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +854,7 @@ func (x *LabelSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelSpec.ProtoReflect.Descriptor instead.
 func (*LabelSpec) Descriptor() ([]byte, []int) {
-	return file_freshet_v1_models_proto_rawDescGZIP(), []int{8}
+	return file_freshet_v1_models_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LabelSpec) GetFrom() string {
@@ -851,7 +914,7 @@ type InputField struct {
 
 func (x *InputField) Reset() {
 	*x = InputField{}
-	mi := &file_freshet_v1_models_proto_msgTypes[9]
+	mi := &file_freshet_v1_models_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +926,7 @@ func (x *InputField) String() string {
 func (*InputField) ProtoMessage() {}
 
 func (x *InputField) ProtoReflect() protoreflect.Message {
-	mi := &file_freshet_v1_models_proto_msgTypes[9]
+	mi := &file_freshet_v1_models_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +939,7 @@ func (x *InputField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputField.ProtoReflect.Descriptor instead.
 func (*InputField) Descriptor() ([]byte, []int) {
-	return file_freshet_v1_models_proto_rawDescGZIP(), []int{9}
+	return file_freshet_v1_models_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *InputField) GetName() string {
@@ -945,7 +1008,7 @@ const file_freshet_v1_models_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\"%\n" +
 	"\x0fGetModelRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xbc\x04\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xe8\x04\n" +
 	"\x10GetModelResponse\x12'\n" +
 	"\x05model\x18\x01 \x01(\v2\x11.freshet.v1.ModelR\x05model\x121\n" +
 	"\acolumns\x18\x02 \x03(\v2\x17.freshet.v1.ModelColumnR\acolumns\x12\x18\n" +
@@ -962,7 +1025,11 @@ const file_freshet_v1_models_proto_rawDesc = "" +
 	"\fstate_sha256\x18\v \x01(\tR\vstateSha256\x120\n" +
 	"\thashed_at\x18\f \x01(\v2\x13.freshet.v1.VersionR\bhashedAt\x120\n" +
 	"\tscored_at\x18\r \x01(\v2\x13.freshet.v1.VersionR\bscoredAt\x12/\n" +
-	"\x06months\x18\x0e \x03(\v2\x17.freshet.v1.MonthScoresR\x06months\"f\n" +
+	"\x06months\x18\x0e \x03(\v2\x17.freshet.v1.MonthScoresR\x06months\x12*\n" +
+	"\adropped\x18\x0f \x03(\v2\x10.freshet.v1.DropR\adropped\"0\n" +
+	"\x04Drop\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"f\n" +
 	"\vMonthScores\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x12\x16\n" +
 	"\x06labels\x18\x02 \x01(\x04R\x06labels\x12)\n" +
@@ -997,7 +1064,7 @@ func file_freshet_v1_models_proto_rawDescGZIP() []byte {
 }
 
 var file_freshet_v1_models_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_freshet_v1_models_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_freshet_v1_models_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_freshet_v1_models_proto_goTypes = []any{
 	(Model_Role)(0),               // 0: freshet.v1.Model.Role
 	(Model_State)(0),              // 1: freshet.v1.Model.State
@@ -1007,37 +1074,39 @@ var file_freshet_v1_models_proto_goTypes = []any{
 	(*Score)(nil),                 // 5: freshet.v1.Score
 	(*GetModelRequest)(nil),       // 6: freshet.v1.GetModelRequest
 	(*GetModelResponse)(nil),      // 7: freshet.v1.GetModelResponse
-	(*MonthScores)(nil),           // 8: freshet.v1.MonthScores
-	(*ModelColumn)(nil),           // 9: freshet.v1.ModelColumn
-	(*LabelSpec)(nil),             // 10: freshet.v1.LabelSpec
-	(*InputField)(nil),            // 11: freshet.v1.InputField
-	(*Version)(nil),               // 12: freshet.v1.Version
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*Drop)(nil),                  // 8: freshet.v1.Drop
+	(*MonthScores)(nil),           // 9: freshet.v1.MonthScores
+	(*ModelColumn)(nil),           // 10: freshet.v1.ModelColumn
+	(*LabelSpec)(nil),             // 11: freshet.v1.LabelSpec
+	(*InputField)(nil),            // 12: freshet.v1.InputField
+	(*Version)(nil),               // 13: freshet.v1.Version
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
 }
 var file_freshet_v1_models_proto_depIdxs = []int32{
 	4,  // 0: freshet.v1.ListModelsResponse.models:type_name -> freshet.v1.Model
 	0,  // 1: freshet.v1.Model.role:type_name -> freshet.v1.Model.Role
 	1,  // 2: freshet.v1.Model.state:type_name -> freshet.v1.Model.State
-	12, // 3: freshet.v1.Model.version:type_name -> freshet.v1.Version
-	13, // 4: freshet.v1.Model.trained_until:type_name -> google.protobuf.Timestamp
-	14, // 5: freshet.v1.Model.staleness:type_name -> google.protobuf.Duration
+	13, // 3: freshet.v1.Model.version:type_name -> freshet.v1.Version
+	14, // 4: freshet.v1.Model.trained_until:type_name -> google.protobuf.Timestamp
+	15, // 5: freshet.v1.Model.staleness:type_name -> google.protobuf.Duration
 	5,  // 6: freshet.v1.Model.scores:type_name -> freshet.v1.Score
 	4,  // 7: freshet.v1.GetModelResponse.model:type_name -> freshet.v1.Model
-	9,  // 8: freshet.v1.GetModelResponse.columns:type_name -> freshet.v1.ModelColumn
-	10, // 9: freshet.v1.GetModelResponse.label:type_name -> freshet.v1.LabelSpec
-	11, // 10: freshet.v1.GetModelResponse.fields:type_name -> freshet.v1.InputField
-	14, // 11: freshet.v1.GetModelResponse.max_age:type_name -> google.protobuf.Duration
-	12, // 12: freshet.v1.GetModelResponse.hashed_at:type_name -> freshet.v1.Version
-	12, // 13: freshet.v1.GetModelResponse.scored_at:type_name -> freshet.v1.Version
-	8,  // 14: freshet.v1.GetModelResponse.months:type_name -> freshet.v1.MonthScores
-	5,  // 15: freshet.v1.MonthScores.scores:type_name -> freshet.v1.Score
-	14, // 16: freshet.v1.LabelSpec.wait:type_name -> google.protobuf.Duration
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	10, // 8: freshet.v1.GetModelResponse.columns:type_name -> freshet.v1.ModelColumn
+	11, // 9: freshet.v1.GetModelResponse.label:type_name -> freshet.v1.LabelSpec
+	12, // 10: freshet.v1.GetModelResponse.fields:type_name -> freshet.v1.InputField
+	15, // 11: freshet.v1.GetModelResponse.max_age:type_name -> google.protobuf.Duration
+	13, // 12: freshet.v1.GetModelResponse.hashed_at:type_name -> freshet.v1.Version
+	13, // 13: freshet.v1.GetModelResponse.scored_at:type_name -> freshet.v1.Version
+	9,  // 14: freshet.v1.GetModelResponse.months:type_name -> freshet.v1.MonthScores
+	8,  // 15: freshet.v1.GetModelResponse.dropped:type_name -> freshet.v1.Drop
+	5,  // 16: freshet.v1.MonthScores.scores:type_name -> freshet.v1.Score
+	15, // 17: freshet.v1.LabelSpec.wait:type_name -> google.protobuf.Duration
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_freshet_v1_models_proto_init() }
@@ -1052,7 +1121,7 @@ func file_freshet_v1_models_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_freshet_v1_models_proto_rawDesc), len(file_freshet_v1_models_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
