@@ -70,7 +70,7 @@ func (c *cli) evaluate() *cobra.Command {
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of models that draw random numbers")
 	flags.Int64Var(&o.Limit, "limit", 0, "rows to read (0: all)")
 	flags.StringVar(&o.Predictions, "predictions", "", "write every scored answer to this CSV file")
-	flags.Int64Var(&o.Every, "every", 0, "show the metrics after each so many labels (0: at the end only)")
+	flags.Int64Var(&o.Every, "every", 0, "show the metrics after each so many labels, of forecasts after so many series, as soon as they are there (0: at the end only)")
 	flags.StringVar(&f.recent, "recent", "", "what those metrics are over: a number of events, a duration, or fading:0.999 (default: the labels since the last time)")
 	flags.StringVar(&f.plot, "plot", "", "draw them (of forecasts: history, forecasts and intervals of series) to this file, .svg, .png or .html")
 	flags.StringVar(&o.Save, "save", "", "write the model's state (of forecasts: those of all series) to this file at the end")
@@ -105,14 +105,15 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 		return err
 	}
 	p := c.progress()
-	var soFar func() evaluate.Metrics
-	o.Watch = func(f func() evaluate.Metrics) { soFar = f }
-	report, err := evaluate.Run(cmd.Context(), o, func(rows, all int64) {
-		p.update(func() string {
-			return fmt.Sprintf("%s of %s events (%.0f%%), %s events/s%s", count(rows), count(all), 100*float64(rows)/float64(max(all, 1)),
-				count(int64(p.rate(rows))), topMetrics(soFar()))
-		})
-	})
+	curve := evaluate.NewCurveTable(c.stdout)
+	streams := o.Every > 0 && !c.json()
+	if streams {
+		o.OnPoint = func(at *evaluate.CurvePoint) error {
+			p.clear()
+			return curve.Point(at)
+		}
+	}
+	report, err := evaluate.Run(cmd.Context(), o, p.evaluation("event"))
 	p.clear()
 	if err != nil {
 		return err
@@ -122,9 +123,12 @@ func (c *cli) runEvaluate(cmd *cobra.Command, f *evaluateFlags) error {
 			return err
 		}
 	}
-	if c.json() {
+	switch {
+	case c.json():
 		err = c.writeJSON(report)
-	} else {
+	case streams:
+		err = errors.Join(curve.End(), report.Summary(c.stdout))
+	default:
 		err = report.Table(c.stdout)
 	}
 	return errors.Join(err, holds(bounds, report.Metrics))
@@ -229,18 +233,6 @@ func (c *cli) listGenerators() error {
 	fmt.Fprintf(&b, "All take n=%d, the number of rows.\n", generator.DefaultRows)
 	_, err := io.WriteString(c.stdout, b.String())
 	return err
-}
-
-// topMetrics writes the first two metrics of the headline.
-func topMetrics(list evaluate.Metrics) string {
-	text, n := "", 0
-	for _, name := range headline {
-		if x := list.Value(name); n < 2 && !math.IsNaN(x) {
-			text += fmt.Sprintf(", %s %.4g", name, x)
-			n++
-		}
-	}
-	return text
 }
 
 func parseTask(name string) (models.Task, error) {

@@ -36,7 +36,7 @@ type forecastFlags struct {
 // forecastOnly are flags that other tasks do not have, notForecast those that forecasts do not have.
 var (
 	forecastOnly = []string{"test", "layout", "step", "zone", "snap", "repeated", "horizon", "season", "origins", "stride", "warm-up", "levels", "regressors", "by-key", "plot-key"}
-	notForecast  = []string{"classes", "categorical", "numeric", "text", "max-categories", "label-delay", "every", "recent"}
+	notForecast  = []string{"classes", "categorical", "numeric", "text", "max-categories", "label-delay", "recent"}
 )
 
 func (f *forecastFlags) register(flags *pflag.FlagSet) {
@@ -81,19 +81,25 @@ func (c *cli) runForecasts(cmd *cobra.Command, f *evaluateFlags, from evaluate.O
 		return err
 	}
 	p := c.progress()
-	report, err := forecasts.Run(cmd.Context(), o, func(values, all int64, soFar func() evaluate.Metrics) {
-		p.update(func() string {
-			return fmt.Sprintf("%s of %s values (%.0f%%), %s values/s%s", count(values), count(all), 100*float64(values)/float64(max(all, 1)),
-				count(int64(p.rate(values))), topMetrics(soFar()))
-		})
-	})
+	curve := forecasts.NewCurveTable(c.stdout)
+	streams := o.Every > 0 && !c.json()
+	if streams {
+		o.OnPoint = func(at *forecasts.CurvePoint) error {
+			p.clear()
+			return curve.Point(at)
+		}
+	}
+	report, err := forecasts.Run(cmd.Context(), o, p.evaluation("value"))
 	p.clear()
 	if err != nil {
 		return err
 	}
-	if c.json() {
+	switch {
+	case c.json():
 		err = c.writeJSON(report)
-	} else {
+	case streams:
+		err = errors.Join(curve.End(), report.Summary(c.stdout))
+	default:
 		err = report.Table(c.stdout)
 	}
 	return errors.Join(err, holds(bounds, report.Metrics))
@@ -101,7 +107,7 @@ func (c *cli) runForecasts(cmd *cobra.Command, f *evaluateFlags, from evaluate.O
 
 // options are those of the flags that have nothing to do with models.
 func (f *forecastFlags) options(from *evaluate.Options) (forecasts.Options, error) {
-	o := forecasts.Options{Path: from.Path, Reader: from.Reader, Format: from.Format, Time: from.Time, Key: from.Key, Target: from.Target, Drop: from.Drop, Seed: from.Seed, Limit: from.Limit,
+	o := forecasts.Options{Path: from.Path, Reader: from.Reader, Format: from.Format, Time: from.Time, Key: from.Key, Target: from.Target, Drop: from.Drop, Seed: from.Seed, Limit: from.Limit, Every: from.Every,
 		Predictions: from.Predictions, Save: from.Save, Load: from.Load, Test: f.test, Layout: f.layout, Step: f.step, Snap: f.snap, Repeat: f.repeat, Regressors: f.regressors,
 		Horizon: f.horizon, Seasons: f.seasons, WarmUp: f.warmUp, Levels: f.levels, ByKey: f.byKey, PlotKeys: f.plotKeys}
 	if f.horizon < 1 || f.horizon > forecasts.MaxHorizon {

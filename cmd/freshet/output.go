@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // writeJSON writes a result as indented JSON to stdout.
@@ -45,32 +48,53 @@ func (t *table) flush() error { return t.w.Flush() }
 type progress struct {
 	c     *cli
 	draw  bool // on a terminal
+	wide  int  // columns of the terminal; 0: not known
 	every time.Duration
+	now   func() time.Time
 	began time.Time
 	last  time.Time
-	width int
+	width int // of what is shown
 }
 
 const (
 	redraw = 200 * time.Millisecond
-	reline = 10 * time.Second // where lines pile up in a log
+	reline = 5 * time.Second // where lines pile up in a log
 )
 
 func (c *cli) progress() *progress {
-	p := &progress{c: c, draw: c.terminal(c.stderr), every: reline, began: time.Now()}
+	p := &progress{c: c, draw: c.terminal(c.stderr), every: reline, now: time.Now}
 	if p.draw {
-		p.every = redraw
+		p.every, p.wide = redraw, c.columns()
 	}
-	p.last = p.began
+	p.restart()
 	return p
+}
+
+// restart makes rates count from now on; the first line comes after an interval, so that a command that is soon done shows nothing.
+func (p *progress) restart() {
+	p.began = p.now()
+	p.last = p.began
+}
+
+// columns is the width of the terminal, 0 if it is not known.
+func (c *cli) columns() int {
+	f, ok := c.stderr.(*os.File)
+	if !ok {
+		return 0
+	}
+	wide, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return wide
 }
 
 // update shows what text returns, if it is time to.
 func (p *progress) update(text func() string) {
-	if p.c.quiet || time.Since(p.last) < p.every {
+	if p.c.quiet || p.now().Sub(p.last) < p.every {
 		return
 	}
-	p.last = time.Now()
+	p.last = p.now()
 	p.show(text())
 }
 
@@ -78,6 +102,9 @@ func (p *progress) show(line string) {
 	if !p.draw {
 		fmt.Fprintln(p.c.stderr, line)
 		return
+	}
+	if n := p.wide - 1; n > 0 && len(line) > n { // a line that wraps cannot be drawn anew
+		line = line[:n]
 	}
 	fmt.Fprintf(p.c.stderr, "\r%-*s", p.width, line)
 	p.width = len(line)
@@ -93,7 +120,7 @@ func (p *progress) clear() {
 
 // rate is n things since the command began, a second.
 func (p *progress) rate(n int64) float64 {
-	return float64(n) / max(time.Since(p.began).Seconds(), 1e-3)
+	return float64(n) / max(p.now().Sub(p.began).Seconds(), 1e-3)
 }
 
 // count writes a number with separators: 1,234,567.

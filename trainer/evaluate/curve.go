@@ -71,6 +71,7 @@ func (c *curve) add(p *pending, answer []float64, all *metric.Set, labels int64)
 
 // CurvePoint is the metrics of all models after a number of labels.
 type CurvePoint struct {
+	Task   string         `json:"-"`
 	Labels int64          `json:"labels"`
 	Time   string         `json:"time,omitempty"` // event time, where the data has one
 	Models []CurveMetrics `json:"models"`         // in the order of the report, baselines last
@@ -85,16 +86,22 @@ type CurveMetrics struct {
 
 func joinCurves(runners []*runner) []CurvePoint {
 	var out []CurvePoint
-	for i, p := range runners[0].curve.points {
-		joined := CurvePoint{Labels: p.labels}
-		if p.time != 0 {
-			joined.Time = time.UnixMicro(p.time).UTC().Format(time.RFC3339)
-		}
-		for _, m := range runners {
-			q := m.curve.points[i]
-			joined.Models = append(joined.Models, CurveMetrics{m.name, q.all, q.recent})
-		}
-		out = append(out, joined)
+	for i := range runners[0].curve.points {
+		out = append(out, *joinPoint(runners, i))
 	}
 	return out
+}
+
+// joinPoint is the i-th point of all models.
+func joinPoint(runners []*runner, i int) *CurvePoint {
+	p := &runners[0].curve.points[i]
+	joined := &CurvePoint{Task: runners[0].curve.env.Task.String(), Labels: p.labels}
+	if p.time != 0 {
+		joined.Time = time.UnixMicro(p.time).UTC().Format(time.RFC3339)
+	}
+	for _, m := range runners {
+		q := &m.curve.points[i]
+		joined.Models = append(joined.Models, CurveMetrics{m.name, q.all, q.recent})
+	}
+	return joined
 }

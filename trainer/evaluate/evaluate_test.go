@@ -77,7 +77,7 @@ func TestReportHasTheFieldsOthersRead(t *testing.T) {
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []string{"model", "task", "events", "metrics", "events_per_second", "learn_ns_per_event", "predict_ns_per_event", "state_bytes", "state_sha256", "baselines"} {
+	for _, f := range []string{"model", "task", "events", "metrics", "events_per_second", "learn_ns_per_event", "predict_ns_per_event", "state_bytes", "state_sha256", "dropped", "baselines"} {
 		if _, ok := got[f]; !ok {
 			t.Errorf("no field %s", f)
 		}
@@ -403,9 +403,12 @@ func TestBadInput(t *testing.T) {
 func TestContextEndsTheRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := 0
-	_, err := Run(ctx, Options{Model: "prior", Spec: models.Named("prior"), Reader: strings.NewReader(market(20000)), Target: "y"}, func(rows, all int64) {
-		if calls++; rows != 1024 || all != 20000 {
-			t.Errorf("progress %d of %d", rows, all)
+	_, err := Run(ctx, Options{Model: "prior", Spec: models.Named("prior"), Reader: strings.NewReader(market(20000)), Target: "y"}, func(s *Standing) {
+		if s.Reading {
+			return
+		}
+		if calls++; s.Rows != 1024 || s.All != 20000 || math.IsNaN(s.SoFar().Value("log_loss")) {
+			t.Errorf("progress %d of %d", s.Rows, s.All)
 		}
 		cancel()
 	})

@@ -109,7 +109,7 @@ func TestVWLines(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src, err := newSource(&Options{Path: path})
+	src, err := newSource(&Options{Path: path}, pace{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func FuzzFormats(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, format int, data []byte) {
 		o := Options{Reader: bytes.NewReader(data), Format: Formats[uint(format)%uint(len(Formats))]}
-		src, err := newSource(&o)
+		src, err := newSource(&o, pace{})
 		if err != nil {
 			return
 		}

@@ -250,3 +250,56 @@ func TestStateFileIsGolden(t *testing.T) {
 		t.Errorf("%q", b)
 	}
 }
+
+// TestPointsComeAtOnce: each point is told when it is there, not at the end, and is the one of the report; an error ends the run.
+func TestPointsComeAtOnce(t *testing.T) {
+	spec, err := ParseModel("majority_class")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Model: "majority_class", Spec: spec, Reader: strings.NewReader(market(8000)), Target: "y", Every: 500}
+	var got []CurvePoint
+	rows := int64(0)
+	o.OnPoint = func(p *CurvePoint) error {
+		if p.Labels > rows+1024 || p.Labels < rows {
+			t.Errorf("the point of %d labels came after %d rows", p.Labels, rows)
+		}
+		got = append(got, *p)
+		return nil
+	}
+	r, err := Run(t.Context(), o, func(s *Standing) {
+		if !s.Reading {
+			rows = s.Rows
+		}
+	})
+	if err != nil || len(got) != 16 {
+		t.Fatalf("%d points, %v", len(got), err)
+	}
+	a, _ := json.Marshal(got)
+	b, _ := json.Marshal(r.Curve)
+	if string(a) != string(b) {
+		t.Errorf("told %s\nreported %s", a, b)
+	}
+	full := errors.New("the disk is full")
+	o.Reader, o.OnPoint = strings.NewReader(market(8000)), func(*CurvePoint) error { return full }
+	if _, err := Run(t.Context(), o, nil); !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+}
+
+// With slow models batches become short, so that a run tells of itself several times a second.
+func TestBatchesFollowTheirTime(t *testing.T) {
+	r := run{size: 1024, most: 1024}
+	for range 10 {
+		r.fit(time.Second)
+	}
+	if r.size != leastBatch {
+		t.Errorf("%d rows after slow batches", r.size)
+	}
+	for range 10 {
+		r.fit(time.Millisecond)
+	}
+	if r.size != 1024 {
+		t.Errorf("%d rows after quick batches", r.size)
+	}
+}

@@ -60,9 +60,8 @@ type Options struct {
 	Save string // file to write the model's state to when all is learned; "" for none
 	Load string // file with a state to begin with; "" for none
 
-	// Watch is handed, before the first row, a function that returns the model's metrics so far; it may be called
-	// from within Progress only. nil: nobody asks.
-	Watch func(soFar func() Metrics)
+	// OnPoint is told of each point of the curve as soon as it is there, between two batches of rows; nil: nobody. An error ends the run.
+	OnPoint func(*CurvePoint) error
 }
 
 // Candidate is a model beside the first.
@@ -141,6 +140,3 @@ func ParseModel(text string) (models.Spec, error) {
 	}
 	return s, nil
 }
-
-// Progress is told how far a run is: rows evaluated of all.
-type Progress func(rows, all int64)

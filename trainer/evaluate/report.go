@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 
+	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/metric"
 )
 
@@ -37,7 +39,9 @@ type Result struct {
 	PredictNS   float64 `json:"predict_ns_per_event"`
 	StateBytes  int     `json:"state_bytes"`  // of the model's saved state
 	StateSHA256 string  `json:"state_sha256"` // of those bytes
-	Invalid     float64 `json:"-"`            // answers that could not be scored, because they were not finite
+	// Dropped is what the model's bounds have cost, see models.Bounded: all that it counts, by name.
+	Dropped models.Drops `json:"dropped"`
+	Invalid float64      `json:"-"` // answers that could not be scored, because they were not finite
 }
 
 // Other is a model that ran beside the first on the same rows.
@@ -97,8 +101,24 @@ func (m Metrics) Value(name string) float64 {
 	return math.NaN()
 }
 
-// Table writes the report for people: one line a metric, other models and the baselines beside the first.
+// Table writes the report for people: one line a metric, other models and the baselines beside the first, then the curve.
 func (r *Report) Table(w io.Writer) error {
+	if len(r.Curve) > 0 {
+		t := NewCurveTable(w)
+		for i := range r.Curve {
+			if err := t.Point(&r.Curve[i]); err != nil {
+				return err
+			}
+		}
+		if err := t.End(); err != nil {
+			return err
+		}
+	}
+	return r.Summary(w)
+}
+
+// Summary is Table without the curve, for those who have shown it as it grew.
+func (r *Report) Summary(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	results := []Result{r.Result}
 	fmt.Fprintf(t, "model\t%s\n", r.Model)
@@ -114,7 +134,6 @@ func (r *Report) Table(w io.Writer) error {
 		}
 	}
 	r.metrics(t)
-	r.curve(t)
 	fmt.Fprintf(t, "\t\nevents per second\t%.0f\n", r.EventsPerSecond)
 	line := func(name string, value func(*Result) string) {
 		fmt.Fprint(t, name)
@@ -127,6 +146,9 @@ func (r *Report) Table(w io.Writer) error {
 	line("learn", func(m *Result) string { return fmt.Sprintf("%.0f ns per event", m.LearnNS) })
 	line("state", func(m *Result) string { return fmt.Sprintf("%d bytes", m.StateBytes) })
 	line("state sha256", func(m *Result) string { return m.StateSHA256 })
+	if slices.ContainsFunc(results, func(m Result) bool { return m.Dropped.Total() > 0 }) {
+		line("dropped", func(m *Result) string { return m.Dropped.String() })
+	}
 	return t.Flush()
 }
 
@@ -174,29 +196,6 @@ func WriteMetrics(t io.Writer, list, baselines []Column) {
 		for _, d := range c.Differences {
 			fmt.Fprintf(t, "%s, model %d less model\t%s (95 %%: %s to %s)\n", d.Metric, i+1, Short(d.Mean), Short(d.Low), Short(d.High))
 		}
-	}
-}
-
-// curve writes one line a point: the metrics of a plot, recent ones.
-func (r *Report) curve(t io.Writer) {
-	if len(r.Curve) == 0 {
-		return
-	}
-	fmt.Fprint(t, "\t\nlabels, recent values")
-	for _, m := range r.Curve[0].Models {
-		for _, name := range plotted[r.Task] {
-			fmt.Fprintf(t, "\t%s of %s", name, m.Model)
-		}
-	}
-	fmt.Fprintln(t)
-	for _, p := range r.Curve {
-		fmt.Fprintf(t, "%d", p.Labels)
-		for _, m := range p.Models {
-			for _, name := range plotted[r.Task] {
-				fmt.Fprintf(t, "\t%s", Short(m.Recent.Value(name)))
-			}
-		}
-		fmt.Fprintln(t)
 	}
 }
 

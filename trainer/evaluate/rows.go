@@ -22,7 +22,7 @@ type Rows struct {
 // OpenRows opens a file, or copies what can be read once only to a temporary one (in, path is then ""). format is one of Formats, "" to find it. Rows of a
 // ragged CSV file may end before the last column; otherwise such a row is an error.
 func OpenRows(path string, in io.Reader, format string, ragged bool) (*Rows, error) {
-	s, err := newSource(&Options{Path: path, Reader: in, Format: format})
+	s, err := newSource(&Options{Path: path, Reader: in, Format: format}, pace{})
 	if err != nil {
 		return nil, err
 	}

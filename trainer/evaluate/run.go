@@ -45,6 +45,7 @@ type step struct {
 // run is the state of one evaluation. Rows are read in batches, so that reading is not in the times of the models: the steps of a batch are made
 // first, then each model takes all of them, then the answers are scored.
 type run struct {
+	ctx      context.Context
 	o        *Options
 	table    *table
 	rows     *rows
@@ -57,6 +58,7 @@ type run struct {
 	used     []*pending // to be free after the batch
 	steps    []step
 	size     int // rows of a batch
+	most     int // the greatest size
 	batch    int
 	index    int64
 	now      int64 // event time of the row
@@ -88,7 +90,7 @@ func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
 		}
 		head = &state.header
 	}
-	src, err := newSource(&o)
+	src, err := newSource(&o, pace{ctx, progress})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{o: &o, table: t, width: models.AnswerLen(t.task, max(2, len(t.labels))), progress: progress, now: math.MinInt64}
+	r := &run{ctx: ctx, o: &o, table: t, width: models.AnswerLen(t.task, max(2, len(t.labels))), progress: progress, now: math.MinInt64}
 	env := models.Env{Schema: t.schema, Task: t.task, Classes: max(2, len(t.labels)), Seed: o.Seed}
 	if err := r.build(env, state); err != nil {
 		return nil, err
@@ -109,11 +111,8 @@ func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
 	if r.out, err = newPredictions(o.Predictions, t, r.models); err != nil {
 		return nil, err
 	}
-	if o.Watch != nil {
-		o.Watch(func() Metrics { return r.runners[0].scores.Values() })
-	}
 	began := time.Now()
-	err = r.all(ctx)
+	err = r.all()
 	if closing := r.out.close(); err == nil {
 		err = closing
 	}
@@ -182,7 +181,8 @@ func (r *run) build(env models.Env, state *saved) error {
 		}
 	}
 	// About 2^16 values a batch: enough calls for a clock of microseconds, and small beside what models hold.
-	r.size = min(max(1<<16/max(len(env.Schema.Columns), 1), 16), 1024)
+	r.most = min(max(1<<16/max(len(env.Schema.Columns), 1), leastBatch), 1024)
+	r.size = r.most
 	if state != nil {
 		return r.load(state, env)
 	}
@@ -210,8 +210,9 @@ func (r *run) modelName() string {
 }
 
 // all goes through the rows.
-func (r *run) all(ctx context.Context) error {
+func (r *run) all() error {
 	for more := true; more; {
+		began := time.Now()
 		r.steps, r.used = r.steps[:0], r.used[:0]
 		var err error
 		for range r.size {
@@ -231,14 +232,34 @@ func (r *run) all(ctx context.Context) error {
 		}
 		r.free = append(r.free, r.used...)
 		r.batch++
-		if err := ctx.Err(); err != nil {
+		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		if r.progress != nil {
-			r.progress(r.index, r.table.rows)
+			r.progress(&Standing{Rows: r.index, All: r.table.rows, SoFar: r.soFar})
 		}
+		r.fit(time.Since(began))
 	}
 	return nil
+}
+
+// soFar are the metrics of the first model.
+func (r *run) soFar() Metrics { return r.runners[0].scores.Values() }
+
+const (
+	leastBatch = 16
+	longBatch  = 200 * time.Millisecond
+)
+
+// fit sets the rows of the next batch by the time that one took: with models that are slow a run still tells of itself, and can be stopped, several times a second. The size of
+// batches changes no result.
+func (r *run) fit(took time.Duration) {
+	switch {
+	case took > longBatch:
+		r.size = max(leastBatch, r.size/2)
+	case took < longBatch/4:
+		r.size = min(r.most, 2*r.size)
+	}
 }
 
 // row reads one row and appends its steps, and those of labels that are due before and after it; false after the last row.
@@ -387,6 +408,11 @@ func (r *run) score() error {
 				r.paired[i-1].add(p.y, answer, p.answers[0][:r.width])
 			}
 		}
+		if r.o.OnPoint != nil && r.o.Every > 0 && r.learned%r.o.Every == 0 {
+			if err := r.o.OnPoint(joinPoint(r.runners, len(r.runners[0].curve.points)-1)); err != nil {
+				return err
+			}
+		}
 		if err := r.out.write(p, r.width); err != nil {
 			return err
 		}
@@ -416,5 +442,5 @@ func (m *runner) result() Result {
 	sum := sha256.Sum256(state)
 	predict := min(m.predict.mean(), m.calls.mean())
 	return Result{Model: m.name, Metrics: m.scores.Values(), LearnNS: m.calls.mean() - predict, PredictNS: predict,
-		StateBytes: len(state), StateSHA256: hex.EncodeToString(sum[:]), Invalid: m.scores.Invalid()}
+		StateBytes: len(state), StateSHA256: hex.EncodeToString(sum[:]), Dropped: models.DroppedBy(m.learner), Invalid: m.scores.Invalid()}
 }

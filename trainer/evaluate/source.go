@@ -28,6 +28,7 @@ type source struct {
 	path    string // "" for a generated stream
 	format  string
 	limit   int64
+	pace    pace
 	spooled bool   // path is a copy that close removes
 	fields  *names // of formats whose columns are known only when all rows were read
 }
@@ -99,8 +100,8 @@ func (n *names) columns(k kind) []column {
 }
 
 // newSource finds the data and its format. A Reader is copied to a temporary file, since data is read twice.
-func newSource(o *Options) (*source, error) {
-	s := &source{name: o.Path, path: o.Path, format: o.Format, limit: o.Limit, fields: &names{}}
+func newSource(o *Options, p pace) (*source, error) {
+	s := &source{pace: p, name: o.Path, path: o.Path, format: o.Format, limit: o.Limit, fields: &names{}}
 	if spec, ok := strings.CutPrefix(o.Path, generatorPrefix); ok && o.Reader == nil {
 		s.name, s.path, s.format = spec, "", generatorPrefix
 		return s, nil
@@ -172,6 +173,9 @@ func (s *source) prepare() error {
 			return nil
 		} else if err != nil {
 			return f.failure(err)
+		}
+		if err := s.pace.row(n + 1); err != nil {
+			return err
 		}
 	}
 	return nil

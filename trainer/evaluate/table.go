@@ -83,6 +83,9 @@ func look(s *source, o *Options, saved *header) (*table, error) {
 		if err := v.row(&record); err != nil {
 			return nil, err
 		}
+		if err := s.pace.row(v.rows); err != nil {
+			return nil, err
+		}
 	}
 	if v.rows == 0 {
 		return nil, fmt.Errorf("%s: there is no row after the first line, which names the columns", r.name)

@@ -94,7 +94,7 @@ func (b *block) one(ctx context.Context, s *series) error {
 		if n > 0 {
 			b.stretches++
 		}
-		b.done.Add(int64(hi - lo))
+		b.values.Add(int64(hi - lo))
 		lo, k = hi, k+n
 		if err := ctx.Err(); err != nil {
 			return err

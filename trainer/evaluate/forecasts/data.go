@@ -1,6 +1,7 @@
 package forecasts
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -45,6 +46,9 @@ func (s *series) at(point int) int64 {
 
 // data is what files hold.
 type data struct {
+	ctx        context.Context
+	progress   evaluate.Progress
+	rows       int64 // read
 	o          *Options
 	layout     string
 	grid       grid
@@ -60,8 +64,8 @@ type data struct {
 }
 
 // readData reads the file and its test.
-func readData(o *Options) (*data, error) {
-	d := &data{o: o, index: map[string]*series{}, regressors: o.Regressors}
+func readData(ctx context.Context, o *Options, progress evaluate.Progress) (*data, error) {
+	d := &data{ctx: ctx, progress: progress, o: o, index: map[string]*series{}, regressors: o.Regressors}
 	times := &clockReader{zone: o.Zone}
 	name, err := d.file(o.Path, o.Reader, times, false)
 	if err != nil {
@@ -106,11 +110,26 @@ func (d *data) file(path string, in io.Reader, times *clockReader, test bool) (s
 		if err == nil {
 			err = f.row()
 		}
+		if err == nil {
+			err = d.tell()
+		}
 		if err != nil {
 			return "", err
 		}
 	}
 	return r.Name(), nil
+}
+
+// tell reports now and then how far reading is, and ends it when the run is to end.
+func (d *data) tell() error {
+	const every = 4096
+	if d.rows++; d.rows%every != 0 {
+		return nil
+	}
+	if d.progress != nil {
+		d.progress(&evaluate.Standing{Reading: true, Rows: d.rows})
+	}
+	return d.ctx.Err()
 }
 
 // filing puts the rows of a file into their series.

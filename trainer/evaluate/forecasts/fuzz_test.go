@@ -1,6 +1,7 @@
 package forecasts
 
 import (
+	"context"
 	"math"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func FuzzData(f *testing.F) {
 		if how&32 != 0 {
 			o.Step = "1d"
 		}
-		d, err := readData(&o)
+		d, err := readData(context.Background(), &o, nil)
 		if err != nil {
 			return
 		}

@@ -33,6 +33,11 @@ func (h *Health) add(m models.Health) {
 	h.Restarts += m.Restarts
 }
 
+// dropped is what the models count as dropped, of all series.
+func (h *Health) dropped() models.Drops {
+	return models.DroppedBy(&models.Health{Refused: h.Refused, Anomalies: h.Anomalies, Restarts: h.Restarts})
+}
+
 func (h *Health) join(o *Health) {
 	h.Unknown += o.Unknown
 	h.Cold += o.Cold

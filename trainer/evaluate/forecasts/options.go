@@ -82,7 +82,10 @@ type Options struct {
 	Load        string    // file with states to begin with; "" for none
 	Plot        string    // file to draw some series to, .svg, .png or .html; "" for none
 	PlotKeys    []string  // which; empty: the first
-	Workers     int       // goroutines; 0: as many as processors. They change no bit of the result
+	Every       int64     // series between two points of the metrics' curve; 0: no curve
+	// OnPoint is told of each point of the curve as soon as it is there, from one goroutine at a time; nil: nobody. An error ends the run.
+	OnPoint func(*CurvePoint) error
+	Workers int // goroutines; 0: as many as processors. They change no bit of the result
 }
 
 // Origins say at which steps a series is forecast: the last Count of those that leave a horizon of values (with a Test: the first Count from the end of Path on), or All.
@@ -128,8 +131,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("layout %q: choose one of %s", o.Layout, strings.Join(Layouts, ", "))
 	case o.Repeat != "" && !slices.Contains(Repeats, o.Repeat):
 		return fmt.Errorf("repeated %q: choose one of %s", o.Repeat, strings.Join(Repeats, ", "))
-	case o.Origins.Count < 0 || o.Origins.Stride < 0 || o.WarmUp < 0 || o.Limit < 0:
-		return errors.New("origins, stride, warm-up and limit are 0 or more")
+	case o.Origins.Count < 0 || o.Origins.Stride < 0 || o.WarmUp < 0 || o.Limit < 0 || o.Every < 0:
+		return errors.New("origins, stride, warm-up, limit and every are 0 or more")
 	case len(o.Others) > 0 && (o.Save != "" || o.Load != ""):
 		return errors.New("save and load are for one model: run the models one by one")
 	}

@@ -33,6 +33,7 @@ type Report struct {
 
 	Baselines []evaluate.Baseline `json:"baselines"`
 	Notes     []string            `json:"notes,omitempty"` // what was done with the rows
+	Curve     []CurvePoint        `json:"curve,omitempty"`
 }
 
 // Result is what was found of one model. LearnNS is for each value, PredictNS for each forecast of a whole horizon with all levels that the scores
@@ -58,7 +59,7 @@ type Other struct {
 func (r *run) report(took time.Duration) *Report {
 	d := r.data
 	rep := &Report{Task: models.Forecast.String(), Events: r.events, EventsPerSecond: float64(r.events) / seconds(took), Layout: d.layout, Step: d.grid.describe(),
-		Seasons: append([]int{}, r.o.Seasons...), Horizon: r.o.Horizon, Series: len(d.series), Forecast: r.counts.forecast, Forecasts: r.counts.forecasts, Unscaled: r.counts.unscaled, Notes: r.notes}
+		Seasons: append([]int{}, r.o.Seasons...), Horizon: r.o.Horizon, Series: len(d.series), Forecast: r.counts.forecast, Forecasts: r.counts.forecasts, Unscaled: r.counts.unscaled, Notes: r.notes, Curve: r.curve}
 	rep.Result = r.result(0)
 	for i := 1; i < r.models; i++ {
 		rep.Others = append(rep.Others, Other{Result: r.result(i), Differences: r.paired[i-1].bands(r.o, r.panel)})
@@ -100,6 +101,7 @@ func (r *run) result(i int) Result {
 	out := Result{Health: r.health[i]}
 	out.Model, out.Metrics, out.LearnNS, out.PredictNS = r.members[i].name, r.scores[i].metrics(r.reference()), learn, predict
 	out.StateBytes, out.StateSHA256, out.Invalid = int(r.bytes[i]), hex.EncodeToString(r.sums[i].Sum(nil)), float64(r.scores[i].invalid)
+	out.Dropped = r.health[i].dropped()
 	for h := 1; h <= r.o.Horizon; h++ {
 		if r.scores[i].steps[h-1].abs.n > 0 {
 			out.Steps = append(out.Steps, StepMetrics{h, r.scores[i].stepMetrics(h)})
@@ -121,8 +123,24 @@ func (r *run) nothing() error {
 		r.o.Horizon, len(r.data.series), longest, r.o.warmUp())
 }
 
-// Table writes the report for people: one line a metric, other models and the baselines beside the first, then errors by steps ahead.
+// Table writes the report for people: the curve, one line a metric, other models and the baselines beside the first, then errors by steps ahead.
 func (r *Report) Table(w io.Writer) error {
+	if len(r.Curve) > 0 {
+		t := NewCurveTable(w)
+		for i := range r.Curve {
+			if err := t.Point(&r.Curve[i]); err != nil {
+				return err
+			}
+		}
+		if err := t.End(); err != nil {
+			return err
+		}
+	}
+	return r.Summary(w)
+}
+
+// Summary is Table without the curve, for those who have shown it as it grew.
+func (r *Report) Summary(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	results := r.results()
 	fmt.Fprintf(t, "model\t%s\n", r.Model)

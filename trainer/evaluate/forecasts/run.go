@@ -12,9 +12,6 @@ import (
 	"github.com/freshet-ml/freshet/trainer/evaluate"
 )
 
-// Progress is told how far a run is: values taken in of all, and the metrics of the first model so far.
-type Progress func(values, all int64, soFar func() evaluate.Metrics)
-
 // run is one evaluation.
 type run struct {
 	o       *Options
@@ -25,7 +22,7 @@ type run struct {
 	naive2  int // place of the reference of OWA, -1 without
 	states  *loaded
 	notes   []string
-	done    atomic.Int64
+	values  atomic.Int64 // that were taken in
 	all     int64
 	plotted map[string]int
 	paired  []*paired // by model after the first
@@ -33,7 +30,10 @@ type run struct {
 
 	// What is joined block by block, in order.
 	turn     turnstile
-	progress Progress
+	progress evaluate.Progress
+	done     int64 // series
+	next     int64 // series at which the next point of the curve is due
+	curve    []CurvePoint
 	scores   []*scores
 	tallies  []tally
 	health   []Health
@@ -71,11 +71,11 @@ func (c *counts) join(o *counts) {
 //
 // Series are spread over goroutines, in blocks that depend on their number only and are joined in order: the result has the same bits for any number of
 // processors. progress may be nil; it is called from one goroutine at a time. Errors say what is wrong, where, and how to mend it; ctx ends the run.
-func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
+func Run(ctx context.Context, o Options, progress evaluate.Progress) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	r := &run{o: &o, levels: newLevels(o.Levels), progress: progress}
+	r := &run{o: &o, next: o.Every, levels: newLevels(o.Levels), progress: progress}
 	if o.Load != "" {
 		var err error
 		if r.states, err = readStates(o.Load); err != nil {
@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options, progress Progress) (*Report, error) {
 		}
 	}
 	var err error
-	if r.data, err = readData(&o); err != nil {
+	if r.data, err = readData(ctx, &o, progress); err != nil {
 		return nil, err
 	}
 	r.notes = r.data.notes
@@ -186,12 +186,13 @@ func (r *run) blocks(ctx context.Context) error {
 					return
 				}
 				b := newBlock(r, i)
-				err := b.all(ctx, r.data.series[i*size:min((i+1)*size, n)])
+				list := r.data.series[i*size : min((i+1)*size, n)]
+				err := b.all(ctx, list)
 				if !r.turn.wait(i) {
 					return
 				}
 				if err == nil {
-					err = r.add(b)
+					err = r.add(b, len(list))
 				}
 				if err != nil {
 					r.turn.fail(err)
@@ -208,8 +209,8 @@ func (r *run) blocks(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// add joins a block; its turn has come.
-func (r *run) add(b *block) error {
+// add joins a block of so many series; its turn has come.
+func (r *run) add(b *block, series int) error {
 	for i := range r.members {
 		r.scores[i].join(b.scores[i])
 		r.tallies[i].join(&b.tallies[i])
@@ -231,24 +232,40 @@ func (r *run) add(b *block) error {
 	if err := r.saver.write(b.states); err != nil {
 		return err
 	}
+	r.done += int64(series)
 	r.tell()
+	return r.point()
+}
+
+// point takes the metrics of all models when the series of the next point of the curve are done.
+func (r *run) point() error {
+	if r.o.Every == 0 || r.done < r.next {
+		return nil
+	}
+	for r.next <= r.done {
+		r.next += r.o.Every
+	}
+	p := CurvePoint{Series: r.done, Values: r.events}
+	for i, m := range r.members {
+		p.Models = append(p.Models, CurveMetrics{m.name, r.scores[i].metrics(r.reference())})
+	}
+	r.curve = append(r.curve, p)
+	if r.o.OnPoint != nil {
+		return r.o.OnPoint(&p)
+	}
 	return nil
 }
 
 // tell shows progress; the caller has the turn.
 func (r *run) tell() {
 	if r.progress != nil {
-		r.progress(r.done.Load(), r.all, r.soFar)
+		r.progress(&evaluate.Standing{Rows: r.values.Load(), All: r.all, Series: r.done, AllSeries: int64(len(r.data.series)), SoFar: r.soFar})
 	}
 }
 
 // soFar are the metrics of the first model of the blocks that were joined.
 func (r *run) soFar() evaluate.Metrics {
-	var reference *scores
-	if r.naive2 >= 0 {
-		reference = r.scores[r.naive2]
-	}
-	return r.scores[0].metrics(reference)
+	return r.scores[0].metrics(r.reference())
 }
 
 // seconds is a duration that may be divided by.
