@@ -40,6 +40,7 @@ type lossWatch struct {
 	errors bool
 	n      uint64 // since the last change, of other
 	mean   float64
+	risen  bool // the last change of other was a rise; it says the same of warnings
 }
 
 func newLossWatch(d *Detector) lossWatch {
@@ -64,7 +65,7 @@ func (w *lossWatch) update(task models.Task, y float64, answer []float64, loss f
 	}
 	changed := w.other.Update(x)
 	if changed {
-		w.n, w.mean = 0, 0
+		w.n, w.mean, w.risen = 0, 0, w.other.Rose()
 	}
 	w.n++
 	w.mean += (x - w.mean) / float64(w.n)
@@ -103,7 +104,7 @@ func (w *lossWatch) rose() bool {
 	if w.adwin != nil {
 		return w.adwin.Rose()
 	}
-	return w.other.Rose()
+	return w.risen
 }
 
 func (w *lossWatch) state(s *codec.State) {
@@ -114,6 +115,7 @@ func (w *lossWatch) state(s *codec.State) {
 	w.other.State(s)
 	s.Uint64(&w.n)
 	s.Float64(&w.mean)
+	s.Bool(&w.risen)
 	if w.mean != w.mean {
 		s.Fail("mean loss is NaN")
 		w.mean = 0

@@ -80,6 +80,9 @@ func TestDetectorsOnTheLoss(t *testing.T) {
 			if score.Drifts == 0 || changed == 0 {
 				t.Errorf("%d changes, %d of them after the label changed its meaning", score.Drifts, changed)
 			}
+			if !score.Rose && name != "eddm" && score.Drifts == 1 {
+				t.Error("the model became worse, and the detector says that its loss fell")
+			}
 			want := "log_loss"
 			if drift.OnErrors(name) {
 				want = "error"
