@@ -149,11 +149,15 @@ func (t *regTree) enliven(c *regCell) {
 	}
 	switch {
 	case t.cfg.Splitter != splitTree:
-		if c.bins == nil {
-			c.bins = make([]float64, binsLen*len(t.numeric))
+		if c.bins == nil { // one histogram for each column that a leaf may watch, those that it does watch first
+			n := len(t.numeric)
+			if t.random() {
+				n = min(n, t.cfg.Subspace)
+			}
+			c.bins = make([]float64, binsLen*n)
 		}
-		for a := range t.numeric {
-			clearBins(c.bins[a*binsLen:])
+		for at := 0; at < len(c.bins); at += binsLen {
+			clearBins(c.bins[at:])
 		}
 	case c.trees == nil:
 		c.trees = make([]bst, len(t.numeric))
@@ -222,15 +226,20 @@ func (t *regTree) train(at int32, row []float64, places []int32, y, w float64) {
 	if !c.active {
 		return
 	}
-	s := float64(w * (y - c.reference))
+	s, bins := float64(w*(y-c.reference)), c.bins
 	for a, column := range t.numeric {
+		if !c.watches(column) {
+			continue
+		}
 		x := row[column]
 		switch {
-		case x-x != 0 || !c.watches(column):
-		case c.bins != nil:
-			addBins(c.bins[a*binsLen:(a+1)*binsLen:(a+1)*binsLen], x, w, s)
-		default:
+		case c.bins == nil && x-x == 0:
 			t.dropped.values += c.trees[a].add(x, w, s)
+		case c.bins != nil:
+			if x-x == 0 {
+				addBins(bins[:binsLen:binsLen], x, w, s)
+			}
+			bins = bins[binsLen:]
 		}
 	}
 	for k, p := range places {
@@ -305,14 +314,16 @@ func (t *regTree) trySplit(at int32) {
 	if t.notes[at].depth >= maxDepth {
 		return
 	}
-	r := newRanking()
+	r, watched := newRanking(), 0
 	for a, column := range t.numeric {
 		if !c.watches(column) {
 			continue
 		}
 		s := candidate{column: column, slot: -1, at: a}
 		if c.bins != nil {
-			s.merit, s.threshold = cutBins(c.bins[a*binsLen : (a+1)*binsLen])
+			s.at = watched
+			s.merit, s.threshold = cutBins(c.bins[s.at*binsLen : (s.at+1)*binsLen])
+			watched++
 		} else {
 			s.merit, s.threshold = c.trees[a].cut()
 		}

@@ -128,13 +128,15 @@ func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
 	for i := range l.trees {
 		l.trees[i].visit(c)
 	}
-	for a, column := range t.numeric {
+	bins := l.bins
+	for _, column := range t.numeric {
 		if l.bins == nil || !l.watches(column) {
 			continue
 		}
 		for i := range binsLen {
-			c.Float64(&l.bins[a*binsLen+i])
+			c.Float64(&bins[i])
 		}
+		bins = bins[binsLen:]
 	}
 	if c.Loading() {
 		checkBins(c, l.bins)
