@@ -196,7 +196,7 @@ func (s *started) checkMetrics(t *testing.T, examples, labels float64) {
 		{"freshet_prequential_loss", `metric="roc_auc",model="late"`, 0.5, 1},
 		{"freshet_model_freshness_seconds_count", `model="late"`, 1, math.Inf(1)},
 		{"freshet_model_state_bytes", `model="late"`, 100, math.Inf(1)},
-		{"freshet_model_dropped_total", `model="late",what="columns_full"`, 0, math.Inf(1)},
+		{"freshet_model_dropped_total", `what="experts_dropped"`, 0, math.Inf(1)},
 		{"freshet_model_version", `model="late"`, examples, math.Inf(1)},
 		{"freshet_checkpoint_duration_seconds_count", `stage="learner"`, 1, math.Inf(1)},
 		{"freshet_checkpoint_duration_seconds_count", `stage="joiner"`, 1, math.Inf(1)},
