@@ -556,3 +556,28 @@ func ExampleRun() {
 	// log-likelihood -59.6575, level 1162.9, next 1162.9 ± 143.6
 	// level of 1871 seen from 1880: 1118.5
 }
+
+// Waves that have come round leave a level without noise as it was, also where one of their directions has no variance.
+func TestStepsOfWholeTurns(t *testing.T) {
+	m := Compose(1, Level(0), SeasonalTrig(5, 2, 0.01))
+	n := m.States()
+	for seed := range uint64(500) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		p := newUD(n)
+		for i := range p.u {
+			p.u[i] = rng.NormFloat64()
+		}
+		for i := range p.d {
+			p.d[i] = math.Max(rng.Float64()-0.2, 0)
+		}
+		before, after := zeros(n, n), zeros(n, n)
+		p.dense(before)
+		tr := NewJump(m, 5).step
+		w := newWorkspace(n, tr)
+		tr.covariance(&p, &w)
+		p.dense(after)
+		if got, want := after[0][0], before[0][0]; math.Abs(got-want) > 1e-12*want {
+			t.Errorf("seed %d: the level's variance is %g after a turn, %g before", seed, got, want)
+		}
+	}
+}

@@ -101,6 +101,7 @@ func (m *Model) Steps(n int64) *Model {
 	out := *m
 	out.T, out.Q = identity(m.States()), zeros(m.States(), m.States())
 	t, q := m.T, m.Q
+	several := n > 1
 	for ; n > 0; n >>= 1 {
 		if n&1 == 1 { // first the steps so far, then those of t
 			out.Q = add(mul(mul(t, out.Q), transpose(t)), q)
@@ -111,7 +112,26 @@ func (m *Model) Steps(n int64) *Model {
 			t = mul(t, t)
 		}
 	}
+	if several {
+		dust(out.T)
+	}
 	return &out
+}
+
+// dust sets to zero what rounding left of it in a product of matrices: a wave that has come round is where it was, and a trace of the other direction
+// would pass for variance in it.
+func dust(t [][]float64) {
+	for _, row := range t {
+		most := 0.0
+		for _, v := range row {
+			most = math.Max(most, math.Abs(v))
+		}
+		for j, v := range row {
+			if math.Abs(v) < 1e-14*most {
+				row[j] = 0
+			}
+		}
+	}
 }
 
 // factor returns U (packed columns above the diagonal, see ud) and D with m = U D U', or an error if m is not symmetric and positive semidefinite.
