@@ -90,7 +90,7 @@ type Progress struct {
 	Sequencer worker.SequencerProgress
 	Units     map[int32]worker.UnitsProgress
 	Joiners   map[string]run.JoinerProgress
-	Learners  map[string]uint64 // entries folded, by trigger
+	Learners  map[string]uint64 // entries folded and, where models are published, published, by trigger
 }
 
 // New makes the topics of the project that are missing, or says what to make where it must not, and checks the others.

@@ -52,7 +52,7 @@ func (a *App) learner(ctx context.Context, t *trainer.Trigger) error {
 		p := a.openPredictions(late, t, out, a.o.Answer)
 		o.Answer, o.Before = p.told(), p.flush
 		o.After = func(_ context.Context, position uint64) error {
-			a.note(func(all *Progress) { all.Learners[t.Name] = position })
+			a.learned(t, position)
 			return p.after()
 		}
 		if a.o.Rerun == "" {
@@ -97,7 +97,7 @@ func (a *App) follower(ctx context.Context, t *trainer.Trigger, keep []string) e
 	o := a.learnerOptions(t)
 	o.Keep = keep
 	o.After = func(_ context.Context, position uint64) error {
-		a.note(func(all *Progress) { all.Learners[t.Name] = position })
+		a.learned(t, position)
 		return nil
 	}
 	o.Attest = func(f *fold.Fold, model string, position uint64) {
@@ -153,7 +153,15 @@ func (a *App) publish(t *trainer.Trigger) func(f *fold.Fold) error {
 	return func(f *fold.Fold) error {
 		err := a.o.Publish(t, f)
 		a.watch.published(t)
+		a.note(func(all *Progress) { all.Learners[t.Name] = f.Position() })
 		return err
+	}
+}
+
+// learned notes how far the log is folded, where nothing is published; else publishing does.
+func (a *App) learned(t *trainer.Trigger, position uint64) {
+	if a.o.Publish == nil {
+		a.note(func(all *Progress) { all.Learners[t.Name] = position })
 	}
 }
 

@@ -197,6 +197,11 @@ var Rows = []Row{
 				{Expr: `max by (model) (freshet_model_held{project="$project",model=~"$model"})`, Legend: "{{model}} held"},
 				{Expr: `max by (model) (freshet_model_stale{project="$project",model=~"$model"})`, Legend: "{{model}} stale"},
 			}},
+		{Title: "Dropped by models", Kind: "timeseries", Unit: "ops", Width: 24,
+			Description: "What the bounds of models gave up a second, by name: leaves without statistics, categories left out, clusters evicted, steps skipped. Much of it: the bound is too low for the data.",
+			Queries: []Query{
+				{Expr: `sum by (model, what) (rate(freshet_model_dropped_total{project="$project",model=~"$model"}[$__rate_interval]))`, Legend: "{{model}} {{what}}"},
+			}},
 	}},
 	{Question: "What drifts?", Panels: []Panel{
 		{Title: "Distance from the reference", Kind: "timeseries", Unit: "short", Width: 12, Link: "FreshetFeatureDrift",

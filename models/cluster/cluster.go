@@ -262,8 +262,12 @@ const clustersEvicted = "clusters_evicted"
 
 var evictedBound = []models.Bound{{What: clustersEvicted, Doc: "micro-clusters that were merged or went for want of room"}}
 
-// Dropped adds how many clusters were merged or dropped for want of room.
-func (t *Transformer) Dropped(d *models.Drops) { d.Add(clustersEvicted, t.g.clusters().dropped) }
+// Dropped adds how many clusters were merged or dropped for want of room; k_means keeps those that it has.
+func (t *Transformer) Dropped(d *models.Drops) {
+	if _, fixed := t.g.(*kMeans); !fixed {
+		d.Add(clustersEvicted, t.g.clusters().dropped)
+	}
+}
 
 // State visits the clusters.
 func (t *Transformer) State(s *codec.State) {
