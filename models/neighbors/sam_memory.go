@@ -1,7 +1,6 @@
 package neighbors
 
 import (
-	"math"
 	"slices"
 
 	"github.com/freshet-ml/freshet/features"
@@ -175,33 +174,16 @@ func (r *rows) searchSpan(f *found, q, c []float64, from, to int) {
 func scales(a, b *memory, how string) {
 	spread := make([]float64, len(a.numbers))
 	for j := range a.numbers {
-		n, mean, squares, low, high := 0.0, 0.0, 0.0, math.Inf(1), math.Inf(-1)
+		of := noMoments()
 		for _, m := range []*memory{a, b} {
 			for slot := range m.n {
-				x := m.raws(slot)[j]
-				if x != x {
-					continue
-				}
-				x = bounded(x)
-				n++
-				d := x - mean
-				mean += d / n
-				squares += float64(d * (x - mean))
-				low, high = min(low, x), max(high, x)
+				of.add(m.raws(slot)[j])
 			}
 		}
-		spread[j] = a.scaleBy(j, how, n, mean, squares, low, high)
+		spread[j] = a.scaleBy(j, how, of)
 	}
 	copy(a.order, identity(len(a.order)))
-	slices.SortStableFunc(a.order, func(i, j int) int {
-		switch {
-		case spread[i] > spread[j]:
-			return -1
-		case spread[i] < spread[j]:
-			return 1
-		}
-		return 0
-	})
+	a.sortBy(spread)
 	for _, m := range []*memory{a, b} {
 		for slot := range m.n {
 			m.own(slot)

@@ -1,6 +1,7 @@
 package neighbors
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -243,15 +244,7 @@ func (w *window) rescale() {
 	for i := range w.order {
 		w.order[i] = i
 	}
-	slices.SortStableFunc(w.order, func(a, b int) int {
-		switch {
-		case spread[a] > spread[b]:
-			return -1
-		case spread[a] < spread[b]:
-			return 1
-		}
-		return 0
-	})
+	w.sortBy(spread)
 	for slot := range w.n {
 		w.project(slot)
 	}
@@ -260,39 +253,53 @@ func (w *window) rescale() {
 // measure sets the scale of a column, and returns the variance that it has when scaled. A column that does not vary
 // in the window counts 0.
 func (w *window) measure(j int) float64 {
-	n, mean, squares, low, high := 0.0, 0.0, 0.0, math.Inf(1), math.Inf(-1)
+	m := noMoments()
 	for slot := range w.n {
-		x := w.raw.Page(slot / pageRows)[slot%pageRows*len(w.numbers)+j]
-		if x != x {
-			continue
-		}
-		x = bounded(x)
-		n++
-		d := x - mean
-		mean += d / n
-		squares += float64(d * (x - mean))
-		low, high = min(low, x), max(high, x)
+		m.add(w.raw.Page(slot / pageRows)[slot%pageRows*len(w.numbers)+j])
 	}
-	return w.scaleBy(j, w.scale, n, mean, squares, low, high)
+	return w.scaleBy(j, w.scale, m)
+}
+
+// moments are what the scale of a column follows from.
+type moments struct{ n, mean, squares, low, high float64 }
+
+func noMoments() moments { return moments{low: math.Inf(1), high: math.Inf(-1)} }
+
+// add takes a value in, unless it is missing.
+func (m *moments) add(x float64) {
+	if x != x {
+		return
+	}
+	x = bounded(x)
+	m.n++
+	d := x - m.mean
+	m.mean += d / m.n
+	m.squares += float64(d * (x - m.mean))
+	m.low, m.high = min(m.low, x), max(m.high, x)
+}
+
+// sortBy puts the columns that vary most first.
+func (r *rows) sortBy(spread []float64) {
+	slices.SortStableFunc(r.order, func(a, b int) int { return cmp.Compare(spread[b], spread[a]) })
 }
 
 // scaleBy sets the scale of a column from its moments and range, and returns the variance that it has when scaled.
-func (r *rows) scaleBy(j int, how string, n, mean, squares, low, high float64) float64 {
-	if n == 0 {
+func (r *rows) scaleBy(j int, how string, m moments) float64 {
+	if m.n == 0 {
 		r.middle[j], r.low[j], r.rate[j] = 0, 0, 0
 		return 0
 	}
-	r.middle[j], r.low[j], r.rate[j] = mean, 0, 1
+	r.middle[j], r.low[j], r.rate[j] = m.mean, 0, 1
 	switch {
 	case how == scaleNone:
-	case squares == 0 || high-low < 1e-100:
-		r.low[j], r.rate[j] = mean, 0
+	case m.squares == 0 || m.high-m.low < 1e-100:
+		r.low[j], r.rate[j] = m.mean, 0
 	case how == scaleRange:
-		r.low[j], r.rate[j] = low, 1/(high-low)
+		r.low[j], r.rate[j] = m.low, 1/(m.high-m.low)
 	default:
-		r.low[j], r.rate[j] = mean, math.Sqrt(n/squares)
+		r.low[j], r.rate[j] = m.mean, math.Sqrt(m.n/m.squares)
 	}
-	return squares / n * r.rate[j] * r.rate[j]
+	return m.squares / m.n * r.rate[j] * r.rate[j]
 }
 
 // state visits the rows and the scales; scaled rows are derived.

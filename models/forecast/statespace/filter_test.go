@@ -182,19 +182,25 @@ func TestAgainstJointDistribution(t *testing.T) {
 	})
 }
 
+// randomUD is a covariance in which some directions have no variance.
+func randomUD(n int, seed uint64) ud {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	p := newUD(n)
+	for i := range p.u {
+		p.u[i] = rng.NormFloat64()
+	}
+	for i := range p.d {
+		p.d[i] = math.Max(rng.Float64()-0.2, 0)
+	}
+	return p
+}
+
 // A step of the factors is T P T' + Q, by blocks and by Gram-Schmidt, and several steps at once are that many.
 func TestSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		n := m.States()
-		p := newUD(n)
-		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-		for i := range p.u {
-			p.u[i] = rng.NormFloat64()
-		}
-		for i := range p.d {
-			p.d[i] = math.Max(rng.Float64()-0.2, 0)
-		}
+		p := randomUD(n, rapid.Uint64().Draw(t, "seed"))
 		before, after := zeros(n, n), zeros(n, n)
 		p.dense(before)
 		steps := rapid.Int64Range(1, 9).Draw(t, "steps")
@@ -562,14 +568,7 @@ func TestStepsOfWholeTurns(t *testing.T) {
 	m := Compose(1, Level(0), SeasonalTrig(5, 2, 0.01))
 	n := m.States()
 	for seed := range uint64(500) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		p := newUD(n)
-		for i := range p.u {
-			p.u[i] = rng.NormFloat64()
-		}
-		for i := range p.d {
-			p.d[i] = math.Max(rng.Float64()-0.2, 0)
-		}
+		p := randomUD(n, seed)
 		before, after := zeros(n, n), zeros(n, n)
 		p.dense(before)
 		tr := NewJump(m, 5).step
