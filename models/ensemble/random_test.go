@@ -75,8 +75,15 @@ func TestCrewDoesAllOnce(t *testing.T) {
 	for _, n := range []int{0, 1, crewShare, 2*crewShare + 1, 10 * crewShare} {
 		done := make([]atomic.Int32, n)
 		work := func(i int) { done[i].Add(1) }
-		for range 50 {
+		for round := range 50 {
 			c.each(n, work)
+			if round%10 == 9 { // quiet for so long that the helpers end
+				for _, h := range c.helpers {
+					for h.at.Load() != gone {
+						runtime.Gosched()
+					}
+				}
+			}
 		}
 		for i := range done {
 			if done[i].Load() != 50 {
