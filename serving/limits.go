@@ -69,6 +69,14 @@ func (s *Server) admitted(ctx context.Context, req any, info *grpc.UnaryServerIn
 	return next(ctx, req)
 }
 
+// bounded gives a context without a deadline one.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
 // auditTimeout is the deadline of an Audit call that brings none: it folds models.
 const auditTimeout = 5 * time.Minute
 

@@ -222,14 +222,6 @@ func (p *predictor) read(ctx context.Context, c *call, allowStale bool) error {
 	return nil
 }
 
-// bounded gives a context without a deadline one.
-func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, timeout)
-}
-
 // time settles at which time features are read: the asked one if it can be read back to, else now.
 func (p *predictor) time(c *call, asked int64) error {
 	head := int64(features.NoTime)
