@@ -147,15 +147,21 @@ func (a *answering) vote(f *found, i int, weight float64) float64 {
 // pseudo is how many neighbours the shares of the classes in the window count as.
 const pseudo = 0.5
 
-func (a *answering) shares(dst []float64, r *rows, f *found) []float64 {
-	from, total := len(dst), 0.0
-	for _, n := range a.counts {
+// appendPrior appends the shares of the classes in n rows, equal ones without any.
+func (a *answering) appendPrior(dst []float64, n int) []float64 {
+	for _, k := range a.counts {
 		share := 1 / float64(a.classes)
-		if r.n > 0 {
-			share = float64(n) / float64(r.n)
+		if n > 0 {
+			share = float64(k) / float64(n)
 		}
 		dst = append(dst, share)
 	}
+	return dst
+}
+
+func (a *answering) shares(dst []float64, r *rows, f *found) []float64 {
+	from, total := len(dst), 0.0
+	dst = a.appendPrior(dst, r.n)
 	p := dst[from:]
 	votes := 0.0
 	for i := range f.n {

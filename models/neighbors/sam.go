@@ -127,13 +127,7 @@ func (c *choosing) answerOf(dst []float64, e *models.Example, short, long *rows,
 	}
 	f := s.join()
 	from := len(dst)
-	for _, n := range c.counts {
-		share := 1 / float64(c.classes)
-		if short.n > 0 {
-			share = float64(n) / float64(short.n)
-		}
-		dst = append(dst, share)
-	}
+	dst = c.appendPrior(dst, short.n)
 	c.count(dst[from:], f, short, long)
 	if c.task == models.Binary {
 		dst[from] = dst[from+1]

@@ -53,6 +53,22 @@ func (l *Lines) End() error {
 // CurveTable writes the points of a curve one by one: labels, then for each model and baseline the recent values of the metrics that a plot shows.
 type CurveTable struct{ *Lines }
 
+// WriteCurve writes a whole curve to a table of such points; nothing for an empty curve.
+func WriteCurve[P any](curve []P, t interface {
+	Point(p *P) error
+	End() error
+}) error {
+	if len(curve) == 0 {
+		return nil
+	}
+	for i := range curve {
+		if err := t.Point(&curve[i]); err != nil {
+			return err
+		}
+	}
+	return t.End()
+}
+
 // NewCurveTable returns an empty table.
 func NewCurveTable(w io.Writer) *CurveTable { return &CurveTable{NewLines(w)} }
 

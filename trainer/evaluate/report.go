@@ -103,16 +103,8 @@ func (m Metrics) Value(name string) float64 {
 
 // Table writes the report for people: one line a metric, other models and the baselines beside the first, then the curve.
 func (r *Report) Table(w io.Writer) error {
-	if len(r.Curve) > 0 {
-		t := NewCurveTable(w)
-		for i := range r.Curve {
-			if err := t.Point(&r.Curve[i]); err != nil {
-				return err
-			}
-		}
-		if err := t.End(); err != nil {
-			return err
-		}
+	if err := WriteCurve(r.Curve, NewCurveTable(w)); err != nil {
+		return err
 	}
 	return r.Summary(w)
 }

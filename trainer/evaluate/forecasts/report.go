@@ -125,16 +125,8 @@ func (r *run) nothing() error {
 
 // Table writes the report for people: the curve, one line a metric, other models and the baselines beside the first, then errors by steps ahead.
 func (r *Report) Table(w io.Writer) error {
-	if len(r.Curve) > 0 {
-		t := NewCurveTable(w)
-		for i := range r.Curve {
-			if err := t.Point(&r.Curve[i]); err != nil {
-				return err
-			}
-		}
-		if err := t.End(); err != nil {
-			return err
-		}
+	if err := evaluate.WriteCurve(r.Curve, NewCurveTable(w)); err != nil {
+		return err
 	}
 	return r.Summary(w)
 }
