@@ -51,6 +51,9 @@ func logisticFlow(z0, h float64) float64 {
 		return h * math.Exp(-min(z0, 700)) // the slope stays what it is
 	}
 	e0 := math.Exp(z0)
+	if end := z0 + e0 + h; z0 < -37 || end > 1e15 { // the move is so long that taking z₀ off loses nothing, and e^z₀ is nothing
+		return max(0, min(h, sumOfExp(end)-z0))
+	}
 	move := min(h, max(0, -z0)+math.Log1p(h)) // not below the root
 	for range 50 {
 		grown := e0 * math.Expm1(min(move, 700))
@@ -61,6 +64,26 @@ func logisticFlow(z0, h float64) float64 {
 		}
 	}
 	return max(0, min(h, move))
+}
+
+// sumOfExp solves z + e^z = end, from above too: Newton's method cannot overshoot.
+func sumOfExp(end float64) float64 {
+	if end < -37 {
+		return end
+	}
+	z := end
+	if end > 1 {
+		z = math.Log(end)
+	}
+	for range 50 {
+		grown := math.Exp(z)
+		step := (z + grown - end) / (1 + grown)
+		z -= step
+		if math.Abs(step) <= 1e-14*(1+math.Abs(z)) {
+			break
+		}
+	}
+	return z
 }
 
 func modifiedHuberFlow(z, h float64) float64 {

@@ -53,6 +53,20 @@ func TestFlowIsSafe(t *testing.T) {
 	})
 }
 
+// TestLogisticFlowFar: where it ends, z + e^z is what it was before and the time, also where e^z₀ is too small a number and e^z
+// nearly too large a one.
+func TestLogisticFlowFar(t *testing.T) {
+	for _, p := range []float64{-1e300, -1000, -700, -37.5, -36.5, 0, 19.5, 30} {
+		for _, h := range []float64{1e-9, 1, 40, 800, 1100, 1e14, 1e16, 1e200, 1e249, 1e251, 1e300, math.MaxFloat64} {
+			got := loss.Flow(loss.Logistic{}, p, 1, h)
+			z, want := p+got, p+math.Exp(p)+h
+			if math.Abs(z+math.Exp(z)-want) > 1e-10*(math.Abs(want)+math.Abs(p)) {
+				t.Errorf("from %v for %v: moved %v: z + e^z is %v, want %v", p, h, got, z+math.Exp(z), want)
+			}
+		}
+	}
+}
+
 // TestSlopes compares with central differences through the softmax.
 func TestSlopes(t *testing.T) {
 	softmax := func(z []float64) []float64 {
