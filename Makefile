@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/freshet
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help demo build page test-page test race lint bench bench-models bench-serving bench-freshness bench-loop fuzz soak chaos generate check-generated clean
+.PHONY: help demo build page test-page test race lint bench bench-models bench-serving bench-freshness bench-loop fuzz properties soak chaos generate check-generated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -51,6 +51,9 @@ bench-loop: ## measure the CPU of application, real broker and real store for a 
 
 fuzz: ## fuzz every decoder for FUZZTIME each (default 20s)
 	@bash .ci/fuzz $${FUZZTIME:-20s}
+
+properties: ## run the property tests of the pure packages from a new seed, CHECKS (3000) cases each; a failure prints the seed that repeats it
+	@bash .ci/properties $${CHECKS:-3000}
 
 soak: ## the June and July flights ten times over; memory must stay flat (takes minutes)
 	@$(GO) test -count=1 -timeout 30m -run TestSoak -v ./internal/demo -args -soak
