@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -88,8 +89,10 @@ func TestWholeLoop(t *testing.T) {
 		head = loopHead(address)
 	}
 	took := time.Since(began)
+	commits, written := loopStore(t, store.Addr)
 	n := float64(*loopEvents) / 1e6
 	app, broker, redis := cpuSecondsOf(t, cmd.Process.Pid)/n, (cpuSecondsOf(t, kafka.Nodes[0].Pid())-taken)/n, cpuSecondsOf(t, store.Pid())/n
+	t.Logf("per million events the store took %.0f commits of a bucket, %.0f MB", commits/n, written/n/1e6)
 	t.Logf("%d events in %.1f s, %.0f/s; CPU seconds per million: application %.2f, broker %.2f, store %.2f, together %.2f; the broker took %.2f to be given them",
 		*loopEvents, took.Seconds(), float64(*loopEvents)/took.Seconds(), app, broker, redis, app+broker+redis, (taken-idle)/n)
 }
@@ -121,6 +124,21 @@ func loopProduce(t *testing.T, brokers []string, n int) float64 {
 		t.Fatal(err)
 	}
 	return float64(end) / 1000
+}
+
+// loopStore is how many commits a store has taken, and how many bytes.
+func loopStore(t *testing.T, addr string) (commits, written float64) {
+	cl := goredis.NewClient(&goredis.Options{Addr: addr})
+	defer func() { _ = cl.Close() }()
+	for line := range strings.Lines(cl.Info(t.Context(), "all").Val()) {
+		if rest, ok := strings.CutPrefix(line, "total_net_input_bytes:"); ok {
+			written, _ = strconv.ParseFloat(strings.TrimSpace(rest), 64)
+		}
+		if rest, ok := strings.CutPrefix(line, "cmdstat_hset:calls="); ok {
+			commits, _ = strconv.ParseFloat(rest[:strings.IndexByte(rest, ',')], 64)
+		}
+	}
+	return commits, written
 }
 
 // loopHead is the event time that all states are committed up to, 0 while there is none.

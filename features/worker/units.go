@@ -100,10 +100,8 @@ func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 		}
 		f.shards = append(f.shards, &shard{o: &o, feed: f, index: i, in: make(chan *batch, 2), sender: sender, committed: time.Now()})
 	}
-	for i, p := range partitions {
-		if err := f.shards[i%len(f.shards)].openPartition(ctx, p); err != nil {
-			return err
-		}
+	if err := f.open(ctx, partitions); err != nil {
+		return err
 	}
 	start, head := f.start()
 	f.clock.Head = head
@@ -152,36 +150,64 @@ func (f *feed) start() (frame.Position, int64) {
 	return at, head
 }
 
+// opening bounds the partitions that are opened at the same time.
+const opening = 8
+
+// open deals the partitions to the shards and opens them, several at a time.
+func (f *feed) open(ctx context.Context, partitions []int32) error {
+	outs := make([]*output, len(partitions))
+	owned := make([][]*hash, len(partitions))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(opening)
+	for i, p := range partitions {
+		s := f.shards[i%len(f.shards)]
+		outs[i] = &output{partition: p}
+		g.Go(func() (err error) {
+			owned[i], err = s.openPartition(ctx, outs[i])
+			return err
+		})
+	}
+	err := g.Wait()
+	for i, out := range outs {
+		s := f.shards[i%len(f.shards)]
+		if out.w != nil { // also after an error: Units closes the writers
+			s.outputs = append(s.outputs, out)
+		}
+		for _, h := range owned[i] {
+			s.hashes = append(s.hashes, h)
+			f.at[place{h.entity, h.bucket}] = &shardUnit{shard: s.index, hash: h}
+		}
+	}
+	return err
+}
+
 // openPartition claims the states of the units of a parts partition, then opens the partition. The order
 // matters: once the states are claimed no rival can commit, so none of them is ahead of the tail that is
 // read after.
-func (s *shard) openPartition(ctx context.Context, partition int32) error {
+func (s *shard) openPartition(ctx context.Context, out *output) (hashes []*hash, err error) {
 	o := s.o
-	out := &output{partition: partition}
 	for e, prog := range o.Entities {
 		for b := range prog.Buckets() {
-			if unit.PartitionOf(prog.Name(), b, o.Partitions) != partition {
+			if unit.PartitionOf(prog.Name(), b, o.Partitions) != out.partition {
 				continue
 			}
 			h, err := openHash(ctx, o, e, b)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			h.out = out
-			s.hashes = append(s.hashes, h)
-			s.feed.at[place{e, b}] = &shardUnit{shard: s.index, hash: h}
+			hashes = append(hashes, h)
 		}
 	}
-	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: partition, Generation: o.Generation, Sender: s.sender, Retention: o.Retention})
+	w, tail, err := stage.OpenWriter(ctx, o.Transport, stage.WriterOptions{Topic: o.Parts, Partition: out.partition, Generation: o.Generation, Sender: s.sender, Retention: o.Retention})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out.w = w
 	// A state may be ahead of the newest frame: items without parts may be passed. An item that needed a
 	// part and is passed without one shows when it is folded again.
 	out.emitted, _ = tail.Input(EventsInput)
-	s.outputs = append(s.outputs, out)
-	return nil
+	return hashes, nil
 }
 
 func openHash(ctx context.Context, o *UnitsOptions, e, bucket int) (*hash, error) {

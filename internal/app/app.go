@@ -3,7 +3,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,22 +193,27 @@ func (a *App) member() string {
 	return memberPrefix + a.o.Member
 }
 
-// own runs a stage, named for metrics, for the partitions of an output topic that this process owns.
+// own runs a stage, named for metrics, for the partitions of an output topic that this process owns. One session runs those that
+// came together: they share one reader of the input.
 func (a *App) own(ctx context.Context, name, of, topic string, partitions int, f func(ctx context.Context, partitions []int32) error) error {
-	o := stage.OwnOptions{Topic: topic, Member: a.member(), Session: a.o.Program.Project.Kafka.Session, Logger: a.o.Logger}
+	o := stage.OwnOptions{Topic: topic, Together: true, Member: a.member(), Session: a.o.Program.Project.Kafka.Session, Logger: a.o.Logger}
 	if a.o.Groups {
 		o.Group = topic
-		return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, p int32) error {
-			return a.watch.session(ctx, name, cmp.Or(of, strconv.Itoa(int(p))), func() error { return f(ctx, []int32{p}) })
-		})
+	} else {
+		o.Static = make([]int32, partitions)
+		for i := range o.Static {
+			o.Static[i] = int32(i)
+		}
 	}
-	all := make([]int32, partitions)
-	for i := range all {
-		all[i] = int32(i)
-	}
-	o.Static = []int32{0} // one session for all partitions shares one reader of the input
-	return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, _ int32) error {
-		return a.watch.session(ctx, name, of, func() error { return f(ctx, all) })
+	return stage.Own(ctx, a.o.Transport, o, func(ctx context.Context, partitions []int32) error {
+		names := []string{of}
+		if a.o.Groups && of == "" {
+			names = names[:0]
+			for _, p := range partitions {
+				names = append(names, strconv.Itoa(int(p)))
+			}
+		}
+		return a.watch.session(ctx, name, names, func() error { return f(ctx, partitions) })
 	})
 }
 

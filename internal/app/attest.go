@@ -110,7 +110,7 @@ func barDiffering(board *serving.Board, log *slog.Logger) func(own, theirs Attes
 // passed over.
 func (a *App) attestations(ctx context.Context, visit func(Attestation)) error {
 	return stage.Own(ctx, a.o.Transport, stage.OwnOptions{Topic: a.Topics.Hashes, Static: []int32{0}, Logger: a.o.Logger},
-		func(ctx context.Context, _ int32) error {
+		func(ctx context.Context, _ []int32) error {
 			cl, err := a.o.Transport.Client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{a.Topics.Hashes: {0: kgo.NewOffset().AtStart()}}))
 			if err != nil {
 				return err

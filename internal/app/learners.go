@@ -196,8 +196,8 @@ func (a *App) fold(ctx context.Context, name string, t *trainer.Trigger, session
 		o.Static, o.Group, o.Member, o.Session = nil, learnerGroup(o.Topic), a.member(), a.o.Program.Project.Kafka.Session
 	}
 	return stage.Own(ctx, a.o.Transport, o,
-		func(ctx context.Context, _ int32) error {
-			return a.watch.session(ctx, name, t.Name, func() error { return session(ctx) })
+		func(ctx context.Context, _ []int32) error {
+			return a.watch.session(ctx, name, []string{t.Name}, func() error { return session(ctx) })
 		})
 }
 

@@ -177,11 +177,15 @@ func (w *watch) saved(stageName, trigger string) run.Saved {
 	}
 }
 
-// session runs one session of a stage and tells that it runs.
-func (w *watch) session(ctx context.Context, name, of string, f func() error) error {
-	w.begin(name, of)
+// session runs one session of a stage, of all that it runs for, and tells that it runs.
+func (w *watch) session(ctx context.Context, name string, all []string, f func() error) error {
+	for _, of := range all {
+		w.begin(name, of)
+	}
 	err := f()
-	w.end(ctx, name, of)
+	for _, of := range all {
+		w.end(ctx, name, of)
+	}
 	if ctx.Err() == nil {
 		class := "retriable"
 		switch {
@@ -190,7 +194,9 @@ func (w *watch) session(ctx context.Context, name, of string, f func() error) er
 		case stage.Final(err):
 			class = "final"
 		}
-		w.m.Restarts.WithLabelValues(name, of, class).Inc()
+		for _, of := range all {
+			w.m.Restarts.WithLabelValues(name, of, class).Inc()
+		}
 	}
 	return err
 }

@@ -83,7 +83,7 @@ func (p *sequencerProcess) run(ctx context.Context, r *rig, alive func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = p.standby.Run(ctx) })
 	_ = stage.Own(ctx, o.Transport, stage.OwnOptions{Topic: o.Events, Group: o.Events, Session: 6 * time.Second, Logger: r.log},
-		func(ctx context.Context, _ int32) error { return worker.Sequence(ctx, o) })
+		func(ctx context.Context, _ []int32) error { return worker.Sequence(ctx, o) })
 	wg.Wait()
 }
 

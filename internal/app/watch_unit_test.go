@@ -213,7 +213,7 @@ func TestProbes(t *testing.T) {
 func TestSessionsAreCounted(t *testing.T) {
 	prog := newWatch(metrics.New(), &program.Program{Project: &project.Project{}, Program: &trainer.Program{}}, 1)
 	ctx, stop := context.WithCancel(t.Context())
-	_ = prog.session(ctx, "units", "0", func() error { return context.DeadlineExceeded })
+	_ = prog.session(ctx, "units", []string{"0"}, func() error { return context.DeadlineExceeded })
 	got := exposition(t, prog.m)
 	for _, line := range []string{`freshet_stage_restarts_total{class="retriable",of="0",stage="units"} 1`, `freshet_stage_running{of="0",stage="units"} 0`} {
 		if !strings.Contains(got, line) {
@@ -223,7 +223,7 @@ func TestSessionsAreCounted(t *testing.T) {
 	if why := prog.waiting(); len(why) != 1 || !strings.Contains(why[0], "units 0") {
 		t.Errorf("waits for %v", why)
 	}
-	_ = prog.session(ctx, "units", "0", func() error { // run again, and then told to stop
+	_ = prog.session(ctx, "units", []string{"0"}, func() error { // run again, and then told to stop
 		if got := exposition(t, prog.m); !strings.Contains(got, `freshet_stage_running{of="0",stage="units"} 1`) || len(prog.waiting()) > 0 {
 			t.Error("a stage that runs again is not told")
 		}

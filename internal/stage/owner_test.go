@@ -3,6 +3,7 @@ package stage_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,10 +60,14 @@ func (b *board) await(t *testing.T, what string, want func(map[int32]string) boo
 }
 
 func (b *board) stage(who string) stage.Run {
-	return func(ctx context.Context, p int32) error {
-		b.set(p, who, true)
+	return func(ctx context.Context, partitions []int32) error {
+		for _, p := range partitions {
+			b.set(p, who, true)
+		}
 		<-ctx.Done()
-		b.set(p, who, false)
+		for _, p := range partitions {
+			b.set(p, who, false)
+		}
 		return ctx.Err()
 	}
 }
@@ -107,10 +112,55 @@ func TestOwnersShareAndHandOver(t *testing.T) {
 	b.await(t, "b owns all", owns("b", 4))
 }
 
+// A session of partitions that came together shares their input; when some go to another owner, the rest goes on in one session.
+func TestOwnersTogether(t *testing.T) {
+	tr, _ := start(t, 4)
+	b := newBoard()
+	o := stage.OwnOptions{Topic: topic, Group: "together", Together: true, Session: 6 * time.Second}
+	var mu sync.Mutex
+	sessions := map[string][][]int32{}
+	own := func(who string) (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		end := make(chan error, 1)
+		run := b.stage(who)
+		go func() {
+			end <- stage.Own(ctx, tr, o, func(ctx context.Context, partitions []int32) error {
+				mu.Lock()
+				sessions[who] = append(sessions[who], slices.Clone(partitions))
+				mu.Unlock()
+				return run(ctx, partitions)
+			})
+		}()
+		stop = sync.OnceFunc(func() {
+			cancel()
+			if err := <-end; err != nil {
+				t.Errorf("%s ended: %v", who, err)
+			}
+		})
+		t.Cleanup(stop)
+		return stop
+	}
+	first := own("a")
+	b.await(t, "a owns all", owns("a", 4))
+	own("b")
+	b.await(t, "b owns half", owns("b", 2))
+	b.await(t, "a owns the rest", owns("a", 2))
+	first()
+	b.await(t, "b owns all", owns("b", 4))
+	mu.Lock()
+	defer mu.Unlock()
+	if got := sessions["a"]; len(got) != 2 || !slices.Equal(got[0], []int32{0, 1, 2, 3}) || len(got[1]) != 2 {
+		t.Errorf("sessions of a: %v, want one of all and one of the rest", got)
+	}
+	if got := sessions["b"]; len(got) != 2 || len(got[0]) != 2 || len(got[1]) != 2 {
+		t.Errorf("sessions of b: %v, want that of its half to go on beside one of the other", got)
+	}
+}
+
 func TestStaticOwnerRunsAgainAndStopsOnAFinalError(t *testing.T) {
 	runs := 0
 	o := stage.OwnOptions{Topic: topic, Static: []int32{3}, Retry: time.Millisecond}
-	err := stage.Own(deadline(t), stage.Transport{}, o, func(context.Context, int32) error {
+	err := stage.Own(deadline(t), stage.Transport{}, o, func(context.Context, []int32) error {
 		switch runs++; runs {
 		case 1:
 			return errors.New("broker away")
@@ -125,7 +175,7 @@ func TestStaticOwnerRunsAgainAndStopsOnAFinalError(t *testing.T) {
 		t.Errorf("ran %d times and ended with %v", runs, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	err = stage.Own(ctx, stage.Transport{}, o, func(ctx context.Context, _ int32) error {
+	err = stage.Own(ctx, stage.Transport{}, o, func(ctx context.Context, _ []int32) error {
 		cancel()
 		<-ctx.Done()
 		return ctx.Err()
