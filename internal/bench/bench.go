@@ -132,26 +132,18 @@ func (l *load) run(ctx context.Context) (*Result, error) {
 	defer stop()
 	server, known := l.serverCPU(ctx)
 	cpu, began := cpuSeconds(), time.Now()
-	var calling sync.WaitGroup
-	slots := make(chan struct{}, l.MaxInFlight)
+	callers := l.callers(ctx)
 	var err error
 	for n := range l.calls {
 		due := began.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
 		if err = wait(ctx, due); err != nil {
 			break
 		}
-		select {
-		case slots <- struct{}{}:
-		default:
+		if !callers.take(n, due) {
 			l.failed(n, NotSent)
-			continue
 		}
-		calling.Go(func() {
-			l.call(ctx, n, due)
-			<-slots
-		})
 	}
-	calling.Wait()
+	callers.end()
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +158,50 @@ func (l *load) run(ctx context.Context) (*Result, error) {
 		res.ServerCPUSeconds, res.ServerCPUMicros = &used, &each
 	}
 	return res, nil
+}
+
+// callers are goroutines that make one call after the other. A goroutine for each call would grow its stack each time.
+type callers struct {
+	load    *load
+	ctx     context.Context
+	due     chan dueCall
+	running sync.WaitGroup
+	started int
+}
+
+type dueCall struct {
+	n  int
+	at time.Time
+}
+
+func (l *load) callers(ctx context.Context) *callers {
+	return &callers{load: l, ctx: ctx, due: make(chan dueCall)}
+}
+
+// take hands a call to a goroutine that waits for one, or to a new one; false when MaxInFlight are busy.
+func (c *callers) take(n int, at time.Time) bool {
+	select {
+	case c.due <- dueCall{n, at}:
+		return true
+	default:
+	}
+	if c.started == c.load.MaxInFlight {
+		return false
+	}
+	c.started++
+	c.running.Go(func() {
+		c.load.call(c.ctx, n, at)
+		for call := range c.due {
+			c.load.call(c.ctx, call.n, call.at)
+		}
+	})
+	return true
+}
+
+// end returns when all calls have their answers.
+func (c *callers) end() {
+	close(c.due)
+	c.running.Wait()
 }
 
 func (l *load) call(ctx context.Context, n int, due time.Time) {
