@@ -57,9 +57,8 @@ type Options struct {
 }
 
 const (
-	markEvery   = 5 * time.Millisecond
+	markEvery   = 5 * time.Millisecond // paced records go as often too: those of 5 ms together, and their marks with them
 	markRecords = 1000
-	early       = time.Millisecond // a record may go by so much, so that a few share a request and a wake-up
 	drain       = 10 * time.Second
 	buffered    = 50_000 // records that wait for the broker; beyond, Run waits for it
 )
@@ -158,29 +157,27 @@ func (r *run) due() bool {
 	return r.since >= markRecords || r.since > 0 && time.Since(r.last) >= markEvery
 }
 
-// wait waits until a record of event time t is due. Meanwhile the marks say that nothing older comes.
+// wait waits until a record of event time t is due. Before it does, the marks say that nothing older comes: they share a request with
+// the records that they are about.
 func (r *run) wait(ctx context.Context, until time.Time, t int64) error {
-	for {
-		left := time.Until(until)
-		if until.IsZero() || left <= early {
-			return nil
-		}
-		if r.due() {
-			r.marks(t)
-		}
-		if r.since > 0 {
-			left = min(left, markEvery-time.Since(r.last))
-		}
-		timer := time.NewTimer(max(left, 0))
-		select {
-		case <-timer.C:
-		case <-r.failed:
-			timer.Stop()
-			return nil
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
-		}
+	if until.IsZero() || time.Until(until) <= 0 {
+		return nil
+	}
+	if r.since > 0 {
+		r.marks(t)
+	}
+	if next := r.last.Add(markEvery); next.After(until) {
+		until = next
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-r.failed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
