@@ -19,6 +19,7 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/internal/bench"
+	"github.com/freshet-ml/freshet/internal/heap"
 	"github.com/freshet-ml/freshet/internal/realtest"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
@@ -55,6 +56,7 @@ func TestAgainstEcho(t *testing.T) {
 		t.Skip("a measurement, not a test: make bench-serving runs it")
 	}
 	realtest.Need(t, realtest.Redis)
+	heap.Ease(heap.Service) // as the service does; the echo has the same
 	cases := echoCases(t)
 	rates, cpu := make([][]float64, len(cases)), make([][]float64, len(cases))
 	for range echoRounds {
@@ -195,6 +197,7 @@ func TestLookupLatency(t *testing.T) {
 		t.Skip("a measurement, not a test: make bench-serving runs it")
 	}
 	realtest.Need(t, realtest.Redis)
+	heap.Ease(heap.Service) // as the service does
 	c := storedServer(t)
 	for _, tc := range []struct {
 		entity string

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/freshet-ml/freshet/internal/bench"
+	"github.com/freshet-ml/freshet/internal/heap"
 	"github.com/freshet-ml/freshet/serving/client"
 )
 
@@ -208,6 +209,7 @@ func (c *cli) offer(ctx context.Context, f *loadFlags, out benchRun, made *calle
 	if err := made.call(ctx, 0); err != nil {
 		return err // one clear message before thousands of counts
 	}
+	heap.Ease(heap.Load)
 	p := c.progress()
 	defer p.clear()
 	for _, rate := range f.rates {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/freshet-ml/freshet/internal/demo"
+	"github.com/freshet-ml/freshet/internal/heap"
 	"github.com/freshet-ml/freshet/models/catalog"
 )
 
@@ -66,6 +67,7 @@ func (c *cli) runDemo(ctx context.Context, o demo.Options) error {
 			c.note("\nStill answering on %s; interrupt to end.", s.GRPC)
 		}
 	}
+	heap.Ease(heap.Service)
 	s, err := demo.Run(ctx, o)
 	if o.Stay && errors.Is(err, context.Canceled) {
 		err = nil

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/freshet-ml/freshet/internal/app"
+	"github.com/freshet-ml/freshet/internal/heap"
 )
 
 // runCommands run the service, or roles of it.
@@ -53,6 +54,7 @@ func (c *cli) role(name, short string, o app.ServiceOptions) *cobra.Command {
 			if secret, ok := c.env("FRESHET_SECRET"); ok {
 				o.Secret = []byte(secret)
 			}
+			heap.Ease(heap.Service)
 			s, err := app.NewService(cmd.Context(), prog, o)
 			if err != nil {
 				return err
