@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // Kind says what a component is and where a spec may name it.
@@ -102,7 +102,12 @@ func (r Range) Contains(x float64) bool {
 
 // String formats the range for documentation, such as "≥ 0" or "(0, 1]"; "" for the zero Range.
 func (r Range) String() string {
-	num := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	num := func(x float64) string {
+		if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+			return strconv.FormatFloat(x, 'f', -1, 64)
+		}
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
 	switch {
 	case r == (Range{}):
 		return ""
@@ -280,7 +285,7 @@ func SelectColumns(env Env, names []string, numeric bool) ([]bool, error) {
 			for j := range all {
 				all[j] = env.Schema.Columns[j].Name
 			}
-			errs = append(errs, SpecError{Path: "columns", Reason: "no column " + strconv.Quote(n), Mend: nearest(n, all)})
+			errs = append(errs, SpecError{Path: "columns", Reason: "no column " + strconv.Quote(n), Mend: spelling.DidYouMean(n, all)})
 			continue
 		}
 		marks[i] = true
@@ -294,39 +299,4 @@ func SelectColumns(env Env, names []string, numeric bool) ([]bool, error) {
 		return nil, errs
 	}
 	return marks, nil
-}
-
-// nearest says which of names is closest to name by edit distance, as a mend; "" if none is near.
-func nearest(name string, names []string) string {
-	best, at := len(name)/2+2, ""
-	for _, n := range names {
-		if d := editDistance(name, n); d < best {
-			best, at = d, n
-		}
-	}
-	if at == "" {
-		return ""
-	}
-	return "did you mean " + at + "?"
-}
-
-// editDistance is Levenshtein's distance in bytes, case ignored.
-func editDistance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost = 1 + min(diagonal, row[j], row[j-1])
-			}
-			diagonal, row[j] = row[j], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // Registry is a catalogue of components: one explicit list, no registration by side effect.
@@ -109,7 +110,7 @@ func (r Registry) resolvePipeline(path string, s Spec, task Task, errs *SpecErro
 		if last {
 			want = ModelKind
 		}
-		c := r.resolveName(at, st.Name, want, errs)
+		c := r.resolveName(at, st.Name, want, task, errs)
 		if c == nil {
 			continue
 		}
@@ -123,10 +124,10 @@ func (r Registry) resolvePipeline(path string, s Spec, task Task, errs *SpecErro
 }
 
 // resolveName finds a component that may stand where the kind want is wanted.
-func (r Registry) resolveName(path, name string, want Kind, errs *SpecErrors) *Component {
+func (r Registry) resolveName(path, name string, want Kind, task Task, errs *SpecErrors) *Component {
 	c := r.Find(name)
 	if c == nil {
-		*errs = append(*errs, SpecError{Path: path, Reason: fmt.Sprintf("no %s %q", want, name), Mend: nearest(name, r.Names(want))})
+		*errs = append(*errs, SpecError{Path: path, Reason: fmt.Sprintf("no %s %q", want, name), Mend: r.mendName(name, want, task)})
 		return nil
 	}
 	if c.Kind == want {
@@ -145,6 +146,17 @@ func (r Registry) resolveName(path, name string, want Kind, errs *SpecErrors) *C
 	}
 	*errs = append(*errs, e)
 	return nil
+}
+
+// mendName says what a misspelt name may mean: first of what serves the task.
+func (r Registry) mendName(name string, kind Kind, task Task) string {
+	serving := slices.DeleteFunc(slices.Clone(r), func(c Component) bool { return !c.serves(task) })
+	for _, among := range []Registry{serving, r} {
+		if mend := spelling.DidYouMean(name, among.Names(kind)); mend != "" {
+			return mend
+		}
+	}
+	return "`freshet models --catalog` lists what there is"
 }
 
 // Names lists the components of a kind, in the order of the catalogue.
@@ -166,7 +178,7 @@ func (r Registry) resolveStage(path string, c *Component, params map[string]any,
 			for i := range c.Params {
 				all[i] = c.Params[i].Name
 			}
-			mend := nearest(name, all)
+			mend := spelling.DidYouMean(name, all)
 			if mend == "" && len(all) > 0 {
 				mend = "it has " + strings.Join(all, ", ")
 			}
@@ -206,7 +218,7 @@ func (r Registry) resolvePart(path string, p *Param, v any, task Task, errs *Spe
 		}
 		return nil
 	}
-	c := r.resolveName(path, s.Stages[0].Name, p.Part, errs)
+	c := r.resolveName(path, s.Stages[0].Name, p.Part, task, errs)
 	if c == nil {
 		return nil
 	}

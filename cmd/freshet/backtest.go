@@ -55,7 +55,7 @@ func (c *cli) backtest() *cobra.Command {
 	flags.StringVar(&f.availability, "availability", "event", "when an event can be seen: event, append, or a delay such as +200ms")
 	flags.StringVar(&f.every, "every", "", "month: scores by calendar month (UTC), too")
 	flags.StringArrayVar(&f.below, "fail-below", nil, "MODEL.METRIC=VALUE or CANDIDATE/MODEL.METRIC=VALUE: exit code 4 when the metric is smaller (repeatable)")
-	flags.StringArrayVar(&f.above, "fail-above", nil, "the same, when the metric is greater: for losses and errors (repeatable)")
+	flags.StringArrayVar(&f.above, "fail-above", nil, "as --fail-below, when the metric is greater: for losses and errors (repeatable)")
 	flags.StringVar(&f.predictions, "predictions", "", "write every answer whose label came to this CSV file")
 	flags.StringVar(&f.report, "report", "", "write a report with charts to this HTML file: curves, calibration, segments, differences, drift, how to repeat it")
 	flags.StringSliceVar(&f.segments, "segment", nil, "with --report: a categorical column by whose values scores are taken apart (repeatable; default: those with 2 to 50 values)")

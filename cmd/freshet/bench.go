@@ -35,9 +35,9 @@ type loadFlags struct {
 
 func (f *loadFlags) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Float64SliceVar(&f.rates, "rate", []float64{1000}, "calls a second; several, such as 1000,2000,5000, are measured one after the other")
-	flags.DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure each rate, 10m at most")
-	flags.DurationVar(&f.warmup, "warmup", 2*time.Second, "how long to call before measuring, at each rate")
+	numbersFlag(flags, &f.rates, "rate", []float64{1000}, "calls a second; several, such as 1000,2000,5000, are measured one after the other")
+	durationFlag(flags, &f.duration, "duration", 10*time.Second, "how long to measure each rate, 10m at most")
+	durationFlag(flags, &f.warmup, "warmup", 2*time.Second, "how long to call before measuring, at each rate")
 	flags.IntVar(&f.connections, "connections", 4, "connections that the calls are dealt to, 1 to 256")
 	flags.IntVar(&f.entities, "entities", 1000, "how many numbers {} in a value stands for, from 0 on, 1 to 1000000")
 	flags.BoolVar(&f.remote, "yes-remote", false, "also load another machine; make sure that it is yours")

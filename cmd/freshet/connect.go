@@ -36,7 +36,7 @@ func (t *target) flags(cmd *cobra.Command) {
 	flags.StringVar(&t.tls.Cert, "cert", "", "PEM file of the client's certificate, for servers that ask for one; implies --tls")
 	flags.StringVar(&t.tls.Key, "key", "", "PEM file of the private key of --cert")
 	flags.StringVar(&t.tls.ServerName, "server-name", "", "name that the server's certificate must carry (default: the host of --addr); implies --tls")
-	flags.DurationVar(&t.timeout, "timeout", 5*time.Second, "how long to wait for an answer")
+	durationFlag(flags, &t.timeout, "timeout", 5*time.Second, "how long to wait for an answer")
 }
 
 // dial connects to the service. Flags come before the environment.

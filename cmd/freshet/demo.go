@@ -32,6 +32,9 @@ func (c *cli) demo() *cobra.Command {
 			if o.Days < 0 || o.Days > 366 {
 				return usagef("--days %d is not between 1 and 366", o.Days)
 			}
+			if o.Partitions < 1 || o.Partitions > 64 {
+				return usagef("--partitions %d is not between 1 and 64", o.Partitions)
+			}
 			if o.Paced <= 0 || o.Paced > 10*time.Minute {
 				return usagef("--paced %v is not between 0 and 10m", o.Paced)
 			}
@@ -45,7 +48,7 @@ func (c *cli) demo() *cobra.Command {
 	f.IntVar(&o.Partitions, "partitions", 1, "partitions of each topic")
 	f.StringVar(&o.GRPC, "grpc", "", "address of the gRPC server (default 127.0.0.1:7070; port 0: any free one)")
 	f.StringVar(&o.HTTP, "http", "", "address of the HTTP server (default 127.0.0.1:7071)")
-	f.DurationVar(&o.Paced, "paced", 5*time.Second, "how long the end of the data lasts, which is sent at 2,000 events a second")
+	durationFlag(f, &o.Paced, "paced", 5*time.Second, "how long the end of the data lasts, which is sent at 2,000 events a second")
 	f.BoolVar(&o.NoReplay, "no-replay", false, "leave out folding the events a second time")
 	return cmd
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/freshet-ml/freshet/internal/project"
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/models"
 )
@@ -81,27 +81,6 @@ func codeOf(err error) int {
 	return exitFailure
 }
 
-// flagError says what is wrong with a flag, with the nearest one that there is.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return usagef("%w; see %s --help", err, cmd.CommandPath())
-	}
-	var list []string
-	add := func(f *pflag.Flag) { list = append(list, f.Name) }
-	cmd.LocalFlags().VisitAll(add)
-	cmd.InheritedFlags().VisitAll(add)
-	name := unknown.GetSpecifiedName()
-	dashes := "--"
-	if unknown.GetSpecifiedShortnames() != "" {
-		dashes = "-"
-	}
-	if near := nearest(name, list); near != "" {
-		return usagef("unknown flag %s%s; did you mean --%s? See %s --help", dashes, name, near, cmd.CommandPath())
-	}
-	return usagef("unknown flag %s%s; see %s --help", dashes, name, cmd.CommandPath())
-}
-
 // arguments checks how many arguments a command got; what names them as in its usage line.
 func arguments(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
@@ -116,46 +95,10 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 }
 
 func didYouMean(word string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := spelling.Nearest(word, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return "; there are " + strings.Join(known, ", ")
-}
-
-// nearest returns the known word that is most like word, or "" when none is: at most a third of its letters
-// may differ, or one begins with the other.
-func nearest(word string, known []string) string {
-	best, least := "", len(word)/3+2
-	for _, k := range known {
-		d := distance(strings.ToLower(word), k)
-		if len(word) >= 3 && strings.HasPrefix(k, strings.ToLower(word)) {
-			d = 1
-		}
-		if d < least && d < len(k) {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance of two words, over bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
 }
 
 func plural(n int, what string) string {

@@ -52,7 +52,7 @@ func (f *forecastFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.snap, "snap", false, "forecast: times belong to the step they lie in, instead of having to fit it")
 	flags.StringVar(&f.repeat, "repeated", "error", "forecast: what several values of a key and step are: error, first, last, mean or sum")
 	flags.StringSliceVar(&f.regressors, "regressors", nil, "forecast: columns of numbers that are known for the steps ahead")
-	flags.Float64SliceVar(&f.levels, "levels", nil, "forecast: quantiles to report (default 0.025,0.1,0.5,0.9,0.975)")
+	numbersFlag(flags, &f.levels, "levels", nil, "forecast: quantiles to report (default 0.025,0.1,0.5,0.9,0.975)")
 	flags.StringVar(&f.byKey, "by-key", "", "forecast: write the scores of each series to this CSV file")
 	flags.StringArrayVar(&f.plotKeys, "plot-key", nil, "forecast: a series that --plot draws; may be given several times (default: the first)")
 }

@@ -33,7 +33,7 @@ func (c *cli) lookup() *cobra.Command {
 	}
 	f.target.flags(cmd)
 	cmd.Flags().StringVar(&f.asOf, "as-of", "", "read features as they were at this time")
-	cmd.Flags().DurationVar(&f.maxAge, "max-age", 0, "mark values of entities that have been quiet for longer (0: never)")
+	durationFlag(cmd.Flags(), &f.maxAge, "max-age", 0, "mark values of entities that have been quiet for longer (0: never)")
 	cmd.Flags().BoolVar(&f.allowStale, "allow-stale", false, "answer also while features are being rebuilt")
 	return cmd
 }

@@ -94,12 +94,3 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, out.String(), errs.String())
 	}
 }
-
-func TestNearest(t *testing.T) {
-	words := []string{"evaluate", "validate", "models", "model", "plan"}
-	for word, want := range map[string]string{"evalute": "evaluate", "modle": "models", "pln": "plan", "xyz": "", "val": "validate"} {
-		if got := nearest(word, words); got != want && !(word == "modle" && got == "model") {
-			t.Errorf("nearest %s is %q, want %q", word, got, want)
-		}
-	}
-}

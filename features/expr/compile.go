@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/expr-lang/expr/ast"
+
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // compiler turns a syntax tree into nodes.
@@ -97,40 +99,12 @@ func dotted(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// Suggest returns "; did you mean x?" for the known name that is nearest to name, or "" when none is near.
-// Ties go to the first in alphabetical order.
+// Suggest returns "; did you mean x?" for the known name that is like name, or "" when none is.
 func Suggest(name string, known []string) string {
-	best, distance := "", len(name)/2+1
-	for _, k := range known {
-		if d := editDistance(name, k); d < distance || d == distance && k < best {
-			best, distance = k, d
-		}
-	}
-	if best != "" {
-		return "; did you mean " + best + "?"
+	if mend := spelling.DidYouMean(name, known); mend != "" {
+		return "; " + mend
 	}
 	return ""
-}
-
-// editDistance is the Levenshtein distance of two names.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func (c *compiler) unary(n *ast.UnaryNode, depth int) (node, error) {

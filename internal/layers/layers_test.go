@@ -17,17 +17,18 @@ const module = "github.com/freshet-ml/freshet/"
 // allowed lists, for the folders along the flow, which folders of the module they may import. The most specific
 // folder counts. Folders that are not listed may import everything.
 var allowed = map[string][]string{
-	"features":            {"features", "internal/codec"},
+	"features":            {"features", "internal/codec", "internal/spelling"},
 	"features/worker":     {"features", "internal"},
-	"models":              {"features", "models", "internal/codec"},
-	"trainer":             {"features", "models", "internal/codec"},
+	"models":              {"features", "models", "internal/codec", "internal/spelling"},
+	"trainer":             {"features", "models", "internal/codec", "internal/spelling"},
 	"trainer/run":         {"features", "models", "trainer", "internal"},
-	"trainer/evaluate":    {"features", "models", "trainer/evaluate", "internal/codec", "datasets"}, // generated streams are read like files
+	"trainer/evaluate":    {"features", "models", "trainer/evaluate", "internal/codec", "internal/spelling", "datasets"}, // generated streams are read like files
 	"trainer/backtest":    {"features", "models", "trainer"},
 	"trainer/report":      {"models", "trainer"},
 	"internal/checkpoint": {"internal/codec", "internal/frame"},
 	"serving":             {"features", "models", "proto", "serving", "internal"},
 	"internal/codec":      {},
+	"internal/spelling":   {},
 	"internal/frame":      {},
 	"internal/stage":      {"internal/frame", "internal/stage"},
 	"datasets":            {"features", "datasets"},
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 }
 
 // pure lists folders that must not read clocks, files or the network, or draw global random numbers.
-var pure = []string{"features", "models", "internal/codec", "internal/frame"}
+var pure = []string{"features", "models", "internal/codec", "internal/frame", "internal/spelling"}
 
 // impure lists folders below them that may: the worker, and what only tests use.
 var impure = []string{"features/worker", "models/modeltest"}

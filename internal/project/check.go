@@ -12,6 +12,7 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/expr"
 	"github.com/freshet-ml/freshet/internal/secret"
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // checker compares the sections of a decoded project with each other. It also runs when decoding met
@@ -215,7 +216,7 @@ func (c *checker) csv(s *Source, path string) {
 	}
 	for _, f := range s.Fields {
 		if s.Format == "csv" && !contains(s.Columns, f.From) {
-			c.bad(path+".columns", fmt.Sprintf("the field %s has no column %q", f.Name, f.From), "name all columns in their order", nearest(f.From, s.Columns))
+			c.bad(path+".columns", fmt.Sprintf("the field %s has no column %q", f.Name, f.From), "name all columns in their order", spelling.Nearest(f.From, s.Columns))
 		}
 	}
 }
@@ -226,7 +227,7 @@ func (c *checker) field(s *Source, name, path string) *Field {
 	if f != nil {
 		return f
 	}
-	near, mend := nearest(name, fieldNames(s)), ""
+	near, mend := spelling.Nearest(name, fieldNames(s)), ""
 	if near == "" {
 		mend = "declared: " + strings.Join(fieldNames(s), ", ")
 	}

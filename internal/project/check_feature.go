@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/agg"
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -76,7 +77,7 @@ func (c *checker) lackingKey(key string, names, lacking []string, path string) {
 			"every event carries the keys that it is grouped by: declare the field there, or move the features that use it to another entity", "")
 		return
 	}
-	c.bad(path, fmt.Sprintf("no source of these features has a field %q", key), "name a field that they carry", nearest(key, fieldNames(c.p.Input(names[0]))))
+	c.bad(path, fmt.Sprintf("no source of these features has a field %q", key), "name a field that they carry", spelling.Nearest(key, fieldNames(c.p.Input(names[0]))))
 }
 
 // feature checks one aggregation against its source and against what the aggregation takes.
@@ -150,7 +151,7 @@ func (c *checker) source1(name, path string) *Source {
 		for i := range c.p.Sources {
 			names = append(names, c.p.Sources[i].Name)
 		}
-		near, mend := nearest(name, names), ""
+		near, mend := spelling.Nearest(name, names), ""
 		if near == "" {
 			mend = "declared: " + strings.Join(names, ", ")
 		}

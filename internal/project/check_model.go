@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/expr"
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -97,7 +98,7 @@ func (c *checker) derivedIn(d *Derived, columns []Column, path string, m *Model)
 	for i, name := range d.Cross {
 		at := fmt.Sprintf("%s.cross[%d]", path, i)
 		if kind, ok := kinds[name]; !ok {
-			c.bad(at, fmt.Sprintf("unknown column %q", name), "", nearest(name, columnNames(columns)))
+			c.bad(at, fmt.Sprintf("unknown column %q", name), "", spelling.Nearest(name, columnNames(columns)))
 		} else if kind != features.Categorical {
 			c.bad(at, fmt.Sprintf("%s is no category", name), "cross texts", "")
 		}
@@ -394,12 +395,12 @@ func nearestColumn(group, member string, columns []Column) (near, mend string) {
 		}
 	}
 	if len(members) > 0 {
-		if near = nearest(member, members); near != "" {
+		if near = spelling.Nearest(member, members); near != "" {
 			return group + "." + near, ""
 		}
 		return "", group + " has " + strings.Join(members, ", ")
 	}
-	if near = nearest(group, groups); near != "" {
+	if near = spelling.Nearest(group, groups); near != "" {
 		return near + "." + member, ""
 	}
 	return "", "there are columns of " + strings.Join(groups, ", ")

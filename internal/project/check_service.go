@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // servers checks addresses, and refuses to open a port to others without TLS or tokens.
@@ -60,7 +62,7 @@ func (c *checker) tokens(s *Serving) {
 		}
 		for j, scope := range t.Scopes {
 			if !contains(Scopes, scope) {
-				c.bad(fmt.Sprintf("%s.scopes[%d]", path, j), fmt.Sprintf("%q is no scope", scope), "use "+quoted(Scopes), nearest(scope, Scopes))
+				c.bad(fmt.Sprintf("%s.scopes[%d]", path, j), fmt.Sprintf("%q is no scope", scope), "use "+quoted(Scopes), spelling.Nearest(scope, Scopes))
 			}
 		}
 		if len(t.Scopes) == 0 {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // Load reads the project file at path. env looks variables up (os.LookupEnv); nil: none is set.
@@ -157,7 +159,7 @@ func (d *decoder) unknown(p pair, path string, known []string) {
 		d.add(p.at, join(path, key), fmt.Sprintf("unknown key that begins with %q", key+":"), "leave a space after the colon", "")
 		return
 	}
-	near, mend := nearest(p.key, known), ""
+	near, mend := spelling.Nearest(p.key, known), ""
 	if near == "" {
 		mend = "known here: " + strings.Join(known, ", ")
 	}

@@ -86,53 +86,6 @@ func (d *decoder) errors(file string) error {
 	return &Errors{File: file, Problems: slices.Compact(r.problems)}
 }
 
-// nearest returns the word of words that is most like name, or "" when none is like it: at most a third
-// of its letters may differ (edit distance with transpositions), or one begins with the other.
-func nearest(name string, words []string) string {
-	best, bestDistance := "", len(name)/3+2
-	lower := strings.ToLower(name)
-	for _, w := range words {
-		d := distance(lower, strings.ToLower(w))
-		if d == 0 && w == name {
-			continue
-		}
-		if len(lower) >= 3 && strings.HasPrefix(strings.ToLower(w), lower) {
-			d = min(d, 1)
-		}
-		if d < bestDistance && d < max(len(w), 2) {
-			best, bestDistance = w, d
-		}
-	}
-	return best
-}
-
-// distance is the optimal string alignment distance of two texts, over bytes; texts longer than 64
-// bytes count as unlike.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 1 << 20
-	}
-	var rows [3][65]int
-	for j := range len(b) + 1 {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur, last, before := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(cur[j-1]+1, last[j]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)%3][len(b)]
-}
-
 // quoted lists words for a message: "a", "b" or "c".
 func quoted(words []string) string {
 	var b strings.Builder

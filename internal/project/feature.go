@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // features decodes the keys of an entity that are no settings, sorted by name. A feature whose
@@ -73,7 +75,7 @@ func (d *decoder) feature(p pair, path string) Feature {
 // settingLike recognises a misspelt setting of the entity, such as buckts: 16, which is no feature.
 func (d *decoder) settingLike(p pair) (reason, like string) {
 	if isScalar(p.value) {
-		if like = nearest(p.key, []string{"key", "keep", "buckets"}); like != "" {
+		if like = spelling.Nearest(p.key, []string{"key", "keep", "buckets"}); like != "" {
 			return fmt.Sprintf("%q is neither a setting nor a feature", p.key), like
 		}
 	}
@@ -93,7 +95,7 @@ func (d *decoder) aggregationKey(pairs []pair, settings map[string]*option, path
 	}
 	for _, p := range pairs {
 		if settings[p.key] == nil {
-			near, mend := nearest(p.key, aggregationNames()), ""
+			near, mend := spelling.Nearest(p.key, aggregationNames()), ""
 			if near == "" {
 				mend = "known: " + strings.Join(aggregationNames(), ", ")
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/ingest"
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -66,7 +67,7 @@ func (d *decoder) kind(s string, at Pos, path string) (features.Kind, bool) {
 	k, ok := features.ParseKind(name)
 	if !ok {
 		names := []string{"string", "int", "double", "bool", "time"}
-		near := nearest(name, names)
+		near := spelling.Nearest(name, names)
 		if alias, ok := kindAliases[name]; ok {
 			near = alias
 		}
@@ -99,7 +100,7 @@ func (d *decoder) timeForm(f *Field, path string) {
 	}
 	layout := f.Format != "" && !contains(timeFormats, f.Format)
 	if layout && !isLayout(f.Format) {
-		near, mend := nearest(f.Format, timeFormats), ""
+		near, mend := spelling.Nearest(f.Format, timeFormats), ""
 		if near == "" {
 			mend = "use " + quoted(timeFormats) + ", or a pattern such as \"2006-01-02 15:04:05\""
 		}
@@ -112,7 +113,7 @@ func (d *decoder) timeForm(f *Field, path string) {
 	if !layout {
 		d.add(at, join(path, "zone"), "a zone needs a layout without one", `add format: "2006-01-02 15:04:05", or remove zone`, "")
 	} else if _, err := time.LoadLocation(f.Zone); err != nil || f.Zone == "Local" {
-		d.add(at, join(path, "zone"), fmt.Sprintf("unknown time zone %q", f.Zone), "use an IANA name such as Europe/Berlin or UTC", nearest(f.Zone, someZones))
+		d.add(at, join(path, "zone"), fmt.Sprintf("unknown time zone %q", f.Zone), "use an IANA name such as Europe/Berlin or UTC", spelling.Nearest(f.Zone, someZones))
 	}
 }
 

@@ -235,15 +235,6 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	words := []string{"mean", "min", "median", "count"}
-	for name, want := range map[string]string{"maen": "mean", "Mean": "mean", "cuont": "count", "zzzz": "", "medain": "median"} {
-		if got := nearest(name, words); got != want {
-			t.Errorf("%s: %q, not %q", name, got, want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/bad/*.yaml"} {
 		files, _ := filepath.Glob(pattern)

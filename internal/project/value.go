@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -79,7 +80,7 @@ func setBasic(s string, f reflect.Value) error {
 }
 
 func (d *decoder) notOneOf(s string, words []string, at Pos, path string) {
-	near, mend := nearest(s, words), ""
+	near, mend := spelling.Nearest(s, words), ""
 	if near == "" {
 		mend = "use " + quoted(words)
 	}

@@ -86,8 +86,5 @@ func Missing(field string) bool { return missing(field) }
 // Number parses a field, and reports whether it is a number; infinite ones are.
 func Number(field string) (float64, bool) { return number(field) }
 
-// Nearest says which name a misspelt one may mean, as a phrase, "" if none is near.
-func Nearest(name string, names []string) string { return nearest(name, names) }
-
 // ReplaceFile writes a file by way of a second one, so that what was there stays until all is written.
 func ReplaceFile(path string, b []byte) error { return replaceFile(path, b) }

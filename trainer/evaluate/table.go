@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/models"
 )
 
@@ -174,25 +174,11 @@ func (v *survey) column(what, column string) (int, error) {
 	if i := slices.Index(v.header, column); i >= 0 {
 		return i, nil
 	}
-	mend := nearest(column, v.header)
+	mend := spelling.DidYouMean(column, v.header)
 	if mend == "" {
 		mend = "its columns are " + v.listed()
 	}
 	return 0, fmt.Errorf("%s: no column %q in %s: %s", what, column, v.name, mend)
-}
-
-// nearest says which column a misspelt name may mean, "" if none is near.
-func nearest(name string, columns []string) string {
-	s := &features.Schema{}
-	for _, c := range columns {
-		s.Columns = append(s.Columns, features.Column{Name: c})
-	}
-	_, err := models.SelectColumns(models.Env{Schema: s}, []string{name}, true)
-	var all models.SpecErrors
-	if errors.As(err, &all) && len(all) > 0 {
-		return all[0].Mend
-	}
-	return ""
 }
 
 func (v *survey) row(r *row) error {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/trainer/evaluate"
 )
 
@@ -175,7 +176,7 @@ func (f *filing) find(key string) (*series, error) {
 			for i, s := range f.series {
 				keys[i] = s.key
 			}
-			near = evaluate.Nearest(key, keys)
+			near = spelling.DidYouMean(key, keys)
 		}
 		return nil, f.errorf("%q: there is no such key in the file before: nothing was learned of it; remove the row, or mend the key%s", key, prefix("; ", near))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/freshet-ml/freshet/internal/spelling"
 	"github.com/freshet-ml/freshet/trainer/evaluate"
 )
 
@@ -107,7 +108,7 @@ func find(r *evaluate.Rows, what, name string) (int, error) {
 	if i := slices.Index(r.Columns, name); i >= 0 {
 		return i, nil
 	}
-	mend := evaluate.Nearest(name, r.Columns)
+	mend := spelling.DidYouMean(name, r.Columns)
 	if mend == "" {
 		const most = 40
 		mend = "its columns are " + strings.Join(r.Columns[:min(most, len(r.Columns))], ", ")

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 
 	"github.com/freshet-ml/freshet/internal/codec"
-	"github.com/freshet-ml/freshet/trainer/evaluate"
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // A file of states holds what --save wrote: magic "FRSS", version u32, length of the header u32, the header as JSON; then for each series the length of its key u32, the key, the count
@@ -343,7 +343,7 @@ func unknownKey(d *data, key string) error {
 	for _, s := range d.series[:cap(keys)] {
 		keys = append(keys, s.key)
 	}
-	near := evaluate.Nearest(key, keys)
+	near := spelling.DidYouMean(key, keys)
 	if near == "" {
 		near = "the file has " + plainList(keys, 10)
 	}
