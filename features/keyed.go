@@ -18,10 +18,22 @@ type Keyed interface {
 	Check(state []byte) error
 }
 
+// Grouped is a Keyed whose new entities start from what others of their group have shown. A group is the entities of one bucket with the same values of some fields; its
+// state lies beside theirs and belongs to the same writer, so that a start depends on nothing but the order of the log.
+type Grouped interface {
+	Keyed
+	// UpdateIn is Update with the state of the entity's group, borrowed: what the last UpdateIn of any of its entities returned as known, empty for a new group. known is the group's
+	// new state, which the caller owns; nil where the group has learned nothing, as from most values. Bytes that are no such state count as empty.
+	UpdateIn(state, group []byte, t int64, x []float64) (next, known []byte, late bool)
+	// CheckGroup is Check for the state of a group.
+	CheckGroup(group []byte) error
+}
+
 // KeyedShape is what a Keyed model has in common for all entities.
 type KeyedShape struct {
-	Columns  []string // what stands behind the name of the feature in each column, such as _1; at least one
-	Inputs   int      // values that Update takes, at least 1; where the first is missing, there is nothing to take in
-	MaxBytes int      // no state is longer
-	Version  int      // fold version: raised when arithmetic or the bytes of states change
+	Columns    []string // what stands behind the name of the feature in each column, such as _1; at least one
+	Inputs     int      // values that Update takes, at least 1; where the first is missing, there is nothing to take in
+	MaxBytes   int      // no state is longer
+	GroupBytes int      // no state of a group is longer; 0: new entities start from nothing
+	Version    int      // fold version: raised when arithmetic or the bytes of states change
 }

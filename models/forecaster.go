@@ -52,6 +52,7 @@ type Health struct {
 	Anomalies int64 // values that were damped because they lay far outside their forecast
 	Shifts    int64 // changes of level after which the series learned anew
 	Restarts  int64 // times that numbers left their range and the series began anew
+	Siblings  int64 // grown series of its group that a young series started from, while that is part of its answers; else 0
 }
 
 // The names of what series count as dropped.

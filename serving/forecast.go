@@ -220,5 +220,5 @@ func (s *Server) outlook(m *served, st *EntityState, c *call, levels []float64, 
 
 func seriesHealth(h *models.Health, late uint64) *freshetv1.SeriesHealth {
 	return &freshetv1.SeriesHealth{Status: freshetv1.SeriesHealth_Status(h.Status), Observed: uint64(h.Observed), Refused: uint64(h.Refused), Late: late,
-		Anomalies: uint64(h.Anomalies), Shifts: uint64(h.Shifts), Restarts: uint64(h.Restarts)}
+		Anomalies: uint64(h.Anomalies), Shifts: uint64(h.Shifts), Restarts: uint64(h.Restarts), Siblings: uint64(h.Siblings)}
 }

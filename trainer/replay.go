@@ -22,6 +22,7 @@ type Replay struct {
 	lines   []*line
 	items   *ItemHash
 	key     []byte
+	name    []byte // of a group
 	vec     []float64
 	seen    uint64
 }
@@ -121,8 +122,24 @@ func (r *Replay) update(it *features.Item) {
 			st = &unit.State{}
 			r.states[e][string(key)] = st
 		}
-		prog.Apply(st, it, r.clock.Watermark)
+		prog.ApplyIn(st, r.group(e, key, it), it, r.clock.Watermark)
 	}
+}
+
+// group returns the state of the group of an entity, nil where it has none.
+func (r *Replay) group(e int, key []byte, it *features.Item) *unit.State {
+	prog := r.program.Entities[e]
+	name, ok := prog.AppendGroup(r.name[:0], it, prog.Bucket(key))
+	r.name = name
+	if !ok {
+		return nil
+	}
+	st := r.states[e][string(name)]
+	if st == nil {
+		st = &unit.State{}
+		r.states[e][string(name)] = st
+	}
+	return st
 }
 
 // Fold returns the learners of the named trigger, or nil.

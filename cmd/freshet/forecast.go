@@ -144,6 +144,9 @@ func (c *cli) writeForecast(r *freshetv1.ForecastResponse) error {
 			note += fmt.Sprintf(", %d %s", x.n, x.what)
 		}
 	}
+	if n := h.GetSiblings(); n > 0 {
+		note += ", started from its group of " + plural(int(n), "key")
+	}
 	note += fmt.Sprintf("; newest %s, %s before %s", when(r.GetNewestEvent()), lasting(r.GetAge()), when(r.GetAsOf()))
 	if r.GetStale() {
 		note += "; STALE: series are being rebuilt"

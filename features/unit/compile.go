@@ -49,6 +49,7 @@ func Compile(e Entity, sources []features.Source, opt Options) (*Program, error)
 	c.p.keys = make([][]int, len(sources))
 	c.p.taken = make([]bool, len(sources))
 	c.p.bySource = make([][]int, len(sources))
+	c.p.groups = make([][]int, len(sources))
 	c.entity(&e)
 	seen := map[string]bool{}
 	for i := range e.Features {

@@ -21,11 +21,14 @@ func (c *compiling) fingerprint(e *Entity) uint64 {
 		fmt.Fprintf(&b, " due %q by %q keep %d cap %d\n", f.Due, f.By, f.Keep, f.Cap)
 		if f.Keyed.Model != nil {
 			fmt.Fprintf(&b, "keyed %q inputs %q\n", f.Keyed.Text, f.Keyed.Inputs)
+			if f.Keyed.Grouped {
+				fmt.Fprintf(&b, "group %q\n", f.Keyed.Group)
+			}
 		}
 		for _, source := range append([]int{f.Source}, f.Until...) {
 			s := &c.sources[source]
 			fmt.Fprintf(&b, " source %q table %t", s.Name, s.Table)
-			for _, field := range fieldsNamed(s, slices.Concat([]string{f.Value, f.Where, f.At, f.Per, f.Due, f.By}, f.Keyed.Inputs, e.Key)) {
+			for _, field := range fieldsNamed(s, slices.Concat([]string{f.Value, f.Where, f.At, f.Per, f.Due, f.By}, f.Keyed.Inputs, f.Keyed.Group, e.Key)) {
 				fmt.Fprintf(&b, " %q %v", field.Name, field.Kind)
 			}
 			b.WriteByte('\n')

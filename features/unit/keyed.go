@@ -16,6 +16,7 @@ import (
 type keyedModel struct {
 	feature string
 	model   features.Keyed
+	grouped features.Grouped // model, if its entities start from a group; else nil
 	shape   features.KeyedShape
 	source  int
 	input   input   // the value
@@ -56,6 +57,7 @@ func (c *compiling) keyedFeature(f *Feature) bool {
 	if want := k.shape.Inputs - 1; len(k.with) != want || want > maxInputs {
 		c.wrong(f.Name, "%s takes %d regressors, of which %d are given", f.Agg, want, len(k.with))
 	}
+	c.grouped(f, k)
 	if len(c.errs) > n {
 		return true
 	}
@@ -92,7 +94,7 @@ func (f *folding) keyed(i int, k *keyedModel) {
 	for j := range k.with {
 		f.sc.x = append(f.sc.x, k.with[j].number(f.it.Fields))
 	}
-	b, late := k.model.Update(b, t, f.sc.x)
+	b, late := f.update(k, b, t)
 	if late {
 		f.p.late.Add(1)
 	}

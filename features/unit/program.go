@@ -23,7 +23,8 @@ type Program struct {
 	bySource    [][]int // by source: its streams
 	sets        []*openSet
 	keyed       []*keyedModel
-	keep, skew  int64 // µs
+	groups      [][]int // by source: positions of the fields of the group of keyed models that start from one; nil: no such model takes the source
+	keep, skew  int64   // µs
 	fingerprint uint64
 	scratch     sync.Pool
 
@@ -180,11 +181,14 @@ func (p *Program) AppendKeyFrom(dst []byte, values func(name string) (features.V
 func (p *Program) Entity() *Entity { return &p.entity }
 
 // Expired reports whether the entity is absent at that watermark: idle for longer than keep, or without
-// events.
+// events. What a group knows is never absent.
 func (p *Program) Expired(st *State, watermark int64) bool {
 	newest := st.Newest()
 	if newest == features.NoTime {
 		return true
+	}
+	if st.Head[0] == groupVersion {
+		return false
 	}
 	return p.keep > 0 && watermark != features.NoTime && newest < window.Back(watermark, p.keep)
 }

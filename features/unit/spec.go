@@ -43,6 +43,11 @@ type Keyed struct {
 	Model  features.Keyed // nil: the feature is no keyed model
 	Text   string         // all that the model's states and answers depend on, for the fingerprint
 	Inputs []string       // expressions of what comes with the value: Model.Shape().Inputs − 1 of them
+
+	// Grouped lets new entities start from others of their group: those of the bucket that have the same values of the fields Group, of which there may be none. Model is
+	// then a features.Grouped. All grouped models of an entity type have the same group.
+	Grouped bool
+	Group   []string
 }
 
 // Entity is one declared entity type: what its features are grouped by.

@@ -18,6 +18,9 @@ import (
 // u64, inputs f64 each. Those of a set are as agg.Set says. Those of a keyed model are nothing before its first value, then what its
 // Update returned, which begins with a version of its own, then the event time i64 of the newest value that it took.
 //
+// A group of entities has a State of its own, a head alone: version u8 (2), newest event time i64 of the items that it learned from, then for each keyed model: length u32, bytes as its
+// UpdateIn returned them.
+//
 // Tiles: nothing as long as nothing was sealed; else version u8, then for each stream: length u32, records newest first: length u32 (of the whole
 // record), start i64, hop code u8 (255: the base of lifetime features, always last), newest event time
 // i64, the fixed cells, then the growing cells, each with its length u32. Numbers are little endian.

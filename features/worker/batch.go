@@ -26,10 +26,14 @@ type touch struct {
 	item        int
 	hash        *hash
 	from, to    int // key in the arena
+	group       int // end of the name of its group, which follows the key in the arena; to: it has none
 	read, apply bool
 }
 
 func (b *batch) key(t *touch) []byte { return b.keys[t.from:t.to] }
+
+// group is the name of the group of the entity, empty without one.
+func (b *batch) group(t *touch) []byte { return b.keys[t.to:t.group] }
 
 // feed reads and decodes the events log for the shards of one session.
 type feed struct {
@@ -138,12 +142,16 @@ func (f *feed) touch(b *batch, i int, it *features.Item) {
 		if !ok {
 			continue
 		}
-		u := f.at[place{e, prog.Bucket(keys[from:])}]
+		bucket := prog.Bucket(keys[from:])
+		u := f.at[place{e, bucket}]
 		if u == nil {
 			b.keys = b.keys[:from]
 			continue
 		}
-		b.touches[u.shard] = append(b.touches[u.shard], touch{item: i, hash: u.hash, from: from, to: len(keys), read: read, apply: apply})
+		if apply {
+			b.keys, _ = prog.AppendGroup(b.keys, it, bucket)
+		}
+		b.touches[u.shard] = append(b.touches[u.shard], touch{item: i, hash: u.hash, from: from, to: len(keys), group: len(b.keys), read: read, apply: apply})
 	}
 }
 

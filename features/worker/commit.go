@@ -191,12 +191,12 @@ func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
 	missing := map[*hash][]string{}
 	for i := range touches {
 		t := &touches[i]
-		if t.hash.complete || t.hash.states[string(b.key(t))] != nil {
-			continue
+		if group := b.group(t); len(group) > 0 && t.hash.states[string(group)] == nil { // stays in memory, known or not
+			s.want(missing, t.hash, string(group))
 		}
-		key := string(b.key(t))
-		t.hash.states[key] = &entity{key: key}
-		missing[t.hash] = append(missing[t.hash], key)
+		if !t.hash.complete && t.hash.states[string(b.key(t))] == nil {
+			s.want(missing, t.hash, string(b.key(t)))
+		}
 	}
 	for h, keys := range missing {
 		// Loads are checked against the committed position, at which the unit stands with no changes to these keys.
@@ -207,18 +207,33 @@ func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
 		for i, key := range keys {
 			st := unit.State{Head: states[i].Moving, Tiles: states[i].Sealed}
 			if st.Head == nil && st.Tiles == nil {
-				delete(h.states, key)
+				if !unit.IsGroup(key) {
+					delete(h.states, key)
+				}
 				continue
 			}
-			if err := h.prog.CheckState(&st); err != nil {
+			if err := h.prog.CheckStateOf(key, &st); err != nil {
 				sum := sha256.Sum256([]byte(key)) // the key itself may be a sensitive field
 				return fmt.Errorf("state of %s whose key has the SHA-256 %x: %w: %w", h.prog.Name(), sum, frame.ErrDamaged, err)
 			}
 			h.states[key].st = st
-			s.cached++
+			if !unit.IsGroup(key) {
+				s.cached++
+			}
 		}
 	}
 	return nil
+}
+
+// want makes room for a key of a unit that has to be loaded, unless all its keys are in memory.
+func (s *shard) want(missing map[*hash][]string, h *hash, key string) {
+	h.states[key] = &entity{key: key}
+	if unit.IsGroup(key) {
+		s.cached++
+	}
+	if !h.complete {
+		missing[h] = append(missing[h], key)
+	}
 }
 
 // sweep forgets entities that are absent by definition, and clean ones when too many are in memory. Neither
@@ -229,7 +244,7 @@ func (s *shard) sweep(ctx context.Context) error {
 		var gone []string
 		if h.prog.Entity().Keep > 0 {
 			for key, e := range h.states {
-				if !e.dirty && h.prog.Expired(&e.st, watermark) {
+				if !e.dirty && !unit.IsGroup(key) && h.prog.Expired(&e.st, watermark) {
 					gone = append(gone, key)
 				}
 			}

@@ -189,11 +189,14 @@ func (s *shard) touch(ctx context.Context, b *batch, t *touch) error {
 	if !t.apply {
 		return nil
 	}
-	more := growth
-	if e != nil && !e.dirty {
-		more += len(e.st.Head) + len(e.st.Tiles)
+	g := h.states[string(b.group(t))]
+	more := 2 * growth
+	for _, x := range []*entity{e, g} {
+		if x != nil && !x.dirty {
+			more += len(x.st.Head) + len(x.st.Tiles)
+		}
 	}
-	if len(h.dirty) > 0 && !h.batch.Fits(2*len(h.dirty)+2, h.bytes+more) {
+	if len(h.dirty) > 0 && !h.batch.Fits(2*len(h.dirty)+4, h.bytes+more) {
 		// Within one item a unit is touched once, so it has folded nothing of this one yet.
 		if err := s.commitHash(ctx, h); err != nil {
 			return err
@@ -204,17 +207,32 @@ func (s *shard) touch(ctx context.Context, b *batch, t *touch) error {
 		h.states[e.key] = e
 		s.cached++
 	}
-	before := len(e.st.Head) + len(e.st.Tiles)
-	h.prog.Apply(&e.st, it, b.marks[t.item])
-	size := len(e.st.Head) + len(e.st.Tiles)
-	if !e.dirty {
-		e.dirty = true
-		h.dirty = append(h.dirty, e)
-		h.bytes += size + 2*len(e.key) + 4
-	} else {
-		h.bytes += max(0, size-before)
+	if g == nil {
+		before := e.size()
+		h.prog.Apply(&e.st, it, b.marks[t.item])
+		h.changed(e, before)
+		return nil
+	}
+	before, known := e.size(), g.size()
+	h.prog.ApplyIn(&e.st, &g.st, it, b.marks[t.item])
+	h.changed(e, before)
+	if g.st.HeadDirty {
+		h.changed(g, known)
 	}
 	return nil
+}
+
+func (e *entity) size() int { return len(e.st.Head) + len(e.st.Tiles) }
+
+// changed notes that an entity, or a group, whose size was before has to be written.
+func (h *hash) changed(e *entity, before int) {
+	if e.dirty {
+		h.bytes += max(0, e.size()-before)
+		return
+	}
+	e.dirty = true
+	h.dirty = append(h.dirty, e)
+	h.bytes += e.size() + 2*len(e.key) + 4
 }
 
 // read takes the part of an entity at a trigger.

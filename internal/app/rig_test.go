@@ -55,6 +55,7 @@ type rig struct {
 	commitEvery   time.Duration
 	workers       int
 	apart         bool      // the test runs the sequencer itself
+	maxCached     int       // of the units; 0: the usual
 	unitGroups    [][]int32 // parts partitions by process; nil: all in one
 
 	// holds are called while the triggers come in, each when so great a part of them is sent, the last before the
@@ -168,7 +169,7 @@ func (r *rig) units(partitions []int32) session {
 	return func(ctx context.Context, alive func()) error {
 		return worker.Units(ctx, worker.UnitsOptions{Transport: r.tr, Project: r.prog.Project.Name, Generation: r.prog.Generation,
 			Events: r.topics.Events, Parts: r.topics.Parts, Partitions: r.topics.Partitions, Sources: r.prog.Sources, Entities: r.prog.Entities,
-			Reads: r.prog.Reads, Store: r.store, Logger: r.log, CommitEvery: r.commitEvery,
+			Reads: r.prog.Reads, Store: r.store, Logger: r.log, CommitEvery: r.commitEvery, MaxCached: r.maxCached,
 			Committed: func(worker.UnitsProgress) { alive() }}, partitions)
 	}
 }

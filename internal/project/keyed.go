@@ -33,13 +33,13 @@ func (f *Feature) keyed() (unit.Keyed, error) {
 	if err != nil {
 		return unit.Keyed{}, err
 	}
-	return unit.Keyed{Model: model, Text: plan.Canonical() + fmt.Sprintf(" %+v", cfg), Inputs: f.Regressors}, nil
+	return unit.Keyed{Model: model, Text: plan.Canonical() + fmt.Sprintf(" %+v", cfg), Inputs: f.Regressors, Grouped: f.grouped, Group: f.group}, nil
 }
 
 // forecasting returns how the forecaster counts time and what its columns are.
 func (f *Feature) forecasting() (forecast.KeyedConfig, error) {
 	cfg := forecast.KeyedConfig{Step: f.Step.Microseconds(), Lateness: f.Lateness.Microseconds(), Inputs: len(f.Regressors), Seasons: f.Season,
-		Horizon: f.Horizon, Levels: f.Levels, Seed: 1, Calendar: forecast.Calendar{Parts: f.Calendar}}
+		Horizon: f.Horizon, Levels: f.Levels, Seed: 1, Group: f.grouped, Calendar: forecast.Calendar{Parts: f.Calendar}}
 	for _, text := range f.Holidays {
 		day, err := forecast.ParseDay(text)
 		if err != nil {
@@ -107,6 +107,9 @@ func (e *Entity) forecasts() []string {
 		if e.Features[i].forecasts() {
 			k, _ := e.Features[i].keyed()
 			list = append(list, k.Text, fmt.Sprintf("%q", k.Inputs))
+			if k.Grouped {
+				list = append(list, fmt.Sprintf("group %q", k.Group))
+			}
 		}
 	}
 	return list

@@ -13,6 +13,8 @@ import (
 const (
 	champion = "forecast"       // of the model itself; its challengers have their own names
 	baseline = "seasonal_naive" // that runs beside every model
+
+	startGroup = "group" // of a new series: from its group
 )
 
 // forecasters are what auto stands for with task: forecast: the first that the catalogue has.
@@ -23,6 +25,9 @@ var defaultLevels = []float64{0.025, 0.1, 0.5, 0.9, 0.975}
 
 // finishForecast fills in what a model of the task forecast does not say.
 func (m *Model) finishForecast(d *decoder, path string) {
+	if m.Start == "" {
+		m.Start = startGroup
+	}
 	if len(m.Levels) == 0 {
 		m.Levels = slices.Clone(defaultLevels)
 	}
@@ -90,6 +95,9 @@ func (m *Model) forecaster(name string, pipeline any) (Feature, bool) {
 	}
 	f := Feature{Name: name, Agg: st.Name, With: st.Params, Source: m.On, Value: m.Target, Step: m.Step, Season: m.Season, Horizon: m.Horizon, Levels: m.Levels,
 		Lateness: m.Lateness, Calendar: m.Calendar, Holidays: m.Holidays, Regressors: m.Regressors, leads: []int{m.lead()}}
+	if m.Start == startGroup && name != baseline { // the baseline stays what its name says
+		f.grouped, f.group = true, m.Group
+	}
 	if !usesRegressors(f.Agg) { // compared without them; Forecast asks for none
 		f.Calendar, f.Holidays, f.Regressors = nil, nil, nil
 	}
@@ -142,7 +150,7 @@ func (f *Feature) Canonical() string {
 }
 
 // forecastKeys are the keys of a model that only task: forecast has.
-var forecastKeys = []string{"target", "step", "season", "horizon", "levels", "lateness", "calendar", "holidays", "regressors", "keep", "buckets"}
+var forecastKeys = []string{"target", "step", "season", "horizon", "levels", "lateness", "calendar", "holidays", "regressors", "start", "group", "keep", "buckets"}
 
 // notForecast reports settings of forecasts on a model of another task.
 func (c *checker) notForecast(m *Model, path string) {
@@ -203,7 +211,22 @@ func (c *checker) forecastModel(m *Model, fields []Field, path string) {
 		c.leftAside(f.Agg, path)
 	}
 	c.challengerNames(m, path)
+	c.forecastGroup(m, fields, path)
 	c.forecastLabel(m, fields, path)
+}
+
+// forecastGroup checks the fields that tell groups apart.
+func (c *checker) forecastGroup(m *Model, fields []Field, path string) {
+	if len(m.Group) > 0 && m.Start == "cold" {
+		c.badKey(path+".group", "start: cold needs no group", "remove it, or set start: "+startGroup, "")
+		return
+	}
+	for i, name := range m.Group {
+		c.triggerField(m, fields, name, fmt.Sprintf("%s.group[%d]", path, i))
+	}
+	if len(m.Key) > 0 && len(m.Group) > 0 && slices.Equal(slices.Sorted(slices.Values(m.Key)), slices.Sorted(slices.Values(m.Group))) {
+		c.badKey(path+".group", "the group is the key: each series would be a group of its own", "name fewer fields, or set start: cold", "")
+	}
 }
 
 // seriesUse reports whether a pipeline uses regressors, or cannot be judged.

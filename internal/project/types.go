@@ -97,6 +97,8 @@ type Feature struct {
 	Per      string          `key:"per" form:"expr" doc:"ratio: expression of the denominator. Default: the number of events."`
 	Over     []time.Duration `key:"over" form:"windows" doc:"Window or list of windows, such as 1h or [1h, 6h]; a list gives columns NAME_1h, NAME_6h. Default, and lifetime: all events so far."`
 	Suffix   bool            `key:"-"` // the file gave a list
+	grouped  bool            // of a model's forecaster: new series start from those of their group
+	group    []string        // fields that tell the groups apart
 	leads    []int           // of a model's forecaster: the steps that are columns; nil: all
 	Exact    bool            `key:"exact" default:"false" doc:"Keep the raw events of the window, up to a cap, instead of tiles."`
 	Lag      Duration        `key:"lag" default:"0s" doc:"Read the window as it was so long ago."`
@@ -160,6 +162,8 @@ type Model struct {
 	Calendar   []string  `json:"-" key:"calendar" form:"list" doc:"forecast: regressors that follow from the time, in UTC, of hour, weekday, month and year; for models that use regressors."`
 	Holidays   []string  `json:"-" key:"holidays" form:"list" doc:"forecast: days, such as 2024-12-25, on which a regressor is 1."`
 	Regressors []string  `json:"-" key:"regressors" form:"list" doc:"forecast: fields or expressions over the fields of the trigger, such as price, that come with each value and are known for the steps asked for: Forecast must be told them if the model uses regressors; challengers that do not are compared without. Logged answers, which nobody tells them, take the usual ones: a mean with the weight 0.1 for the newest."`
+	Start      string    `json:"-" key:"start" default:"group" enum:"group|cold" doc:"forecast: what a new series starts from. group: level, season and noise of the grown series of its group, which are part of its answers for its first three seasons, the less the better its own model does. cold: its own values alone."`
+	Group      []string  `json:"-" key:"group" form:"list" doc:"forecast: fields of the trigger, such as category, whose values tell the groups of series apart. A group lives within a bucket: give each bucket some dozen series of every group. Default: all series are one group."`
 	Keep       Duration  `json:"-" key:"keep" default:"0s" doc:"forecast: a series idle for longer than this is forgotten. 0s: never."`
 	Buckets    int       `json:"-" key:"buckets" default:"16" min:"1" max:"65536" doc:"forecast: parts that the series are dealt to. Aim at 100,000 series each."`
 }

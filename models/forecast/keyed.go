@@ -23,6 +23,7 @@ type KeyedConfig struct {
 	Seasons  []int    // steps of each season, rising
 	Horizon  int      // steps that may be asked for at most, 1 to 4096
 	Seed     uint64
+	Group    bool // a new series starts from what others of its group have shown; needs Step
 
 	Leads    []int     // steps ahead whose means are columns, rising, 1 to Horizon
 	Levels   []float64 // quantiles that are columns for each lead, rising, each in (0, 1)
@@ -49,17 +50,20 @@ const keyedVersion = 1
 // The regressors that come with a value are those of its step. Columns answer for steps whose regressors nobody has told yet: for them the
 // usual ones are taken, an exponentially weighted mean with the weight 0.1; those of the calendar are exact. Forecast is told them.
 //
+// With Group a new series starts from what its group has shown: UpdateIn. The start is part of its state and so of all its answers until its own model knows enough.
+//
 // Cost: an update loads and saves the state of the series, O(its bytes); a read loads it and takes in what waits.
 type Keyed struct {
-	cfg   KeyedConfig
-	model models.Forecaster
-	shape features.KeyedShape
-	env   models.ForecastEnv
-	blank []byte
-	pool  sync.Pool
+	cfg    KeyedConfig
+	model  models.Forecaster
+	shape  features.KeyedShape
+	season int // of the start of a new series; 0 without a group
+	env    models.ForecastEnv
+	blank  []byte
+	pool   sync.Pool
 }
 
-var _ features.Keyed = (*Keyed)(nil)
+var _ features.Grouped = (*Keyed)(nil)
 
 // NewKeyed makes the forecaster that build returns keyed, such as the Forecaster of a models.Plan. The error says what does not fit.
 func NewKeyed(build func(models.ForecastEnv) (models.Forecaster, error), cfg KeyedConfig) (*Keyed, error) {
@@ -76,6 +80,11 @@ func NewKeyed(build func(models.ForecastEnv) (models.Forecaster, error), cfg Key
 	}
 	k.shape = features.KeyedShape{Columns: cfg.columns(), Inputs: 1 + cfg.Inputs, Version: keyedVersion,
 		MaxBytes: k.model.MaxBytes() + 64 + 8*cfg.Inputs + maxHeld*(16+8*cfg.Inputs)}
+	if cfg.Group {
+		k.season = startSeason(cfg.Seasons)
+		k.shape.MaxBytes += startBytes(k.season)
+		k.shape.GroupBytes = 1 + momentsBytes(k.season)
+	}
 	k.pool.New = func() any { return k.newScratch() }
 	s := k.newScratch()
 	s.visitor.Save(nil)
@@ -92,6 +101,8 @@ func (c *KeyedConfig) check() error {
 		return errors.New("lateness below 0: say by how much a value may be older than the newest one")
 	case c.Horizon < 1 || c.Horizon > maxHorizon:
 		return fmt.Errorf("horizon %d out of range: give the steps ahead, 1 to %d", c.Horizon, maxHorizon)
+	case c.Step == 0 && c.Group:
+		return errors.New("a group needs the length of a step: add step")
 	case c.Step == 0 && c.Calendar.Width() > 0:
 		return errors.New("a calendar needs the length of a step: add step")
 	case c.Inputs < 0 || c.Inputs > 256:
@@ -183,11 +194,16 @@ type scratch struct {
 	rows    [][]float64
 	rowsOf  []float64
 	outlook models.Outlook
+	begun   start   // of a young series
+	group   moments // of the call, loaded from heard
+	heard   []byte  // borrowed: the state of the group before an update
+	known   []byte  // and after it, if it has learned
+	tells   bool    // the call is an update
 }
 
 func (k *Keyed) newScratch() *scratch {
 	return &scratch{k: k, track: NewTrack(k.model, k.cfg.Step), newest: features.NoTime, done: features.NoTime, inputs: make([]float64, k.cfg.Inputs),
-		row: make([]float64, k.env.Regressors)}
+		row: make([]float64, k.env.Regressors), begun: newStart(k.season), group: newMoments(k.season)}
 }
 
 // state visits a series with what waits.
@@ -205,6 +221,9 @@ func (s *scratch) state(c *codec.State) {
 		c.Float64(&s.inputs[i])
 	}
 	s.stateHeld(c)
+	if s.k.cfg.Group {
+		s.begun.State(c)
+	}
 	s.track.State(c)
 	if c.Loading() && c.Err() == nil && (s.done > s.newest || s.track.started != (s.done != features.NoTime) || s.track.started && s.track.outside()) {
 		c.Fail("times of a keyed state")
@@ -272,21 +291,9 @@ func (k *Keyed) Check(state []byte) error {
 	return s.load(state)
 }
 
-// Update takes in x[0] with the regressors after it. A missing value changes nothing.
+// Update takes in x[0] with the regressors after it. A missing value changes nothing. A new series starts from nothing.
 func (k *Keyed) Update(state []byte, t int64, x []float64) (next []byte, late bool) {
-	if len(x) < 1+k.cfg.Inputs || !finite(x[0]) {
-		return state, false
-	}
-	s := k.pool.Get().(*scratch)
-	defer k.pool.Put(s)
-	if s.load(state) != nil {
-		state = state[:0]
-	}
-	late = s.take(within(t), x)
-	s.visitor.Save(state[:0])
-	s.state(&s.visitor)
-	next = s.visitor.Bytes()
-	s.visitor.Save(nil)
+	next, _, late = k.UpdateIn(state, nil, t, x)
 	return next, late
 }
 
@@ -335,7 +342,13 @@ func (s *scratch) observe(h *held) {
 		}
 	}
 	copy(s.row[n:], given)
-	s.track.Update(h.t, h.y, s.row)
+	if !s.begun.on {
+		s.track.Update(h.t, h.y, s.row)
+		return
+	}
+	own := s.ahead(h.t)
+	taken := s.track.Update(h.t, h.y, s.row)
+	s.begin(h.y, own, taken == TakenStep)
 }
 
 // ready loads a state and takes in all that waits: the series is then that of the newest value.
@@ -370,7 +383,7 @@ func (s *scratch) read(dst []float64, t int64) []float64 {
 		o := s.room(c.Leads[n-1]-first+1, c.Levels)
 		ahead := s.track.Ahead(t)
 		o.Skip = ahead + int64(first-1)
-		s.track.Series.Forecast(o, s.future(o, nil))
+		s.forecast(o, nil)
 		for _, h := range c.Leads {
 			i := h - first
 			dst = append(dst, o.Mean[i])
@@ -455,7 +468,7 @@ func (k *Keyed) Forecast(o *models.Outlook, state []byte, t int64, future [][]fl
 		return Place{}, err
 	}
 	o.Skip = s.track.Ahead(within(t))
-	s.track.Series.Forecast(o, s.future(o, future))
+	s.forecast(o, future)
 	p := Place{First: features.NoTime, Newest: s.newest, Late: s.late}
 	if k.cfg.Step > 0 && s.track.started {
 		p.First = s.track.start(s.track.slot + o.Skip + 1)

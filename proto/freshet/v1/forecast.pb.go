@@ -433,7 +433,9 @@ type SeriesHealth struct {
 	// Changes of level after which the series learned anew.
 	Shifts uint64 `protobuf:"varint,6,opt,name=shifts,proto3" json:"shifts,omitempty"`
 	// Times that numbers left their range and the series began anew.
-	Restarts      uint64 `protobuf:"varint,7,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	Restarts uint64 `protobuf:"varint,7,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	// Grown series of its group that a young series started from, while that is part of its answers; else 0.
+	Siblings      uint64 `protobuf:"varint,8,opt,name=siblings,proto3" json:"siblings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,6 +519,13 @@ func (x *SeriesHealth) GetRestarts() uint64 {
 	return 0
 }
 
+func (x *SeriesHealth) GetSiblings() uint64 {
+	if x != nil {
+		return x.Siblings
+	}
+	return 0
+}
+
 var File_freshet_v1_forecast_proto protoreflect.FileDescriptor
 
 const file_freshet_v1_forecast_proto_rawDesc = "" +
@@ -558,7 +567,7 @@ const file_freshet_v1_forecast_proto_rawDesc = "" +
 	"\fForecastStep\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x12\n" +
 	"\x04mean\x18\x02 \x01(\x01R\x04mean\x12\x1c\n" +
-	"\tquantiles\x18\x03 \x03(\x01R\tquantiles\"\x9b\x02\n" +
+	"\tquantiles\x18\x03 \x03(\x01R\tquantiles\"\xb7\x02\n" +
 	"\fSeriesHealth\x127\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1f.freshet.v1.SeriesHealth.StatusR\x06status\x12\x1a\n" +
 	"\bobserved\x18\x02 \x01(\x04R\bobserved\x12\x18\n" +
@@ -566,7 +575,8 @@ const file_freshet_v1_forecast_proto_rawDesc = "" +
 	"\x04late\x18\x04 \x01(\x04R\x04late\x12\x1c\n" +
 	"\tanomalies\x18\x05 \x01(\x04R\tanomalies\x12\x16\n" +
 	"\x06shifts\x18\x06 \x01(\x04R\x06shifts\x12\x1a\n" +
-	"\brestarts\x18\a \x01(\x04R\brestarts\"6\n" +
+	"\brestarts\x18\a \x01(\x04R\brestarts\x12\x1a\n" +
+	"\bsiblings\x18\b \x01(\x04R\bsiblings\"6\n" +
 	"\x06Status\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\b\n" +
 	"\x04COLD\x10\x01\x12\b\n" +
