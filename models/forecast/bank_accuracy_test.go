@@ -336,6 +336,20 @@ func TestBankOnM4Hourly(t *testing.T) {
 	if covered := a.covered / a.n; !(a.owa <= 0.5) || !(a.msis/a.n <= 12) || !(math.Abs(covered-0.95) <= 0.02) {
 		t.Errorf("OWA %.3f, MSIS %.2f, coverage %.3f", a.owa, a.msis/a.n, covered)
 	}
+	var inside [3]float64
+	for i, y := range histories {
+		o := models.NewOutlook(48, drawnLevels)
+		followed(b, y).Forecast(o, nil)
+		var one judged
+		one.add(o, futures[i])
+		for k := range inside {
+			inside[k] += one.inside[k] / float64(len(histories))
+		}
+	}
+	t.Logf("hourly: inside the intervals of 50, 80, 95 %%: %.3f, %.3f, %.3f", inside[0], inside[1], inside[2])
+	if math.Abs(inside[1]-0.8) > 0.04 {
+		t.Errorf("the interval of 80 %% holds %.3f", inside[1])
+	}
 }
 
 // TestBankRollsOn measures one-step and later errors of the bank and the seasonal naive forecast at every origin of some series, with known future regressors where there are some.

@@ -55,6 +55,8 @@ func (s *bankSeries) grown() (out spreadSizes) {
 			switch n := int(m) - smoothers; {
 			case n < 0:
 				growth = s.b.growths[k][int(m)%filters]
+			case n > len(s.b.env.Seasons):
+				growth = s.airlines[n-1-len(s.b.env.Seasons)].growth(lead)
 			case n > 0:
 				growth = float64((lead-1)/int64(s.b.env.Seasons[n-1]) + 1)
 			}
@@ -84,6 +86,8 @@ func (s *bankSeries) member(i int, step int64) float64 {
 	switch n := i - 2*nf*nt; {
 	case n == 0:
 		return s.newest
+	case n > len(s.b.env.Seasons):
+		return s.airline(n-1-len(s.b.env.Seasons), step)
 	case n > 0:
 		return s.before(step, int64(s.b.env.Seasons[n-1]))
 	}

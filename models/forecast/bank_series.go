@@ -29,14 +29,15 @@ type bankSeries struct {
 	residual float64
 	health   models.Health // its counters
 
-	trunks  [2][]trunk
-	last    []float32 // by step modulo period, less origin; NaN: never seen
-	scores  scores
-	waiting []float32 // by distance, origin and member, less origin; the last member is the combination
-	emitted []int64   // by origin modulo the distances: number of the origin
-	spread  spread
-	echo    echo
-	x       *regression // nil without regressors
+	trunks   [2][]trunk
+	airlines [2]airline
+	last     []float32 // by step modulo period, less origin; NaN: never seen
+	scores   scores
+	waiting  []float32 // by distance, origin and member, less origin; the last member is the combination
+	emitted  []int64   // by origin modulo the distances: number of the origin
+	spread   spread
+	echo     echo
+	x        *regression // nil without regressors
 
 	answer []float64 // scratch: a forecast of each member, NaN where it has none
 	space  []float64 // scratch: the same in its view, without season and regressors
@@ -63,6 +64,7 @@ func (b *Bank) Start() models.Series {
 	tables := make([]float32, 2*b.slots)
 	states := make([]filterState, 2*len(b.trunks)*len(b.filters))
 	for v := range s.trunks {
+		s.airlines[v] = newAirline(b.shortSeason())
 		s.trunks[v] = make([]trunk, len(b.trunks))
 		for i := range b.trunks {
 			k := &s.trunks[v][i]
@@ -257,6 +259,19 @@ func (s *bankSeries) members(r []reach, step int64) {
 		}
 	}
 	s.naives(n, step)
+	n += 1 + len(s.b.env.Seasons)
+	for v := range s.airlines {
+		s.answer[n+v] = s.airline(v, step)
+	}
+}
+
+// airline is the forecast of the member that learns its rates, in a view; NaN: it has not started.
+func (s *bankSeries) airline(v int, step int64) float64 {
+	a := &s.airlines[v]
+	if !a.started || v == logView && s.noLog {
+		return math.NaN()
+	}
+	return s.value(v, a.state.at(step, step-(s.step-s.gap))+s.effect(v))
 }
 
 // effect is what the regressors add in a view.
@@ -327,9 +342,10 @@ func (s *bankSeries) learn(y float64) {
 	}
 	n := 0
 	for v := range s.trunks {
+		lost := v == logView && s.noLog
 		for i := range s.trunks[v] {
 			k := &s.trunks[v][i]
-			if k.started && !(v == logView && s.noLog) {
+			if k.started && !lost {
 				e := s.learnTrunk(k, s.space[n:n+len(k.filters)], z[v]-s.effect(v))
 				if s.x != nil {
 					s.x.error[v] = e
@@ -337,15 +353,26 @@ func (s *bankSeries) learn(y float64) {
 			}
 			n += len(k.filters)
 		}
+		if a := &s.airlines[v]; a.started && !lost && s.gap > 0 {
+			a.started = a.learn(z[v]-s.effect(v), s.step, s.gap, s.limit())
+		}
 	}
+}
+
+// limit is beyond how many times their mean size errors are damped: those over a gap are greater, and a change of level is none.
+func (s *bankSeries) limit() float64 {
+	if s.run <= -4 || s.run >= 4 || s.gap > lasting {
+		return math.Inf(1)
+	}
+	return s.b.cfg.Outlier * math.Sqrt(max(1, float64(s.gap)))
 }
 
 // learnTrunk updates a trunk with the value z of its view and returns the error of the filter whose errors are whitest.
 func (s *bankSeries) learnTrunk(k *trunk, forecasts []float64, z float64) float64 {
 	d := z - k.season(s.step)
 	limit := math.Inf(1)
-	if k.n > 10 && k.size > 0 && s.run > -4 && s.run < 4 && s.gap <= lasting {
-		limit = s.b.cfg.Outlier * k.size * math.Sqrt(max(1, float64(s.gap)))
+	if k.n > 10 && k.size > 0 {
+		limit = s.limit() * k.size
 	}
 	least := 1 / (k.n + 1)
 	across := 1 / max(1, min(float64(s.gap), lasting)) // an error over many steps says little of one step's trend
@@ -400,7 +427,8 @@ func (s *bankSeries) startTrunks() {
 	}
 }
 
-// start sets level and tables to the means of the last season, of which at least half must have values: first the mean, then table by table what is left. It reads the season for every table.
+// start sets level and tables to the means of the last season, of which at least half must have values: first the mean, then table by table what is left. It reads the season for every table. Seasons make
+// other errors: what was learned of them before counts little.
 func (s *bankSeries) start(k *trunk, v int) {
 	m := int64(k.plan.longest)
 	mean, count := 0.0, 0.0
@@ -437,6 +465,11 @@ func (s *bankSeries) start(k *trunk, v int) {
 	k.started, k.n, k.size = true, 3, 0
 	if m == 1 {
 		k.n = 1
+	} else {
+		s.spread.restart()
+	}
+	if a := &s.airlines[v]; m == int64(s.b.shortSeason()) && !a.started {
+		a.start(mean, s.step, func(at int64) float64 { return s.kept(v, at) })
 	}
 }
 

@@ -24,7 +24,9 @@ const perLogit = 0.75
 // spread learns how far values lie from the bank's own forecasts, made before they were known: the mean size of errors by distance, and the
 // quantiles of errors in units of it, each of which moves by η·(level − [error ≤ quantile]) with every error, so that it holds as often as its level says whatever
 // the errors are (Robbins & Monro 1951; Gibbs & Candès 2021; Angelopoulos, Candès & Tibshirani 2023, "Conformal PID control", §2). Both for errors and for ratios of value and
-// forecast: the one under which the errors are likelier (two-sided exponential) makes the intervals.
+// forecast: the one under which the errors are likelier (two-sided exponential) makes the intervals. The first errors are those of members that have hardly learned: in the mean size the kth counts k times as
+// much as the first (polynomial decay, Shamir & Zhang 2013, §4, with η = 1) until the memory is full. With equal weights the size fell for long, and quantiles in units of it, which move at a
+// steady pace, stayed behind: most those near the middle.
 type spread struct {
 	memory   []float64    // by distance: errors that count
 	leads    []int64      // distances
@@ -37,12 +39,21 @@ type spread struct {
 
 func newSpread(b *Bank) spread {
 	s := spread{leads: b.leads, scale: make([][2]float64, len(b.leads)), count: make([]float64, len(b.leads)), memory: b.memory}
+	s.restart()
+	return s
+}
+
+// restart makes what is known of errors count as much as two of them, and their quantiles those of a logistic distribution.
+func (s *spread) restart() {
+	for k := range s.count {
+		s.count[k] = min(s.count[k], expected)
+	}
+	s.n = 0
 	for v := range s.quantile {
 		for i, l := range spreadLogits {
 			s.quantile[v][i] = perLogit * l
 		}
 	}
-	return s
 }
 
 // typical is the size of errors at the kth distance; 0 while hardly known.
@@ -61,7 +72,7 @@ func (s *spread) add(k int, y, f float64) {
 	if !finite(f) {
 		return
 	}
-	rate := max(1/(s.count[k]+1), 1/s.memory[k])
+	rate := max(2/(s.count[k]+2), 1/s.memory[k])
 	for v := range s.scale[k] {
 		e := y - f
 		if v == logView {

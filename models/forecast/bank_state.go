@@ -77,6 +77,9 @@ func (s *bankSeries) State(c *codec.State) {
 				s.trunks[v][i].state(c)
 			}
 		}
+		if v == linearView || !s.noLog {
+			s.airlines[v].visit(c)
+		}
 	}
 	for i := range s.last {
 		bankSingle(c, &s.last[i], true)
