@@ -66,10 +66,9 @@ func (b *bench) forecasts() error {
 	if b.data == "" {
 		return nil
 	}
-	fmt.Fprint(b.out, "### Forecasts\n\nOne pass, no refit, defaults unless written. m4_hourly: 48 steps after the training part. Others: rolling origins over the values that are named, those before are warm-up; "+
-		"24 steps ahead at every origin (of all bikes: at every 24th). Learn is the processor time of a value as a mean, fits among them, update the time of one in the middle of all (median over eights, single series); forecast that of the horizon with its quantiles. statsmodels with parameters fitted to the warm-up, in this run where it is found: "+
-		"the same errors, and the time of `extend` by one value; River's as published, not in this run.\n\n")
-	fmt.Fprint(b.out, "| data | steps ahead | model | mae | smape | mase | owa | msis | coverage 95 % | crps | learn, ns | update, ns | forecast, ns | state, bytes a series | others' mae | extend, µs | extend / update |\n"+strings.Repeat("|---", 17)+"|\n")
+	h := b.heading("### Forecasts\n\nOne pass, no refit, defaults unless written. m4_hourly: 48 steps after the training part. Others: rolling origins over the values that are named, those before are warm-up; " +
+		"24 steps ahead at every origin (of all bikes: at every 24th). Learn is the processor time of a value as a mean, fits among them, update the time of one in the middle of all (median over eights, single series); forecast that of the horizon with its quantiles. statsmodels with parameters fitted to the warm-up, in this run where it is found: " +
+		"the same errors, and the time of `extend` by one value; River's as published, not in this run.\n\n" + "| data | steps ahead | model | mae | smape | mase | owa | msis | coverage 95 % | crps | learn, ns | update, ns | forecast, ns | state, bytes a series | others' mae | extend, µs | extend / update |\n" + strings.Repeat("|---", 17) + "|\n")
 	for _, r := range seriesRows {
 		path := filepath.Join(b.data, r.data+".csv.gz")
 		if _, err := os.Stat(path); err != nil || b.skip(r.name+" "+r.data, "forecast", false) {
@@ -77,12 +76,12 @@ func (b *bench) forecasts() error {
 		}
 		peers := b.seriesPeers(r, path)
 		for _, a := range r.ahead {
-			if err := b.series(r, a, path, peers); err != nil {
+			if err := b.series(h, r, a, path, peers); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Fprintln(b.out)
+	h.end()
 	return nil
 }
 
@@ -99,7 +98,7 @@ func (r *seriesRow) options(a ahead, path string) forecasts.Options {
 }
 
 // series runs every model that this build has, one by one, so that none is in the caches of another.
-func (b *bench) series(r seriesRow, a ahead, path string, peers map[string]float64) error {
+func (b *bench) series(h *heading, r seriesRow, a ahead, path string, peers map[string]float64) error {
 	first, reference := true, ""
 	if a.horizon == 1 {
 		reference = r.reference
@@ -119,7 +118,7 @@ func (b *bench) series(r seriesRow, a ahead, path string, peers map[string]float
 			_, err = catalog.Resolve(spec, models.Forecast)
 		}
 		if err != nil {
-			fmt.Fprintf(b.out, "| %s | %d | `%s` | not in this build%s\n", r.name, a.horizon, m.spec, strings.Repeat(" |", 14))
+			h.row("| %s | %d | `%s` | not in this build%s", r.name, a.horizon, m.spec, strings.Repeat(" |", 14))
 			continue
 		}
 		o.Model, o.Spec = m.spec, spec
@@ -130,7 +129,7 @@ func (b *bench) series(r seriesRow, a ahead, path string, peers map[string]float
 		if first {
 			first = false
 			for _, base := range report.Baselines {
-				fmt.Fprintf(b.out, "| %s | %d | `%s` %s | | | | | %s | | |\n", r.name, a.horizon, base.Model, seriesCells(base.Metrics), reference)
+				h.row("| %s | %d | `%s` %s | | | | | %s | | |", r.name, a.horizon, base.Model, seriesCells(base.Metrics), reference)
 				reference = ""
 			}
 		}
@@ -143,7 +142,7 @@ func (b *bench) series(r seriesRow, a ahead, path string, peers map[string]float
 		if peer != "" {
 			mae, extend = found(peers, fmt.Sprintf("statsmodels %s %s %d", r.data, peer, a.horizon)), found(peers, fmt.Sprintf("statsmodels %s %s extend", r.data, peer))
 		}
-		fmt.Fprintf(b.out, "| %s | %d | `%s` %s | %.0f | %s | %.0f | %d | %s | %s | %s |\n", r.name, a.horizon, m.spec, seriesCells(report.Metrics), report.LearnNS, short(math.Round(update)), report.PredictNS,
+		h.row("| %s | %d | `%s` %s | %.0f | %s | %.0f | %d | %s | %s | %s |", r.name, a.horizon, m.spec, seriesCells(report.Metrics), report.LearnNS, short(math.Round(update)), report.PredictNS,
 			report.StateBytes/max(report.Series, 1), short(mae), short(extend/1e3), short(math.Round(extend/update)))
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -38,6 +37,32 @@ type bench struct {
 	quick bool
 	only  string
 	seeds int
+	known map[string]*measured // what was measured already
+}
+
+// heading prints the head of a table before its first row, so that a run of few rows has no empty tables.
+type heading struct {
+	out  io.Writer
+	text string
+	open bool
+}
+
+func (b *bench) heading(text string) *heading { return &heading{out: b.out, text: text} }
+
+// row prints a line of the table.
+func (h *heading) row(format string, args ...any) {
+	if !h.open {
+		fmt.Fprint(h.out, h.text)
+		h.open = true
+	}
+	fmt.Fprintf(h.out, format+"\n", args...)
+}
+
+// end prints the empty line behind a table that has rows.
+func (h *heading) end() {
+	if h.open {
+		fmt.Fprintln(h.out)
+	}
 }
 
 func main() {
@@ -51,7 +76,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchmodels", flag.ContinueOnError)
-	b := &bench{ctx: ctx, data: os.Getenv("FRESHET_DATA")}
+	b := &bench{ctx: ctx, data: os.Getenv("FRESHET_DATA"), known: map[string]*measured{}}
 	flags.BoolVar(&b.quick, "quick", false, "the first 5,000 rows, one seed, no model of 100 members")
 	flags.StringVar(&b.only, "only", "", "rows that contain this text in data or model")
 	flags.IntVar(&b.seeds, "seeds", 5, "seeds of models that draw random numbers")
@@ -66,7 +91,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if b.data == "" {
 		fmt.Fprint(b.out, "FRESHET_DATA is not set: generated streams only.\n\n")
 	}
-	for _, table := range []func() error{b.accuracy, b.speed, b.singleSteps, b.production, b.scaling, b.versions, b.forecasts} {
+	for _, table := range []func() error{b.accuracy, b.autoBeside, b.speed, b.singleSteps, b.production, b.scaling, b.versions, b.forecasts} {
 		if err := table(); err != nil {
 			return err
 		}
@@ -126,74 +151,11 @@ func (b *bench) skip(data, model string, heavy bool) bool {
 	return b.quick && heavy || b.only != "" && !strings.Contains(data+" "+model, b.only)
 }
 
-// accuracy prints the table of metrics.
-func (b *bench) accuracy() error {
-	fmt.Fprint(b.out, "### Accuracy\n\nMean ± standard deviation over seeds; in brackets at a label delay of 48 events.\n\n")
-	fmt.Fprint(b.out, "| data | model | metric | reference | ours (delay 48) | no_change | kappa_t | log-loss | ECE | ns per event | state |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
-	for _, r := range accuracyRows {
-		if b.skip(r.data, r.models[0], r.heavy) {
-			continue
-		}
-		o, ok := b.options(r.data, r.target, r.drop, r.categorical)
-		if !ok {
-			continue
-		}
-		o.Key = r.key
-		if err := b.accuracyRow(r, o); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(b.out)
-	return nil
-}
-
-func (b *bench) accuracyRow(r accuracyRow, o evaluate.Options) error {
-	start := fmt.Sprintf("| %s | `%s` | %s | %s |", r.data, r.models[0], r.metric, r.reference)
-	if err := spec(&o, r.models); err != nil {
-		fmt.Fprintf(b.out, "%s not in this build | | | | | | |\n", start)
-		return nil
-	}
-	var now, late []float64
-	var last *evaluate.Report
-	for seed := range uint64(max(b.seeds, 1)) {
-		o.Seed = seed + 1
-		o.Delay = evaluate.Delay{}
-		report, err := evaluate.Run(b.ctx, o, nil)
-		if err != nil {
-			if errors.Is(err, context.Canceled) {
-				return err
-			}
-			text := strings.ReplaceAll(err.Error(), "|", "/")
-			if strings.Contains(text, "cannot be used for the task") {
-				text = "not in this build for such a target"
-			}
-			fmt.Fprintf(b.out, "%s %s | | | | | | |\n", start, text)
-			return nil
-		}
-		o.Delay.Events = 48
-		delayed, err := evaluate.Run(b.ctx, o, nil)
-		if err != nil {
-			return err
-		}
-		now, late = append(now, report.Metrics.Value(r.metric)), append(late, delayed.Metrics.Value(r.metric))
-		// A model that draws nothing ends in the same state for every seed.
-		if b.quick || last != nil && last.StateSHA256 == report.StateSHA256 {
-			last = report
-			break
-		}
-		last = report
-	}
-	m := last.Metrics
-	fmt.Fprintf(b.out, "%s **%s** (%s) | %s | %s | %s | %s | %.0f | %s |\n", start, spread(now), spread(late), short(last.Baselines[0].Metrics.Value(r.metric)),
-		short(m.Value("kappa_t")), short(m.Value("log_loss")), short(m.Value("ece")), last.PredictNS+last.LearnNS, size(last.StateBytes))
-	return nil
-}
-
 // speed prints the table of processor times, with the peers that are there measured in the same run.
 func (b *bench) speed() error {
-	fmt.Fprint(b.out, "### Processor time for an event\n\nPredict and learn on the eight features of elec2 as numbers, or of the generated random tree's numbers where that is not there; parsing and metrics left out; best of three runs. "+
-		"MOA, River and VW in brackets: published for another machine; without: measured in this run.\n\n")
-	fmt.Fprint(b.out, "| model | ours, µs | predict alone, µs | MOA, µs | River, VW or PyTorch (mlp), µs | MOA / ours | that / ours | state |\n|---|---|---|---|---|---|---|---|\n")
+	h := b.heading("### Processor time for an event\n\nPredict and learn on the eight features of elec2 as numbers, or of the generated random tree's numbers where that is not there; parsing and metrics left out; best of three runs. " +
+		"MOA, River and VW in brackets: published for another machine; without: measured in this run.\n\n" +
+		"| model | ours, µs | predict alone, µs | MOA, µs | River, VW or PyTorch (mlp), µs | MOA / ours | that / ours | state |\n|---|---|---|---|---|---|---|---|\n")
 	o, ok := b.options("elec2", "class", "", "")
 	if !ok {
 		o, _ = b.options("generator:random_tree?categories=0&numbers=8&n=45312", "", "", "")
@@ -207,7 +169,7 @@ func (b *bench) speed() error {
 			peers = b.peers(o)
 		}
 		if err := spec(&o, r.models); err != nil {
-			fmt.Fprintf(b.out, "| `%s` | not in this build | | | | | | |\n", r.models[0])
+			h.row("| `%s` | not in this build | | | | | | |", r.models[0])
 			continue
 		}
 		best, predict, state := math.Inf(1), 0.0, 0
@@ -226,9 +188,9 @@ func (b *bench) speed() error {
 		}
 		moa, moaText := figure(peers["moa "+r.name], r.moa)
 		river, riverText := figure(max(peers["river "+r.name], peers["torch "+r.name]), r.river)
-		fmt.Fprintf(b.out, "| `%s` | **%.3g** | %.3g | %s | %s | %s | %s | %s |\n", r.models[0], best/1e3, predict/1e3, moaText, riverText, ratio(moa, best), ratio(river, best), size(state))
+		h.row("| `%s` | **%.3g** | %.3g | %s | %s | %s | %s | %s |", r.models[0], best/1e3, predict/1e3, moaText, riverText, ratio(moa, best), ratio(river, best), size(state))
 	}
-	fmt.Fprintln(b.out)
+	h.end()
 	return nil
 }
 

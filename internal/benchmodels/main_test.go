@@ -17,9 +17,14 @@ func TestGeneratedStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := out.String()
-	for _, want := range []string{"generated streams only", "| generator:random_tree | `hoeffding_tree` | accuracy | 0.88991 (MOA) | **0.", "| `hoeffding_tree` | **"} {
+	for _, want := range []string{"generated streams only", "| generator:random_tree | no_change | – | **", "| generator:random_tree | `hoeffding_tree` | 88.991 (MOA) | **", "| `hoeffding_tree` | **"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for _, not := range []string{"### Errors", "### auto", "### Forecasts"} {
+		if strings.Contains(text, not) {
+			t.Errorf("an empty table %q in\n%s", not, text)
 		}
 	}
 	columns := 0
@@ -43,3 +48,28 @@ func TestSpread(t *testing.T) {
 }
 
 func nan() float64 { zero := 0.0; return zero / zero }
+
+func TestFigures(t *testing.T) {
+	for _, c := range []struct {
+		x      []float64
+		metric string
+		want   string
+	}{
+		{[]float64{0.9, 0.9}, "accuracy", "90.00 ± 0.00"}, {[]float64{0.5}, "accuracy", "50.00"}, {[]float64{1, 2, 3}, "mae", "2.00 ± 1.00"}, {[]float64{nan()}, "mae", "–"},
+	} {
+		if got := figures(c.x, c.metric, 2); got != c.want {
+			t.Errorf("%v: %s, want %s", c.x, got, c.want)
+		}
+	}
+}
+
+// TestByStream: rows of a stream stand together, streams in the order of their first row.
+func TestByStream(t *testing.T) {
+	var got []string
+	for _, r := range byStream([]accuracyRow{{data: "b", metric: "1"}, {data: "a", metric: "2"}, {data: "b", metric: "3"}}) {
+		got = append(got, r.data+r.metric)
+	}
+	if text := strings.Join(got, " "); text != "b1 b3 a2" {
+		t.Error(text)
+	}
+}
