@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/freshet-ml/freshet/models"
@@ -128,11 +131,11 @@ func mean(x []float64) float64 {
 // accuracy prints the tables of metrics, one for classes and one for numbers.
 func (b *bench) accuracy() error {
 	const about = "Mean ± standard deviation over the seeds 1 to %d, of models that draw nothing one run; what stands beside is the mean. One pass, predict before learn, the first row counts, labels at once and %d rows late; µs is processor time for predict and learn of a row, the least of the runs without delay. " +
-		"References: measured in this run, with the number of seeds, where the library is found; else as published.\n\n"
+		"References: MOA with its number of seeds where it was run on the same rows (late: labels %d rows late), else as published for one seed.\n\n"
 	classes := b.heading(fmt.Sprintf("### Accuracy of classifiers, in percent\n\n"+about+
-		"| data | model | reference | delay 0 | kappa_t | log-loss | ECE | delay %d | kappa_t | log-loss | ECE | µs | state |\n|"+strings.Repeat("---|", 13)+"\n", b.seeds, lateBy, lateBy))
+		"| data | model | reference | delay 0 | kappa_t | log-loss | ECE | delay %d | kappa_t | log-loss | ECE | µs | state |\n|"+strings.Repeat("---|", 13)+"\n", b.seeds, lateBy, lateBy, lateBy))
 	numbers := b.heading(fmt.Sprintf("### Errors of regressions\n\n"+about+
-		"| data | model | metric, the other | reference | delay 0 | other | R² | delay %d | other | R² | µs | state |\n|"+strings.Repeat("---|", 12)+"\n", b.seeds, lateBy, lateBy))
+		"| data | model | metric, the other | reference | delay 0 | other | R² | delay %d | other | R² | µs | state |\n|"+strings.Repeat("---|", 12)+"\n", b.seeds, lateBy, lateBy, lateBy))
 	rows := byStream(accuracyRows)
 	for _, regression := range []bool{false, true} {
 		seen := map[string]bool{}
@@ -152,7 +155,7 @@ func (b *bench) accuracy() error {
 			if regression {
 				numbers.regressionRows(r, m, !seen[r.data])
 			} else {
-				classes.classRows(r, m, r.reference, !seen[r.data])
+				classes.classRows(r, m, b.reference(r, o), !seen[r.data])
 			}
 			seen[r.data] = seen[r.data] || m.failed == ""
 		}
@@ -212,4 +215,34 @@ func byStream(rows []accuracyRow) []accuracyRow {
 	out := slices.Clone(rows)
 	slices.SortStableFunc(out, func(a, b accuracyRow) int { return place[a.data] - place[b.data] })
 	return out
+}
+
+// reference is what MOA reaches on the stream in this run with as many seeds, at both delays; where it is not found or fails, what was published.
+func (b *bench) reference(r accuracyRow, o evaluate.Options) string {
+	moa := os.Getenv("FRESHET_MOA")
+	if moa == "" || r.moa == "" || b.quick {
+		return r.reference
+	}
+	stream, limit := o.Path, int64(0)
+	if command, ok := moaStreams[r.data]; ok {
+		stream, limit = "generator:"+command, 100_000
+	}
+	found := map[string]float64{}
+	b.peer(found, "java", "-cp", moa, filepath.Join("internal", "benchmodels", "peers", "MoaAccuracy.java"), stream, r.categorical, strconv.Itoa(b.seeds), strconv.Itoa(lateBy), strconv.FormatInt(limit, 10), r.moa)
+	var now, late []float64
+	for seed := 1; ; seed++ {
+		x, ok := found[fmt.Sprintf("moa %d 0", seed)]
+		y, both := found[fmt.Sprintf("moa %d %d", seed, lateBy)]
+		if !ok || !both {
+			break
+		}
+		now, late = append(now, x), append(late, y)
+	}
+	switch {
+	case len(now) == 0:
+		return r.reference
+	case slices.Min(now) == slices.Max(now): // it draws nothing
+		return fmt.Sprintf("%s, late %s (MOA)", figures(now[:1], r.metric, 2), figures(late[:1], r.metric, 2))
+	}
+	return fmt.Sprintf("%s, late %s (MOA, %d seeds)", figures(now, r.metric, 2), figures(late, r.metric, 2), len(now))
 }

@@ -16,7 +16,8 @@ type accuracyRow struct {
 	key                             string   // the column of entities
 	models                          []string // the first that this build knows
 	metric, reference               string
-	digits                          int // decimal places; 0: 2
+	moa                             string // the reference as a command line of MOA
+	digits                          int    // decimal places; 0: 2
 	heavy                           bool
 }
 
@@ -30,6 +31,9 @@ func elec(reference string, models ...string) accuracyRow {
 }
 
 func heavy(r accuracyRow) accuracyRow { r.heavy = true; return r }
+
+// by names the reference of a row in MOA, which is run beside it where it is found.
+func by(moa string, r accuracyRow) accuracyRow { r.moa = moa; return r }
 
 // exact is a row whose reference is met to the digit.
 func exact(r accuracyRow) accuracyRow { r.digits = 5; return r }
@@ -51,6 +55,12 @@ func bikes(reference string, models ...string) accuracyRow {
 
 const ledDrift = "generator:gradual?first=led(drift_attributes=1)&second=led(drift_attributes=3)&at=50000&width=50&n=100000"
 
+// moaStreams are generated streams as MOA's command line, of 100,000 rows.
+var moaStreams = map[string]string{
+	"generator:random_tree": "generators.RandomTreeGenerator -o 5 -u 5 -c 2 -d 5 -i 1 -r 1",
+	ledDrift:                "ConceptDriftStream -s (generators.LEDGeneratorDrift -d 1) -d (generators.LEDGeneratorDrift -d 3) -p 50000 -w 50",
+}
+
 // sized are the specs of an ensemble of a size, by the names that its parameter may have.
 func sized(name, n string, params ...string) []string {
 	var out []string
@@ -68,25 +78,25 @@ var accuracyRows = []accuracyRow{
 	on("sea_stream", "class", "accuracy", "–", "mlp"),
 	on("fried", "target", "r2", "–", "mlp"),
 	on("elec2", "class", "accuracy", "–", "hedge_backpropagation"),
-	elec("73.36 (MOA)", "gaussian_nb"),
-	elec("79.20 (MOA)", "hoeffding_tree"),
-	elec("83.39 (MOA)", "hoeffding_adaptive_tree"),
-	elec("80.64 (MOA)", "extremely_fast_decision_tree"),
-	elec("89.80 (MOA)", "leveraging_bagging"),
-	elec("89.33 (MOA)", "adaptive_random_forest"),
+	by("bayes.NaiveBayes", elec("73.36 (MOA)", "gaussian_nb")),
+	by("trees.HoeffdingTree", elec("79.20 (MOA)", "hoeffding_tree")),
+	by("trees.HoeffdingAdaptiveTree", elec("83.39 (MOA)", "hoeffding_adaptive_tree")),
+	by("trees.EFDT", elec("80.64 (MOA)", "extremely_fast_decision_tree")),
+	by("meta.LeveragingBag -s 10", elec("89.80 (MOA)", "leveraging_bagging")),
+	by("meta.AdaptiveRandomForest -s 10", elec("89.33 (MOA)", "adaptive_random_forest")),
 	heavy(elec("90.05 (MOA)", sized("adaptive_random_forest", "100", "trees", "members")...)),
-	elec("88.82 (MOA)", "streaming_random_patches"),
+	by("meta.StreamingRandomPatches -s 10", elec("88.82 (MOA)", "streaming_random_patches")),
 	heavy(elec("88.52 (MOA)", "gradient_boosted_trees")),
-	elec("90.83 (MOA)", "bole"),
+	by("meta.BOLE", elec("90.83 (MOA)", "bole")),
 	on("elec2", "class", "accuracy", "92.27 (River)", "[standard_scaler, passive_aggressive]"),
-	on("sea_stream", "class", "accuracy", "87.52 (MOA)", "hoeffding_tree"),
-	on("sea_stream", "class", "accuracy", "89.04 (MOA)", "adaptive_random_forest"),
-	on("sea_stream", "class", "accuracy", "88.86 (MOA)", "leveraging_bagging"),
+	by("trees.HoeffdingTree", on("sea_stream", "class", "accuracy", "87.52 (MOA)", "hoeffding_tree")),
+	by("meta.AdaptiveRandomForest -s 10", on("sea_stream", "class", "accuracy", "89.04 (MOA)", "adaptive_random_forest")),
+	by("meta.LeveragingBag -s 10", on("sea_stream", "class", "accuracy", "88.86 (MOA)", "leveraging_bagging")),
 	on("segment", "category", "accuracy", "94.20 (River)", "mondrian_forest"),
 	on("segment", "category", "accuracy", "79.40 (River)", "adaptive_random_forest"),
-	on("segment", "category", "accuracy", "90.80 (MOA)", knn),
-	on("segment", "category", "accuracy", "79.70 (MOA)", "extremely_fast_decision_tree"),
-	on("bananas", "label", "accuracy", "88.40 (MOA)", "adaptive_random_forest"),
+	by("lazy.kNN -k 10 -w 1000", on("segment", "category", "accuracy", "90.80 (MOA)", knn)),
+	by("trees.EFDT", on("segment", "category", "accuracy", "79.70 (MOA)", "extremely_fast_decision_tree")),
+	by("meta.AdaptiveRandomForest -s 10", on("bananas", "label", "accuracy", "88.40 (MOA)", "adaptive_random_forest")),
 	on("bananas", "label", "accuracy", "88.70 (River)", "mondrian_forest"),
 	on("fried", "target", "rmse", "2.15 (River)", "hoeffding_tree_regressor"),
 	on("fried", "target", "rmse", "1.98 (River)", "adaptive_random_forest"),
@@ -96,18 +106,18 @@ var accuracyRows = []accuracyRow{
 	bikes("30.1 (MOA)", "gradient_boosted_trees"),
 	on("trump_approval", "five_thirty_eight", "mae", "0.8004 (River)", "adaptive_random_forest"),
 	on("trump_approval", "five_thirty_eight", "mae", "0.2685 (River)", "mondrian_forest"),
-	on("generator:random_tree", "", "accuracy", "73.386 (MOA)", "gaussian_nb"),
-	on("generator:random_tree", "", "accuracy", "88.991 (MOA)", "hoeffding_tree"),
-	on("generator:random_tree", "", "accuracy", "89.500 (MOA)", "hoeffding_adaptive_tree"),
-	on("generator:random_tree", "", "accuracy", "90.005 (MOA)", "extremely_fast_decision_tree"),
-	on("generator:random_tree", "", "accuracy", "92.776 (MOA)", "leveraging_bagging"),
-	on("generator:random_tree", "", "accuracy", "90.023 (MOA)", "adaptive_random_forest"),
-	on(ledDrift, "", "accuracy", "64.184 (MOA)", "gaussian_nb"),
-	on(ledDrift, "", "accuracy", "70.340 (MOA)", "hoeffding_tree"),
-	on(ledDrift, "", "accuracy", "72.828 (MOA)", "hoeffding_adaptive_tree"),
-	on(ledDrift, "", "accuracy", "73.245 (MOA)", "adaptive_random_forest"),
-	on(ledDrift, "", "accuracy", "73.602 (MOA)", "leveraging_bagging"),
-	on(ledDrift, "", "accuracy", "72.545 (MOA)", "streaming_random_patches"),
+	by("bayes.NaiveBayes", on("generator:random_tree", "", "accuracy", "73.386 (MOA)", "gaussian_nb")),
+	by("trees.HoeffdingTree", on("generator:random_tree", "", "accuracy", "88.991 (MOA)", "hoeffding_tree")),
+	by("trees.HoeffdingAdaptiveTree", on("generator:random_tree", "", "accuracy", "89.500 (MOA)", "hoeffding_adaptive_tree")),
+	by("trees.EFDT", on("generator:random_tree", "", "accuracy", "90.005 (MOA)", "extremely_fast_decision_tree")),
+	by("meta.LeveragingBag -s 10", on("generator:random_tree", "", "accuracy", "92.776 (MOA)", "leveraging_bagging")),
+	by("meta.AdaptiveRandomForest -s 10", on("generator:random_tree", "", "accuracy", "90.023 (MOA)", "adaptive_random_forest")),
+	by("bayes.NaiveBayes", on(ledDrift, "", "accuracy", "64.184 (MOA)", "gaussian_nb")),
+	by("trees.HoeffdingTree", on(ledDrift, "", "accuracy", "70.340 (MOA)", "hoeffding_tree")),
+	by("trees.HoeffdingAdaptiveTree", on(ledDrift, "", "accuracy", "72.828 (MOA)", "hoeffding_adaptive_tree")),
+	by("meta.AdaptiveRandomForest -s 10", on(ledDrift, "", "accuracy", "73.245 (MOA)", "adaptive_random_forest")),
+	by("meta.LeveragingBag -s 10", on(ledDrift, "", "accuracy", "73.602 (MOA)", "leveraging_bagging")),
+	by("meta.StreamingRandomPatches -s 10", on(ledDrift, "", "accuracy", "72.545 (MOA)", "streaming_random_patches")),
 	echo("mlp"), echo("gru"), echo("rnn"), echo("linear_recurrence"),
 	elec("–", "{gru: {previous_label: true}}"), elec("–", "gru"), elec("–", "rnn"), elec("–", "linear_recurrence"),
 	on("sea_stream", "class", "accuracy", "–", "gru"), on("sea_stream", "class", "accuracy", "–", "rnn"), on("sea_stream", "class", "accuracy", "–", "linear_recurrence"),
