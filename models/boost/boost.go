@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/freshet-ml/freshet/features"
@@ -36,10 +37,11 @@ func DefaultConfig() Config {
 // follow a change at once, others average over long stretches, and the later correct the earlier.
 func (c *Config) window(round int) float64 {
 	short := min(c.Shortest, c.Window)
-	return short * math.Pow(c.Window/short, float64(round%5)/4)
+	return short * math.Pow(c.Window/short, float64(round%windows)/(windows-1))
 }
 
 const (
+	windows   = 5    // lengths of memory that take turns
 	maxStep   = 8    // greatest answer of a leaf, in logits or standard deviations of the labels
 	maxScore  = 30   // greatest logit
 	leastH    = 1e-3 // least second derivative
@@ -104,8 +106,12 @@ func New(env models.Env, cfg Config) (*Boosted, error) {
 	if m.width > 0 {
 		each = max(1, int(math.Round(cfg.Subspace*float64(m.width))))
 	}
+	var used [windows][]int // how many trees of a window use a column
+	for i := range used {
+		used[i] = make([]int, m.width)
+	}
 	for i := range cfg.Trees {
-		columns := draw(m.rng, m.width, each)
+		columns := draw(m.rng, used[i%windows], each)
 		for range groups {
 			m.trees = append(m.trees, newTree(columns, cfg.L2))
 			t := &m.trees[len(m.trees)-1]
@@ -119,14 +125,17 @@ func New(env models.Env, cfg Config) (*Boosted, error) {
 	return m, nil
 }
 
-// draw returns k of the numbers below n, increasing.
-func draw(rng *rand.Rand, n, k int) []uint16 {
+// draw returns k columns, increasing: those that were used least, chance deciding among equals. So every column stands in about as many trees of a window as any other, where
+// free draws leave some out of most of the trees that could follow a change in it.
+func draw(rng *rand.Rand, used []int, k int) []uint16 {
+	order := rng.Perm(len(used))
+	slices.SortStableFunc(order, func(a, b int) int { return used[a] - used[b] })
 	out := make([]uint16, 0, k)
-	for i := range n {
-		if rng.IntN(n-i) < k-len(out) {
-			out = append(out, uint16(i))
-		}
+	for _, i := range order[:k] {
+		used[i]++
+		out = append(out, uint16(i))
 	}
+	slices.Sort(out)
 	return out
 }
 
@@ -175,11 +184,11 @@ func (h *head) bias(class int) float64 {
 	return math.Log(h.counts[class] + 1)
 }
 
-// link turns scores into an answer.
+// link turns scores into an answer. A number stays between the least and the greatest label so far, as the answer of one tree would: the sum of many overshoots.
 func (h *head) link(out, score []float64) {
 	switch h.task {
 	case models.Regression:
-		out[0] = max(2*h.lo-h.hi, min(2*h.hi-h.lo, float64(score[0]*h.deviation())+h.mean))
+		out[0] = max(h.lo, min(h.hi, float64(score[0]*h.deviation())+h.mean))
 	case models.Binary:
 		out[0] = sigmoid(float64(h.slope*score[0]) + h.shift)
 	default:

@@ -65,7 +65,7 @@ func Auto(extra ...Expert) models.Component {
 		}
 	}
 	return models.Component{
-		Name: "auto", Kind: models.ModelKind, Fold: 6,
+		Name: "auto", Kind: models.ModelKind, Fold: 7,
 		Bounds: bounds,
 		Tasks:  []models.Task{models.Binary, models.Multiclass, models.Regression},
 		Params: []models.Param{
@@ -83,7 +83,7 @@ func Auto(extra ...Expert) models.Component {
 		Source: "mean: Herbster and Warmuth 1998 (fixed share); pool: Genest and Zidek 1986; calibration: Zadrozny and Elkan 2001, made continuous and online",
 		Doc: "What a project gets when it names no model. Numbers: signed_log (values well below 5 stay in proportion, larger ones are compressed; bend: 0 finds a bend for each column), ew_scaler with winsorised updates, clip at ±5, then missing_indicator. " +
 			"Categories: one_hot up to 32 values, the rest hashed into 64 columns, and target_encoder. The experts: prior or mean, two linear models with discounted adagrad (steady, quick), one with an intercept that follows the labels at a constant " +
-			"rate (level), a parameter-free one (coin), passive-aggressive (margin; classes only), a tree where there is one, and dear ones: a forest of 10, boosted trees (30; for numbers 100), a Mondrian forest of 5 and nearest neighbours (both for classes). Labels of a regression are standardised for the linear experts. " +
+			"rate (level), a parameter-free one (coin), passive-aggressive (margin; classes only), a tree where there is one, and dear ones: a forest of 10, boosted trees (30 with learning_rate 0.2; for numbers 100), a Mondrian forest of 5 and nearest neighbours (both for classes). Labels of a regression are standardised for the linear experts. " +
 			"Their answers are averaged by a fixed-share mixture, weighted by log-loss (regression: by squared error in units of the mixture's own); the mean, the experts and the newest labels are combined by a pool with learned exponents; and the probability of two classes is calibrated. " +
 			"Each step is used while it does better than the one before. Every 8,192 labels the dear experts are dropped for good unless they lower the loss by 1 %. " +
 			"Experts are weighed by the answers they gave at the predict record: Predict appends those after its own.",
