@@ -78,7 +78,7 @@ const (
 	fetchWait = 50 * time.Millisecond
 	// pollEvery is the least time between two polls that found something. Whatever comes meanwhile shares a fetch and a
 	// frame, and each frame costs every stage behind it a round.
-	pollEvery   = 6 * time.Millisecond
+	pollEvery   = 8 * time.Millisecond
 	frameTarget = 128 << 10 // bytes of items after which a frame is sent although more are there
 	tickEvery   = 20 * time.Millisecond
 	waitingFor  = 10 * time.Second // after which the partitions that are waited for are named

@@ -36,7 +36,7 @@ type UnitsOptions struct {
 	Reads  func(e int, it *features.Item) bool
 	Store  *redis.Store
 	Logger *slog.Logger
-	// CommitEvery is the least time between two commits of a shard, 8 ms when 0. When commits are dear and more waits to be folded it
+	// CommitEvery is the least time between two commits of a shard, 10 ms when 0. When commits are dear and more waits to be folded it
 	// grows, so that they take at most a fifth of the time.
 	CommitEvery time.Duration
 	// Workers is the number of goroutines that fold; each has a share of the partitions. 0: GOMAXPROCS.
@@ -76,7 +76,7 @@ type UnitsProgress struct {
 // emits what is new, and commits.
 func Units(ctx context.Context, o UnitsOptions, partitions []int32) error {
 	if o.CommitEvery <= 0 {
-		o.CommitEvery = 8 * time.Millisecond
+		o.CommitEvery = 10 * time.Millisecond
 	}
 	if o.MaxCached <= 0 {
 		o.MaxCached = 1_000_000

@@ -40,7 +40,7 @@ type LearnerOptions struct {
 	// f was last known to have all of it. It must not keep f. nil: nothing.
 	Weights      func(f *fold.Fold, taken time.Time) []Weights
 	WeightsEvery time.Duration
-	// PublishEvery is the least time between two publications, 10 ms when 0. What is folded after a quieter time is published at once.
+	// PublishEvery is the least time between two publications, 20 ms when 0. What is folded after a quieter time is published at once.
 	PublishEvery time.Duration
 	// Publish is called after entries were folded, and once more when the log then has nothing for half a second, for what
 	// is too dear to tell each time; it must not keep f.
@@ -77,7 +77,7 @@ func (f Saved) tell(began time.Time, err error) {
 func Learner(ctx context.Context, o LearnerOptions) error {
 	l := &learning{o: o, saved: time.Now()}
 	if o.PublishEvery <= 0 {
-		l.o.PublishEvery = 10 * time.Millisecond
+		l.o.PublishEvery = 20 * time.Millisecond
 	}
 	var err error
 	if l.log, err = stage.OpenLog(o.Transport, o.Log, 0); err != nil {
