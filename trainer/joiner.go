@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/models/forecast"
 )
 
 // joinVersion is raised when the joiner's arithmetic or order changes.
@@ -23,8 +24,9 @@ type Joiner struct {
 	examples map[uint64]*example // by Seq of their predict entry
 	byID     map[string]uint64   // id of a waiting example to its Seq
 	early    []map[string]earlyLabel
-	places   []map[string][]uint64 // by label by key: the examples that await the value of a key and step, in their order
-	place    []byte                // reused
+	places   []map[string][]uint64           // by label by key: the examples that await the value of a key and step, in their order
+	steps    []map[string]*forecast.Gathered // by label by key with an aggregate: the values of a key and step whose end the watermark has not passed
+	place    []byte                          // reused
 	timers   timers
 	schema   uint64 // ID of the vector's
 	control  int    // index of the control source, -1 if there is none
@@ -77,6 +79,7 @@ func NewJoiner(t *Trigger, sources []features.Source, emit func(*fold.Entry)) *J
 	for i := range j.early {
 		j.early[i] = map[string]earlyLabel{}
 		j.places = append(j.places, map[string][]uint64{})
+		j.steps = append(j.steps, map[string]*forecast.Gathered{})
 	}
 	return j
 }
@@ -173,7 +176,7 @@ func (j *Joiner) bound(event uint64) {
 	var keep []timer
 	for len(j.examples) > limit {
 		tm := j.timers.pop()
-		if tm.early != "" {
+		if tm.early != "" || tm.place != "" {
 			keep = append(keep, tm)
 			continue
 		}
@@ -207,6 +210,10 @@ func (j *Joiner) label(l int, it *features.Item) {
 	y, ok := spec.value(it.Fields)
 	if !ok {
 		j.stats.Unusable++
+		return
+	}
+	if spec.Aggregate != forecast.AggregateNone {
+		j.gather(l, y, it)
 		return
 	}
 	if spec.Key != nil {
@@ -311,6 +318,10 @@ func (j *Joiner) close(seq uint64, e *example, l int, event uint64) {
 func (j *Joiner) fire(event uint64) {
 	for j.timers.due(j.clock.Watermark) {
 		tm := j.timers.pop()
+		if tm.place != "" {
+			j.stepOver(&tm, event)
+			continue
+		}
 		if tm.early != "" {
 			if y, ok := j.early[tm.label][tm.early]; ok && y.seq == tm.seq {
 				delete(j.early[tm.label], tm.early)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/models/forecast"
 )
 
 // name returns the id of an example: the field that names it, or its key with its time, such as berlin/42@2024-03-01T00:00:00Z; "" if there is none.
@@ -63,6 +64,9 @@ func (j *Joiner) await(l int, seq uint64, e *example, it *features.Item) {
 	}
 	if !ok {
 		return
+	}
+	if spec.Aggregate != forecast.AggregateNone && j.open(l, spec.stepOf(it.Time)+spec.Lead, it.Seq) == nil {
+		return // all its values have gone by
 	}
 	e.places[l] = string(j.place)
 	j.places[l][e.places[l]] = append(j.places[l][e.places[l]], seq)

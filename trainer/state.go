@@ -20,6 +20,10 @@ func (j *Joiner) State(s *codec.State) {
 	for l := range j.early {
 		stateEarly(s, &j.early[l])
 	}
+	gathers := j.gathers()
+	if gathers {
+		j.stateSteps(s)
+	}
 	// The heap is written in firing order: its own order depends on the path that led to it.
 	if !s.Loading() {
 		slices.SortFunc(j.timers.h, func(a, b timer) int {
@@ -39,6 +43,9 @@ func (j *Joiner) State(s *codec.State) {
 		s.Int(&t.label)
 		s.Bool(&t.correction)
 		s.Text(&t.early)
+		if gathers {
+			s.Text(&t.place)
+		}
 		if t.label < 0 || t.label >= len(j.trigger.Labels) {
 			s.Fail("timer of label %d", t.label)
 		}

@@ -10,6 +10,7 @@ type timer struct {
 	label      int
 	correction bool   // the end of correct_for, not of wait
 	early      string // id of a label that waits for its example; "" for an example
+	place      string // key and step whose values are then all there; "" for another
 }
 
 type timers struct{ h timerHeap }
@@ -51,7 +52,10 @@ func (h timerHeap) Less(i, j int) bool {
 	case a.correction != b.correction:
 		return b.correction
 	}
-	return a.early < b.early
+	if a.early != b.early {
+		return a.early < b.early
+	}
+	return a.place < b.place
 }
 
 // Push and Pop make it a heap.Interface; add and pop stand for them.

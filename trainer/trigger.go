@@ -9,6 +9,7 @@ import (
 	"github.com/freshet-ml/freshet/features/expr"
 	"github.com/freshet-ml/freshet/features/vector"
 	"github.com/freshet-ml/freshet/models/fold"
+	"github.com/freshet-ml/freshet/models/forecast"
 )
 
 // Missing says what becomes of an example whose label does not come in time.
@@ -39,6 +40,9 @@ type Label struct {
 	Key, Asked []int // fields of the label's source, and of the trigger's, in the same order; nil: a label by id
 	StepLength int64
 	Lead       int64
+	// Aggregate makes it what all values of the step come to, known when the watermark is Late µs behind the step's end. A sum of none is 0; else a step without values labels nothing.
+	Aggregate forecast.Aggregate
+	Late      int64
 }
 
 // Trigger is what examples are made of: an event of a source, or a served request.
@@ -81,5 +85,5 @@ func (l *Label) value(fields []features.Value) (float64, bool) {
 // Same reports whether two labels give the same label to every example.
 func (l *Label) Same(o Label) bool {
 	return l.Source == o.Source && l.ID == o.ID && l.Text == o.Text && maps.Equal(l.Classes, o.Classes) && l.Model == o.Model && (l.Model < 0 || l.Of == o.Of) &&
-		slices.Equal(l.Key, o.Key) && slices.Equal(l.Asked, o.Asked) && l.StepLength == o.StepLength && l.Lead == o.Lead && l.Wait == o.Wait && l.Early == o.Early && l.CorrectFor == o.CorrectFor && l.Missing == o.Missing
+		slices.Equal(l.Key, o.Key) && slices.Equal(l.Asked, o.Asked) && l.StepLength == o.StepLength && l.Lead == o.Lead && l.Aggregate == o.Aggregate && l.Late == o.Late && l.Wait == o.Wait && l.Early == o.Early && l.CorrectFor == o.CorrectFor && l.Missing == o.Missing
 }

@@ -39,6 +39,18 @@ models:
     label: {from: sales, by: key, ahead: 2h}
     pipeline: [holt_winters]
     challengers: {slow: {pipeline: [gamma_poisson]}}
+  total:
+    task: forecast
+    on: sales
+    key: shop
+    target: amount
+    aggregate: sum
+    step: 1h
+    season: 4
+    horizon: 8
+    lateness: 1h
+    label: {from: sales, by: key, ahead: 2h}
+    pipeline: [holt_winters]
 `
 
 func compiledShelves(t testing.TB) *program.Program {

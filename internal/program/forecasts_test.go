@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/freshet-ml/freshet/features"
@@ -168,5 +169,51 @@ func TestLaterValues(t *testing.T) {
 	want := []string{"learn 0 15 a/1@2024-03-01T00:00:00Z", "learn 1 15 a/1@2024-03-01T00:00:00.000001Z", "close 2", "close 3", "close 4", "close 5", "close 8", "close 9"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%q\nwant %q", got, want)
+	}
+}
+
+// TestLaterSums: with aggregate: sum the label is what the key's whole step comes to, known when the watermark is lateness behind its end: 0 where nothing came; late values count
+// until then, later ones are counted as late.
+func TestLaterSums(t *testing.T) {
+	prog := compiled(t, strings.Replace(demand, "    step: 1h\n", "    step: 1h\n    aggregate: sum\n", 1))
+	trigger := prog.Triggers[0]
+	if w := trigger.Labels[0].Wait; w != 6*anHour {
+		t.Errorf("a label is waited for %d hours, want the lead of 3, two steps and the lateness", w/anHour)
+	}
+	var got []string
+	emit := func(e *fold.Entry) {
+		switch e.Kind {
+		case fold.Learn:
+			got = append(got, fmt.Sprintf("learn %d %g", e.Ref, e.Y))
+		case fold.Close:
+			got = append(got, fmt.Sprintf("close %d", e.Ref))
+		}
+	}
+	j := trainer.NewJoiner(trigger, prog.Sources, emit)
+	events := []*features.Item{
+		sale(0, opening, "a", 1, 10), sale(0, opening+1, "a", 1, 11), sale(0, opening+2, "b", 1, 12), // hour 0
+		sale(0, opening+3*anHour, "a", 1, 14), sale(0, opening+3*anHour+6, "a", 1, 15), // hour 3
+		sale(0, opening+4*anHour+5, "a", 1, 100), sale(0, opening+3*anHour+7, "a", 1, 16), // the second is late, and counts
+		sale(0, opening+5*anHour-1, "a", 2, 1), sale(0, opening+5*anHour, "a", 2, 1), // the end of hour 3 and its lateness
+		sale(0, opening+3*anHour+8, "a", 1, 1000), // too late
+	}
+	for i, it := range events {
+		if i == 6 { // goes on from what was saved
+			saved := codec.Save(j)
+			j = trainer.NewJoiner(trigger, prog.Sources, emit)
+			if err := codec.Load(j, saved); err != nil || !bytes.Equal(codec.Save(j), saved) {
+				t.Fatalf("the joiner is not what was saved: %v", err)
+			}
+		}
+		if it.Seq = uint64(i); i == 8 && len(got) > 0 {
+			t.Errorf("%q before the watermark has passed", got)
+		}
+		j.Apply(it, trigger.Vector.Begin(nil), features.NoTime)
+	}
+	if want := "[learn 0 45 learn 1 45 learn 2 0]"; fmt.Sprint(got) != want {
+		t.Errorf("%q, want %s", got, want)
+	}
+	if s := j.Stats(); s.Late != 1 || s.Missing != 0 || s.Learned != 3 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/freshet-ml/freshet/features/vector"
 	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/models"
+	"github.com/freshet-ml/freshet/models/forecast"
 	"github.com/freshet-ml/freshet/trainer"
 )
 
@@ -249,6 +250,10 @@ func (c *compiler) label(t *trainer.Trigger, m *project.Model) (int, error) {
 	}
 	if m.Task == models.Forecast {
 		l.ID, l.StepLength, l.Lead = -1, m.Step.Microseconds(), int64(spec.Ahead/m.Step)
+		l.Aggregate, _ = forecast.ParseAggregate(m.Aggregate) // judged when it was read
+		if l.Aggregate != forecast.AggregateNone {
+			l.Late = m.Lateness.Microseconds()
+		}
 		for _, k := range m.Key {
 			l.Key = append(l.Key, c.out.Sources[l.Source].FieldIndex(k))
 			l.Asked = append(l.Asked, c.out.Sources[t.Source].FieldIndex(k))

@@ -6,7 +6,7 @@ import (
 )
 
 // forecasting are the settings of features that are forecasters.
-var forecasting = []string{"step", "season", "horizon", "levels", "columns", "lateness", "calendar", "holidays", "regressors", "with"}
+var forecasting = []string{"step", "season", "horizon", "levels", "columns", "aggregate", "lateness", "calendar", "holidays", "regressors", "with"}
 
 // aggregations are what a feature can be: the aggregations, then the forecasters, which are described in the same words.
 var aggregations = func() []*agg.Spec {

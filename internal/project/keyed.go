@@ -48,6 +48,7 @@ func (f *Feature) forecasting() (forecast.KeyedConfig, error) {
 		cfg.Calendar.Holidays = append(cfg.Calendar.Holidays, day)
 	}
 	cfg.Calendar.Sort()
+	cfg.Aggregate, _ = forecast.ParseAggregate(f.Aggregate) // judged when it was read
 	columns := f.Columns
 	if len(columns) == 0 {
 		columns = []string{"mean"}

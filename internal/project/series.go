@@ -46,12 +46,18 @@ func (m *Model) finishForecast(d *decoder, path string) {
 	}
 	if _, ok := d.keys[path+".label.wait"]; !ok {
 		l.Wait = l.Ahead + m.Step
+		if m.aggregates() {
+			l.Wait += m.Step + m.Lateness
+		}
 	}
 	m.Use = []string{m.Name + "." + champion}
 	for i := range m.Challengers {
 		m.Challengers[i].Use = []string{m.Name + "." + m.Challengers[i].Name}
 	}
 }
+
+// aggregates reports whether a step has one value that all its events come to.
+func (m *Model) aggregates() bool { return m.Aggregate != "" && m.Aggregate != "none" }
 
 // lead is how many steps ahead the logged answers of the model are.
 func (m *Model) lead() int {
@@ -94,7 +100,7 @@ func (m *Model) forecaster(name string, pipeline any) (Feature, bool) {
 		}
 	}
 	f := Feature{Name: name, Agg: st.Name, With: st.Params, Source: m.On, Value: m.Target, Step: m.Step, Season: m.Season, Horizon: m.Horizon, Levels: m.Levels,
-		Lateness: m.Lateness, Calendar: m.Calendar, Holidays: m.Holidays, Regressors: m.Regressors, leads: []int{m.lead()}}
+		Aggregate: m.Aggregate, Lateness: m.Lateness, Calendar: m.Calendar, Holidays: m.Holidays, Regressors: m.Regressors, leads: []int{m.lead()}}
 	if m.Start == startGroup && name != baseline { // the baseline stays what its name says
 		f.grouped, f.group = true, m.Group
 	}
@@ -150,7 +156,7 @@ func (f *Feature) Canonical() string {
 }
 
 // forecastKeys are the keys of a model that only task: forecast has.
-var forecastKeys = []string{"target", "step", "season", "horizon", "levels", "lateness", "calendar", "holidays", "regressors", "start", "group", "keep", "buckets"}
+var forecastKeys = []string{"target", "step", "season", "horizon", "levels", "aggregate", "lateness", "calendar", "holidays", "regressors", "start", "group", "keep", "buckets"}
 
 // notForecast reports settings of forecasts on a model of another task.
 func (c *checker) notForecast(m *Model, path string) {
@@ -279,6 +285,10 @@ func (c *checker) forecastLabel(m *Model, fields []Field, path string) {
 		c.bad(at+".ahead", FormatDuration(l.Ahead)+" is no whole number of steps of "+FormatDuration(m.Step), "give a multiple, such as "+FormatDuration(m.Step), "")
 	case int64(l.Ahead/m.Step) > int64(m.Horizon):
 		c.bad(at+".ahead", fmt.Sprintf("%s is %d steps ahead, and the horizon is %d", FormatDuration(l.Ahead), l.Ahead/m.Step, m.Horizon), "raise horizon, or ask for less", "")
+	case m.aggregates() && l.Wait < l.Ahead+m.Step+m.Lateness:
+		c.bad(at+".wait", fmt.Sprintf("the %s of a step %s ahead is waited for %s", m.Aggregate, FormatDuration(l.Ahead), FormatDuration(l.Wait)), "leave wait out, or give ahead, a step and lateness", "")
+	case m.aggregates() && l.CorrectFor > 0:
+		c.bad(at+".correct_for", "with aggregate a label is final: it waits for the late values of its step", "remove it, or raise lateness", "")
 	case l.Wait < l.Ahead:
 		c.bad(at+".wait", fmt.Sprintf("a label %s ahead is waited for %s", FormatDuration(l.Ahead), FormatDuration(l.Wait)), "leave wait out, or give ahead and a step more", "")
 	}

@@ -112,11 +112,12 @@ type Feature struct {
 	Cap      int             `key:"cap" default:"256" min:"1" max:"65536" doc:"distinct: exact up to so many values, then estimated."`
 
 	// Settings of forecasters. The generation takes them from the compiled forecaster, for features that have one.
-	Step       Duration       `json:"-" key:"step" default:"0s" doc:"Forecasters: length of one step, such as 1h. Several values of one step correct the state one after the other. Like last values, forecasts do not look back. 0s: every event is one step."`
+	Step       Duration       `json:"-" key:"step" default:"0s" doc:"Forecasters: length of one step, such as 1h. Where a step has several values see aggregate. Like last values, forecasts do not look back. 0s: every event is one step."`
 	Season     []int          `json:"-" key:"season" form:"numbers" doc:"Forecasters: steps of one season, such as 24 with step: 1h, or of several, such as [24, 168]. Default: none."`
 	Horizon    int            `json:"-" key:"horizon" default:"1" min:"1" max:"256" doc:"Forecasters: how many steps after that of the asked time are forecast, as columns NAME_1, NAME_2 and so on."`
 	Levels     []float64      `json:"-" key:"levels" form:"numbers" doc:"Forecasters: quantiles that are columns beside the mean of each step, such as [0.1, 0.9] for NAME_1_q10 and NAME_1_q90."`
 	Columns    []string       `json:"-" key:"columns" form:"list" doc:"Forecasters: what the columns are; default: mean. One or several of mean (of each step, with levels), level (NAME_level: the present level without season), residual (NAME_residual: the error of the newest one-step forecast) and anomaly (NAME_anomaly: how strange the newest value is, 0 to 1)."`
+	Aggregate  string         `json:"-" key:"aggregate" default:"none" enum:"none|sum|mean|last" doc:"Forecasters: what the value of a step is that has several, such as the sales of a product within an hour. none: each is a value of its own and corrects the state as it comes. sum (0 where none came), mean, last: the step is taken in as a whole, a sum when the step is over. It needs step."`
 	Lateness   Duration       `json:"-" key:"lateness" default:"0s" doc:"Forecasters: an event may be older than the newest one by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted as late."`
 	Calendar   []string       `json:"-" key:"calendar" form:"list" doc:"Forecasters: regressors that follow from the time, in UTC, of hour, weekday, month and year. They need step."`
 	Holidays   []string       `json:"-" key:"holidays" form:"list" doc:"Forecasters: days, such as 2024-12-25, on which a regressor is 1. They need step."`
@@ -153,11 +154,12 @@ type Model struct {
 	Challengers []Challenger `key:"challengers" doc:"Other models by name, run on the same examples and scored beside this one."`
 
 	// Settings of task: forecast. Each series lives in the state of its key, like the features of an entity that has the model's name.
-	Target     string    `json:"-" key:"target" form:"expr" doc:"forecast: what is forecast, an expression over the fields of the trigger, such as amount. Several values of one step correct the state one after the other; they are not added up."`
+	Target     string    `json:"-" key:"target" form:"expr" doc:"forecast: what is forecast, an expression over the fields of the trigger, such as amount. Where a step has several values see aggregate."`
 	Step       Duration  `json:"-" key:"step" default:"0s" doc:"forecast: length of one step, such as 1h or 1d; required. Steps begin at whole multiples since 1970 in UTC."`
 	Season     []int     `json:"-" key:"season" form:"numbers" doc:"forecast: steps of one season, such as 7 with step: 1d, or of several, such as [24, 168]. Default: none."`
 	Horizon    int       `json:"-" key:"horizon" default:"0" min:"0" max:"4096" doc:"forecast: how many steps ahead Forecast may be asked for at most; required."`
 	Levels     []float64 `json:"-" key:"levels" form:"numbers" doc:"forecast: quantiles that are answered, logged and scored (crps, coverage) beside the mean. Default: [0.025, 0.1, 0.5, 0.9, 0.975]."`
+	Aggregate  string    `json:"-" key:"aggregate" default:"none" enum:"none|sum|mean|last" doc:"forecast: what the value of a step is that has several, such as the sales of a product within an hour. none: each is a value of its own and corrects the state as it comes. sum (0 where none came), mean, last: the step is taken in as a whole, a sum when the step is over. A label is then the value of its whole step, known when the watermark is lateness behind the step's end."`
 	Lateness   Duration  `json:"-" key:"lateness" default:"0s" doc:"forecast: an event may be older than the newest one of its key by so much and still takes its place in the order of time. One that comes later, and whose step has passed, is left out and counted."`
 	Calendar   []string  `json:"-" key:"calendar" form:"list" doc:"forecast: regressors that follow from the time, in UTC, of hour, weekday, month and year; for models that use regressors."`
 	Holidays   []string  `json:"-" key:"holidays" form:"list" doc:"forecast: days, such as 2024-12-25, on which a regressor is 1."`
@@ -183,7 +185,7 @@ type Label struct {
 	From       string   `key:"from" required:"true" doc:"Source whose events carry the label, or feedback (Feedback calls)."`
 	By         string   `key:"by" doc:"Field of that source that equals the example's id; key: the model's key (with ahead). Default: the name in id; of forecast: key."`
 	Value      string   `key:"value" form:"expr" doc:"Expression of the label over the fields of that source: a condition for binary, a text field for multiclass, a number else. Required but for feedback."`
-	Wait       Duration `key:"wait" default:"0s" doc:"How long after the trigger a label is waited for, in event time. Required but with ahead, where the default is ahead and one step more."`
+	Wait       Duration `key:"wait" default:"0s" doc:"How long after the trigger a label is waited for, in event time. Required but with ahead, where the default is ahead and one step more, with aggregate two and lateness."`
 	Missing    string   `key:"missing" default:"drop" enum:"drop|negative" doc:"No label within wait: drop the example, or learn it as negative (binary)."`
 	Early      Duration `key:"early" default:"1h" doc:"How long a label that comes before its example waits for it."`
 	CorrectFor Duration `key:"correct_for" default:"0s" doc:"How long after its label an example may still be corrected by another one."`

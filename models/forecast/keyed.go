@@ -16,14 +16,15 @@ import (
 
 // KeyedConfig says how a Keyed counts time and what its columns are.
 type KeyedConfig struct {
-	Step     int64    // length of one step, µs; 0: every value is a step
-	Lateness int64    // µs: a value may be older than the newest one by so much, and takes its place in the order of time; 0: by nothing
-	Calendar Calendar // regressors that follow from the time of a step; needs Step
-	Inputs   int      // regressors that come with each value, after it
-	Seasons  []int    // steps of each season, rising
-	Horizon  int      // steps that may be asked for at most, 1 to 4096
-	Seed     uint64
-	Group    bool // a new series starts from what others of its group have shown; needs Step
+	Step      int64     // length of one step, µs; 0: every value is a step
+	Lateness  int64     // µs: a value may be older than the newest one by so much, and takes its place in the order of time; 0: by nothing
+	Aggregate Aggregate // what the value of a step is that has several; needs Step
+	Calendar  Calendar  // regressors that follow from the time of a step; needs Step
+	Inputs    int       // regressors that come with each value, after it
+	Seasons   []int     // steps of each season, rising
+	Horizon   int       // steps that may be asked for at most, 1 to 4096
+	Seed      uint64
+	Group     bool // a new series starts from what others of its group have shown; needs Step
 
 	Leads    []int     // steps ahead whose means are columns, rising, 1 to Horizon
 	Levels   []float64 // quantiles that are columns for each lead, rising, each in (0, 1)
@@ -46,6 +47,9 @@ const keyedVersion = 1
 // window gives the same answers. A value whose step lies before one that was taken in for good is left out and counted, per series and by the feature unit.
 // Without Lateness that is every value of an earlier step than the newest. A second value of one step corrects the state; with Step 0 every
 // value is a step, in the order of their times.
+//
+// With an Aggregate a step is taken in as a whole: sums when it is over, so that a part of a sum is never taken for one, means and last values also as far as they have come. A step of a series of sums that has no
+// value is 0, from its first value on; others are not observed. Sums and means of fractions depend on the order of arrival in their last bits.
 //
 // The regressors that come with a value are those of its step. Columns answer for steps whose regressors nobody has told yet: for them the
 // usual ones are taken, an exponentially weighted mean with the weight 0.1; those of the calendar are exact. Forecast is told them.
@@ -80,6 +84,9 @@ func NewKeyed(build func(models.ForecastEnv) (models.Forecaster, error), cfg Key
 	}
 	k.shape = features.KeyedShape{Columns: cfg.columns(), Inputs: 1 + cfg.Inputs, Version: keyedVersion,
 		MaxBytes: k.model.MaxBytes() + 64 + 8*cfg.Inputs + maxHeld*(16+8*cfg.Inputs)}
+	if cfg.Aggregate != AggregateNone {
+		k.shape.MaxBytes += maxHeld * 10
+	}
 	if cfg.Group {
 		k.season = startSeason(cfg.Seasons)
 		k.shape.MaxBytes += startBytes(k.season)
@@ -101,6 +108,10 @@ func (c *KeyedConfig) check() error {
 		return errors.New("lateness below 0: say by how much a value may be older than the newest one")
 	case c.Horizon < 1 || c.Horizon > maxHorizon:
 		return fmt.Errorf("horizon %d out of range: give the steps ahead, 1 to %d", c.Horizon, maxHorizon)
+	case c.Step == 0 && c.Aggregate != AggregateNone:
+		return errors.New("an aggregate needs the length of a step: add step")
+	case c.Aggregate != AggregateNone && c.Lateness/max(c.Step, 1) > maxHeld-2:
+		return fmt.Errorf("lateness of more than %d steps: with an aggregate so many can wait", maxHeld-2)
 	case c.Step == 0 && c.Group:
 		return errors.New("a group needs the length of a step: add step")
 	case c.Step == 0 && c.Calendar.Width() > 0:
@@ -172,11 +183,10 @@ func (k *Keyed) Shape() features.KeyedShape { return k.shape }
 // Config returns what k was made with; borrowed.
 func (k *Keyed) Config() *KeyedConfig { return &k.cfg }
 
-// held is a value that waits for older ones.
+// held is a value, or with an aggregate a step, that waits for older ones.
 type held struct {
-	t    int64
-	y    float64
-	from int // of its regressors in scratch.regressors
+	Gathered
+	from int // of its regressors in scratch.waiting
 }
 
 // scratch is one series that is loaded for each call, with the memory of an answer.
@@ -243,15 +253,25 @@ func (s *scratch) stateHeld(c *codec.State) {
 	}
 	for i := range s.held {
 		h := &s.held[i]
-		c.Int64(&h.t)
-		c.Float64(&h.y)
+		s.stateValue(c, h)
 		for j := range inputs {
 			c.Float64(&s.waiting[h.from+j])
 		}
-		if c.Loading() && (h.t > s.newest || h.t < s.done && s.k.cfg.Step == 0 || i > 0 && h.t < s.held[i-1].t || !finite(h.y)) {
+		if c.Loading() && (h.Time > s.newest || h.Time < s.done && s.k.cfg.Step == 0 || i > 0 && h.Time < s.held[i-1].Time || !finite(h.Value) || h.Count < 1) {
 			c.Fail("value that waits out of order")
 		}
 	}
+}
+
+// stateValue visits a value that waits: its time and itself, or with an aggregate all that its step has gathered.
+func (s *scratch) stateValue(c *codec.State, h *held) {
+	if s.k.cfg.Aggregate != AggregateNone {
+		h.State(c)
+		return
+	}
+	c.Int64(&h.Time)
+	c.Float64(&h.Value)
+	h.Count = 1
 }
 
 // load makes s the series of a state; bytes that are none are an error, and s then is a new series.
@@ -299,6 +319,9 @@ func (k *Keyed) Update(state []byte, t int64, x []float64) (next []byte, late bo
 
 // take puts a value in its place and takes in what no longer waits.
 func (s *scratch) take(t int64, x []float64) (late bool) {
+	if s.k.cfg.Aggregate != AggregateNone {
+		return s.gather(t, x)
+	}
 	if s.track.started && (s.k.cfg.Step == 0 && t < s.done || s.track.at(t) < s.track.slot) {
 		s.late++
 		return true
@@ -307,15 +330,15 @@ func (s *scratch) take(t int64, x []float64) (late bool) {
 		s.newest = t
 	}
 	at := len(s.held)
-	for at > 0 && s.held[at-1].t > t {
+	for at > 0 && s.held[at-1].Time > t {
 		at--
 	}
-	s.held = slices.Insert(s.held, at, held{t: t, y: x[0], from: len(s.waiting)})
+	s.held = slices.Insert(s.held, at, held{Gathered{t, x[0], 1}, len(s.waiting)})
 	s.waiting = append(s.waiting, x[1:1+s.k.cfg.Inputs]...)
 	n := 0
-	for n < len(s.held) && (s.held[n].t <= s.newest-s.k.cfg.Lateness || len(s.held)-n > maxHeld) {
-		s.observe(&s.held[n])
-		s.done = max(s.done, s.held[n].t)
+	for n < len(s.held) && (s.held[n].Time <= s.newest-s.k.cfg.Lateness || len(s.held)-n > maxHeld) {
+		s.observeHeld(&s.held[n])
+		s.done = max(s.done, s.held[n].Time)
 		n++
 	}
 	s.held = slices.Delete(s.held, 0, n)
@@ -325,13 +348,16 @@ func (s *scratch) take(t int64, x []float64) (late bool) {
 // usualWeight is the weight of the newest regressors in what is usual for a series.
 const usualWeight = 0.1
 
+func (s *scratch) observeHeld(h *held) {
+	s.observe(h.Time, h.Value, s.waiting[h.from:h.from+len(s.inputs)])
+}
+
 // observe takes a value into the series.
-func (s *scratch) observe(h *held) {
+func (s *scratch) observe(t int64, y float64, given []float64) {
 	n := s.k.cfg.Calendar.Width()
 	if n > 0 {
-		s.k.cfg.Calendar.Fill(s.row[:n], s.track.start(s.track.at(h.t)))
+		s.k.cfg.Calendar.Fill(s.row[:n], s.track.start(s.track.at(t)))
 	}
-	given := s.waiting[h.from : h.from+len(s.inputs)]
 	for i, v := range given {
 		switch {
 		case !finite(v):
@@ -343,19 +369,23 @@ func (s *scratch) observe(h *held) {
 	}
 	copy(s.row[n:], given)
 	if !s.begun.on {
-		s.track.Update(h.t, h.y, s.row)
+		s.track.Update(t, y, s.row)
 		return
 	}
-	own := s.ahead(h.t)
-	taken := s.track.Update(h.t, h.y, s.row)
-	s.begin(h.y, own, taken == TakenStep)
+	own := s.ahead(t)
+	taken := s.track.Update(t, y, s.row)
+	s.begin(y, own, taken == TakenStep)
 }
 
-// ready loads a state and takes in all that waits: the series is then that of the newest value.
-func (s *scratch) ready(state []byte) error {
+// ready loads a state and takes in all that waits: the series is then that of the newest value, and with an aggregate of the newest step that an answer at t can know.
+func (s *scratch) ready(state []byte, t int64) error {
 	err := s.load(state)
+	if s.k.cfg.Aggregate != AggregateNone {
+		s.readySteps(t)
+		return err
+	}
 	for i := range s.held {
-		s.observe(&s.held[i])
+		s.observeHeld(&s.held[i])
 	}
 	return err
 }
@@ -365,7 +395,7 @@ func (k *Keyed) Read(dst []float64, state []byte, t int64) []float64 {
 	from := len(dst)
 	if len(state) > 0 {
 		s := k.pool.Get().(*scratch)
-		if s.ready(state) == nil {
+		if s.ready(state, within(t)) == nil {
 			dst = s.read(dst, within(t))
 		}
 		k.pool.Put(s)
@@ -381,7 +411,7 @@ func (s *scratch) read(dst []float64, t int64) []float64 {
 	if n := len(c.Leads); n > 0 {
 		first := c.Leads[0]
 		o := s.room(c.Leads[n-1]-first+1, c.Levels)
-		ahead := s.track.Ahead(t)
+		ahead := s.steps(t)
 		o.Skip = ahead + int64(first-1)
 		s.forecast(o, nil)
 		for _, h := range c.Leads {
@@ -403,6 +433,14 @@ func (s *scratch) read(dst []float64, t int64) []float64 {
 		}
 	}
 	return dst
+}
+
+// steps is how many steps the asked time, or the newest value if that is later, lies after the present step of the series.
+func (s *scratch) steps(t int64) int64 {
+	if s.k.cfg.Aggregate != AggregateNone {
+		t = max(t, s.newest)
+	}
+	return s.track.Ahead(t)
 }
 
 // strangeness is P(|Z| < |v|/deviation) for a standard normal Z.
@@ -464,10 +502,10 @@ func (k *Keyed) Forecast(o *models.Outlook, state []byte, t int64, future [][]fl
 	}
 	s := k.pool.Get().(*scratch)
 	defer k.pool.Put(s)
-	if err := s.ready(state); err != nil {
+	if err := s.ready(state, within(t)); err != nil {
 		return Place{}, err
 	}
-	o.Skip = s.track.Ahead(within(t))
+	o.Skip = s.steps(within(t))
 	s.forecast(o, future)
 	p := Place{First: features.NoTime, Newest: s.newest, Late: s.late}
 	if k.cfg.Step > 0 && s.track.started {
