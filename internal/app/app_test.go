@@ -52,83 +52,6 @@ func compiled(t testing.TB, partitions int) *program.Program {
 	return prog
 }
 
-// dealt walks the flights as records dealt to partitions, with marks, for any receiver.
-func dealt(t testing.TB, prog *program.Program, least int, put func(ingest.Record)) {
-	t.Helper()
-	s, err := flights.Days(days(least))
-	if err != nil {
-		t.Fatal(err)
-	}
-	index, parts := map[string]int{}, map[int]int32{}
-	for i, in := range prog.Project.Inputs() {
-		index[in.Name], parts[i] = i, int32(in.Partitions)
-	}
-	mark := func(at int64) {
-		_, headers := ingest.MarkRecord(at, false)
-		for i, n := range parts {
-			for k := range n {
-				put(ingest.Record{Source: i, Partition: k, Headers: headers})
-			}
-		}
-	}
-	rows := map[int]int64{}
-	for n := 0; ; n++ {
-		r, ok := s.Next()
-		if !ok {
-			break
-		}
-		i := index[r.Source]
-		key := append([]byte(nil), r.Key...)
-		put(ingest.Record{Source: i, Partition: ingest.PartitionOf(key, rows[i], parts[i]), Key: key, Value: append([]byte(nil), r.Value...), Timestamp: r.Time / 1000})
-		rows[i]++
-		if n%500 == 0 {
-			mark(r.Time)
-		}
-	}
-	mark(ingest.NoMoreTime)
-}
-
-func fileCore(t testing.TB, prog *program.Program, least int) *trainer.Golden {
-	t.Helper()
-	cfg, err := prog.Ingest(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seq, err := ingest.NewSequencer(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := trainer.NewReplay(prog.Program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var taken uint64
-	drain := func() {
-		for {
-			d, ok := seq.Next()
-			if !ok {
-				return
-			}
-			d.Item.Seq = taken
-			taken++
-			if err := r.Apply(&d.Item); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	offsets := map[[2]int]int64{}
-	dealt(t, prog, least, func(rec ingest.Record) {
-		id := [2]int{rec.Source, int(rec.Partition)}
-		rec.Offset = offsets[id]
-		offsets[id]++
-		for !seq.Offer(&rec) {
-			drain()
-		}
-	})
-	drain()
-	return r.Golden()
-}
-
 func produce(t testing.TB, prog *program.Program, least int, tr stage.Transport) {
 	t.Helper()
 	cl, err := tr.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000))
@@ -137,7 +60,7 @@ func produce(t testing.TB, prog *program.Program, least int, tr stage.Transport)
 	}
 	defer cl.Close()
 	inputs := prog.Project.Inputs()
-	dealt(t, prog, least, func(rec ingest.Record) {
+	deal(t, prog, days(least), 500, func(rec ingest.Record) {
 		out := &kgo.Record{Topic: inputs[rec.Source].Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
 		if rec.Timestamp > 0 {
 			out.Timestamp = time.UnixMilli(rec.Timestamp)
@@ -220,7 +143,7 @@ func TestGoldenOverKafkaAndRedis(t *testing.T) {
 		t.Run(strconv.Itoa(partitions), func(t *testing.T) {
 			t.Parallel()
 			prog := compiled(t, partitions)
-			want := fileCore(t, prog, 3)
+			want := replayOf(t, prog, days(3), nil).Golden()
 			got := embeddedRun(t, prog, 3)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the embedded run differs from the file core, -core +embedded:\n%s", diff)

@@ -99,21 +99,20 @@ func order(id, user string, amount float64) *kgo.Record {
 	return rec("orders", 0, user, fmt.Sprintf(`{"at":%q,"id":%q,"user":%q,"amount":%v}`, time.Now().UTC().Format(time.RFC3339Nano), id, user, amount))
 }
 
-// Each hostile record is decided on its own: it is an event, or a refusal with its reason and a dead letter that is
-// the record byte for byte. Nothing is lost, and what follows is what a fold of events gives.
-func TestBadRecords(t *testing.T) {
-	t.Parallel()
-	r := shopRig(t)
-	now := time.Now().UTC()
+// oddCase is a record, and why it is refused; "" is accepted.
+type oddCase struct {
+	name   string
+	rec    *kgo.Record
+	reason string
+}
+
+// oddRecords are records of the shop as no producer should send them, and some that only look so. The first is good.
+func oddRecords(now time.Time) []oddCase {
 	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
 	body := func(format string, args ...any) string {
 		return fmt.Sprintf(`{"at":%q,`, at(0)) + fmt.Sprintf(format, args...) + "}"
 	}
-	cases := []struct {
-		name   string
-		rec    *kgo.Record
-		reason string // "" is accepted
-	}{
+	return []oddCase{
 		{"good", rec("orders", 0, "u", body(`"id":"a","user":"u","amount":1`)), ""},
 		{"no json", rec("orders", 0, "u", `certainly not`), "malformed"},
 		{"cut short", rec("orders", 1, "u", `{"at":"2024-01-01T00:00:00Z","id":"x","us`), "malformed"},
@@ -153,45 +152,66 @@ func TestBadRecords(t *testing.T) {
 		{"label twice", rec("paid", 0, "a", fmt.Sprintf(`{"at":%q,"id":"a","ok":false}`, at(time.Second))), ""},
 		{"label without an id", rec("paid", 0, "a", fmt.Sprintf(`{"at":%q,"ok":false}`, at(0))), "missing"},
 	}
-	at0 := map[place]int{}
-	replay, seen := r.through(undisturbed, uint64(len(cases)), func(ctx context.Context) {
-		cl := r.client()
-		bytes := kadm.AlterConfig{Name: "max.message.bytes", Value: kadm.StringPtr("9000000")}
-		if _, err := kadm.NewClient(cl).AlterTopicConfigs(ctx, []kadm.AlterConfig{bytes}, "orders"); err != nil {
-			t.Fatal(err)
+}
+
+// send writes the cases and returns which record is which. The first is in events before the others are sent: they are late, or not beside its time.
+func (r *rig) send(ctx context.Context, cases []oddCase) map[place]*oddCase {
+	cl := r.client()
+	bytes := kadm.AlterConfig{Name: "max.message.bytes", Value: kadm.StringPtr("9000000")}
+	if _, err := kadm.NewClient(cl).AlterTopicConfigs(ctx, []kadm.AlterConfig{bytes}, "orders"); err != nil {
+		r.t.Fatal(err)
+	}
+	sent := map[place]*oddCase{}
+	for i := range cases {
+		c := &cases[i]
+		if err := cl.ProduceSync(ctx, c.rec).FirstErr(); err != nil {
+			r.t.Fatalf("%s: %v", c.name, err)
 		}
-		for i, c := range cases {
-			if err := cl.ProduceSync(ctx, c.rec).FirstErr(); err != nil {
-				t.Fatalf("%s: %v", c.name, err)
-			}
-			at0[place{c.rec.Topic, c.rec.Partition, c.rec.Offset}] = i
-			if i == 0 { // the others are late or not beside its time
-				for r.tail(ctx, r.topics.Events) < 1 && ctx.Err() == nil {
-					pause(ctx, 5*time.Millisecond)
-				}
-			}
+		sent[place{c.rec.Topic, c.rec.Partition, c.rec.Offset}] = c
+		for i == 0 && r.tail(ctx, r.topics.Events) < 1 && ctx.Err() == nil {
+			pause(ctx, 5*time.Millisecond)
 		}
-	})
+	}
+	return sent
+}
+
+// isLetter checks the dead letter of a case, or that there is none.
+func (c *oddCase) isLetter(t *testing.T, l *kgo.Record) {
+	t.Helper()
+	if (l != nil) != (c.reason != "") {
+		t.Errorf("%s: dead letter %v", c.name, l != nil)
+	}
+	if l == nil {
+		return
+	}
+	want := c.rec.Value
+	if n := len(want); n > worker.MaxLetter {
+		if want = want[:1<<20]; header(l, "cut") != fmt.Sprint(n+1) {
+			t.Errorf("%s: the cut letter says %q of %d bytes", c.name, header(l, "cut"), n+1)
+		}
+	}
+	if string(l.Value) != string(want) || header(l, "message") == "" || header(l, "reason") != c.reason {
+		t.Errorf("%s: its dead letter says %q (%q), %d bytes of %d", c.name, header(l, "reason"), header(l, "message"), len(l.Value), len(c.rec.Value))
+	}
+}
+
+// Each hostile record is decided on its own: it is an event, or a refusal with its reason and a dead letter that is
+// the record byte for byte. Nothing is lost, and what follows is what a fold of events gives.
+func TestBadRecords(t *testing.T) {
+	t.Parallel()
+	r := shopRig(t)
+	cases := oddRecords(time.Now().UTC())
+	var sent map[place]*oddCase
+	replay, seen := r.through(undisturbed, uint64(len(cases)), func(ctx context.Context) { sent = r.send(ctx, cases) })
 	letters := r.letters()
-	for at, i := range at0 {
-		c := cases[i]
-		it, ok := seen[at]
-		if !ok || it.Reason != c.reason {
+	for at, c := range sent {
+		if it, ok := seen[at]; !ok || it.Reason != c.reason {
 			t.Errorf("%s: in events %t, reason %q, want %q", c.name, ok, it.Reason, c.reason)
 		}
-		l := letters[at]
-		if (l != nil) != (c.reason != "") {
-			t.Errorf("%s: dead letter %v", c.name, l != nil)
-		}
-		want := c.rec.Value
-		if n := len(want); n > worker.MaxLetter && l != nil {
-			if want = want[:1<<20]; header(l, "cut") != fmt.Sprint(n+1) {
-				t.Errorf("%s: the cut letter says %q of %d bytes", c.name, header(l, "cut"), n+1)
-			}
-		}
-		if l != nil && (string(l.Value) != string(want) || header(l, "message") == "" || header(l, "reason") != c.reason) {
-			t.Errorf("%s: its dead letter says %q (%q), %d bytes of %d", c.name, header(l, "reason"), header(l, "message"), len(l.Value), len(c.rec.Value))
-		}
+		c.isLetter(t, letters[at])
+	}
+	if len(sent) != len(cases) {
+		t.Errorf("%d of %d records were sent", len(sent), len(cases))
 	}
 	s := replay.Joiner("orders").Stats()
 	if s.Predicted != 10 || s.Duplicates != 1 || s.Learned != 1 {

@@ -24,8 +24,8 @@ import (
 
 type itemType = features.Item
 
-// replayOf folds the demo's records without any log; taken is told of each item before it is folded.
-func replayOf(t testing.TB, prog *program.Program, taken func(it *features.Item)) *trainer.Replay {
+// replayOf folds so many days of the demo's records without any log; taken is told of each item before it is folded.
+func replayOf(t testing.TB, prog *program.Program, n int, taken func(it *features.Item)) *trainer.Replay {
 	t.Helper()
 	cfg, err := prog.Ingest(true)
 	if err != nil {
@@ -51,7 +51,7 @@ func replayOf(t testing.TB, prog *program.Program, taken func(it *features.Item)
 		}
 	}
 	offsets := map[[2]int]int64{}
-	deal(t, prog, 500, func(rec ingest.Record) {
+	deal(t, prog, n, 500, func(rec ingest.Record) {
 		id := [2]int{rec.Source, int(rec.Partition)}
 		rec.Offset = offsets[id]
 		offsets[id]++
@@ -69,7 +69,7 @@ var demoHead = struct {
 }{}
 
 func replayHead(t testing.TB, prog *program.Program) int64 {
-	demoHead.Do(func() { demoHead.at = replayOf(t, prog, nil).Head() })
+	demoHead.Do(func() { demoHead.at = replayOf(t, prog, demoDays, nil).Head() })
 	return demoHead.at
 }
 

@@ -64,7 +64,7 @@ func overloadQuestion() *freshetv1.PredictRequest {
 // the end of the log, nothing is lost, and when the load is gone every call is answered.
 func TestOverload(t *testing.T) {
 	prog := compiled(t, 1)
-	want := fileCore(t, prog, 2)
+	want := replayOf(t, prog, days(2), nil).Golden()
 	prog.Project.Serving.GRPC, prog.Project.Serving.MaxInFlight = "127.0.0.1:0", 2
 	s := start(t, prog)
 	address, _ := s.Addresses()

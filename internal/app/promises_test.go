@@ -450,7 +450,7 @@ func TestOrderOfArrivalIsNotEnough(t *testing.T) {
 		}
 	}
 	seen, leaked, triggers := leaks(), 0, 0
-	right := replayOf(t, prog, func(it *features.Item) {
+	right := replayOf(t, prog, demoDays, func(it *features.Item) {
 		if seen(it) {
 			leaked++
 		}

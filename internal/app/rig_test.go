@@ -4,34 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	goredis "github.com/redis/go-redis/v9"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/freshet-ml/freshet/datasets/flights"
 	"github.com/freshet-ml/freshet/features/ingest"
 	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/app"
 	"github.com/freshet-ml/freshet/internal/checkpoint"
 	"github.com/freshet-ml/freshet/internal/embedded"
-	"github.com/freshet-ml/freshet/internal/frame"
 	"github.com/freshet-ml/freshet/internal/program"
 	"github.com/freshet-ml/freshet/internal/stage"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
 	"github.com/freshet-ml/freshet/models/fold"
-	"github.com/freshet-ml/freshet/trainer"
 	"github.com/freshet-ml/freshet/trainer/run"
 )
 
@@ -329,28 +319,6 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// expected is what a run must come to.
-type expected struct {
-	golden  *trainer.Golden
-	items   uint64
-	entries uint64
-}
-
-var cores sync.Map
-
-// core folds the same records without any log, once for each number of days and partitions.
-func core(t testing.TB, prog *program.Program) *expected {
-	t.Helper()
-	key := fmt.Sprint(prog.Generation, prog.Project.Inputs()[0].Partitions)
-	if e, ok := cores.Load(key); ok {
-		return e.(*expected)
-	}
-	replay := replayOf(t, prog, nil)
-	e := &expected{golden: replay.Golden(), items: replay.Items(), entries: replay.Joiner(prog.Triggers[0].Name).Next()}
-	cores.Store(key, e)
-	return e
-}
-
 // run starts the stages while the records come in, in pieces, and waits until all is through.
 func (r *rig) run(when schedule, beside ...func(ctx context.Context)) {
 	r.t.Helper()
@@ -370,304 +338,4 @@ func (r *rig) run(when schedule, beside ...func(ctx context.Context)) {
 	if err != nil {
 		r.t.Fatalf("%v; sessions %v", err, r.sessions)
 	}
-}
-
-// check compares everything that the run has written with what it must be.
-func (r *rig) check() {
-	r.t.Helper()
-	want, got := core(r.t, r.prog).golden, r.golden()
-	if diff := cmp.Diff(want, got); diff != "" {
-		r.t.Errorf("the run differs from the undisturbed core, -core +run:\n%s", diff)
-	}
-}
-
-// await waits until the logs, the states and the learners are where they must be, or beyond.
-func (r *rig) await(ctx context.Context, want *expected) error {
-	log := r.topics.Logs[r.prog.Triggers[0].Name]
-	waits := []func() bool{
-		func() bool { return r.tail(ctx, r.topics.Events) >= want.items },
-		func() bool { return r.tail(ctx, log) >= want.entries },
-		func() bool { return r.learned.Load() >= want.entries },
-		func() bool { return r.states(ctx) == want.golden.States },
-	}
-	for ctx.Err() == nil {
-		r.mu.Lock()
-		failed := r.failed
-		r.mu.Unlock()
-		if failed != nil {
-			return failed
-		}
-		if !waits[0]() {
-			pause(ctx, 25*time.Millisecond)
-		} else if waits = waits[1:]; len(waits) == 0 {
-			return nil
-		}
-	}
-	end := context.WithoutCancel(ctx)
-	return fmt.Errorf("not through: %d of %d items, %d of %d entries, %d learned, states equal: %t", r.tail(end, r.topics.Events), want.items,
-		r.tail(end, log), want.entries, r.learned.Load(), r.states(end) == want.golden.States)
-}
-
-// tail is how many items of a log count.
-func (r *rig) tail(ctx context.Context, topic string) uint64 {
-	l, err := stage.OpenLog(r.tr, topic, 0)
-	if err != nil {
-		return 0
-	}
-	defer l.Close()
-	t, err := frame.ReadTail(ctx, l)
-	if err != nil {
-		return 0
-	}
-	return t.NextSeq
-}
-
-func (r *rig) states(ctx context.Context) string {
-	sum, err := app.States(ctx, r.prog, r.direct(), r.watermark(ctx))
-	if err != nil {
-		return err.Error()
-	}
-	return sum
-}
-
-// watermark is that of the undisturbed core: no source of the demo may be out of order.
-func (r *rig) watermark(context.Context) int64 {
-	if r.head != 0 {
-		return r.head
-	}
-	return replayHead(r.t, r.prog)
-}
-
-// direct is a client that does not go through the proxy.
-func (r *rig) direct() *redis.Store {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.proxy.straight == nil {
-		s, err := redis.Open(redis.Options{Addrs: []string{r.servers.Redis}})
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		r.t.Cleanup(func() { _ = s.Close() })
-		r.proxy.straight = s
-	}
-	return r.proxy.straight
-}
-
-// produce sends the records of the demo in pieces of so many, with time marks every 100 records.
-func (r *rig) produce(ctx context.Context, piece int) {
-	r.t.Helper()
-	cl, err := r.tr.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer cl.Close()
-	inputs := r.prog.Project.Inputs()
-	var list []*kgo.Record
-	deal(r.t, r.prog, 100, func(rec ingest.Record) {
-		out := &kgo.Record{Topic: inputs[rec.Source].Topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
-		if rec.Timestamp > 0 {
-			out.Timestamp = time.UnixMilli(rec.Timestamp)
-		}
-		for _, h := range rec.Headers {
-			out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-		}
-		list = append(list, out)
-	})
-	trigger := inputs[r.prog.Triggers[0].Source].Topic
-	first := slices.IndexFunc(list, func(out *kgo.Record) bool { return out.Topic == trigger && len(out.Headers) == 0 })
-	held := 0
-	for i, out := range list {
-		if i%piece == 0 && i > 0 {
-			_ = cl.Flush(ctx)
-			pause(ctx, 2*time.Millisecond) // so that the records come in many polls
-			for held < len(r.holds) && (i >= first+(len(list)-first)*(held+1)/(len(r.holds)+1) || i+piece >= len(list)) {
-				r.holds[held](ctx)
-				held++
-			}
-		}
-		cl.Produce(ctx, out, nil)
-	}
-	if err := cl.Flush(ctx); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// deal is dealt with marks every so many records.
-func deal(t testing.TB, prog *program.Program, every int, put func(ingest.Record)) {
-	t.Helper()
-	s, err := flights.Days(demoDays)
-	if err != nil {
-		t.Fatal(err)
-	}
-	index, parts := map[string]int{}, map[int]int32{}
-	for i, in := range prog.Project.Inputs() {
-		index[in.Name], parts[i] = i, int32(in.Partitions)
-	}
-	mark := func(at int64) {
-		_, headers := ingest.MarkRecord(at, false)
-		for i := range prog.Project.Inputs() {
-			for k := range parts[i] {
-				put(ingest.Record{Source: i, Partition: k, Headers: headers})
-			}
-		}
-	}
-	rows := map[int]int64{}
-	for n := 0; ; n++ {
-		row, ok := s.Next()
-		if !ok {
-			break
-		}
-		i := index[row.Source]
-		key := append([]byte(nil), row.Key...)
-		put(ingest.Record{Source: i, Partition: ingest.PartitionOf(key, rows[i], parts[i]), Key: key, Value: append([]byte(nil), row.Value...), Timestamp: row.Time / 1000})
-		rows[i]++
-		if n%every == 0 {
-			mark(row.Time)
-		}
-	}
-	mark(ingest.NoMoreTime)
-}
-
-// golden sums all that lies in the logs and the store, to their ends.
-func (r *rig) golden() *trainer.Golden {
-	r.t.Helper()
-	ctx := r.deadline()
-	g := &trainer.Golden{Logs: map[string]string{}, Weights: map[string]string{}, Scores: map[string]string{}}
-	items := trainer.NewItemHash(r.prog.Sources)
-	if err := r.app.EachItem(ctx, r.tail(ctx, r.topics.Events), func(it *itemType) error { items.Add(it); return nil }); err != nil {
-		r.t.Fatal(err)
-	}
-	g.Items, g.States = items.Sum(), r.states(ctx)
-	for _, t := range r.prog.Triggers {
-		entries := trainer.NewEntryHash()
-		if err := r.app.EachEntry(ctx, t.Name, r.tail(ctx, r.topics.Logs[t.Name]), func(e *fold.Entry) error { entries.Add(e); return nil }); err != nil {
-			r.t.Fatal(err)
-		}
-		g.Logs[t.Name] = entries.Sum()
-	}
-	for _, name := range r.final.Names() {
-		h, _ := r.final.Hashes(name)
-		g.Weights[name], g.Scores[name] = h.Weights, h.Scores
-	}
-	return g
-}
-
-// proxy stands between the stages and the store, and can lose answers or go away.
-type proxy struct {
-	l        net.Listener
-	target   string
-	straight *redis.Store
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	away  bool
-	cuts  atomic.Int64 // so many answers are not given; the connection ends instead
-	lost  atomic.Int64
-}
-
-func newProxy(t testing.TB, target string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{l: l, target: target, conns: map[net.Conn]bool{}}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go p.serve(c)
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done; p.leave(true) })
-	return p
-}
-
-func (p *proxy) addr() string { return p.l.Addr().String() }
-
-func (p *proxy) serve(c net.Conn) {
-	defer c.Close()
-	s, err := net.Dial("tcp", p.target)
-	if err != nil {
-		return
-	}
-	defer s.Close()
-	if !p.keep(c, s) {
-		return
-	}
-	go func() { _, _ = io.Copy(s, c); _ = s.Close() }()
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := s.Read(buf)
-		if err != nil {
-			return
-		}
-		if p.cuts.Load() > 0 && p.cuts.Add(-1) >= 0 { // the server has done what was asked
-			p.lost.Add(1)
-			return
-		}
-		if _, err := c.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) keep(list ...net.Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.away {
-		return false
-	}
-	for _, c := range list {
-		p.conns[c] = true
-	}
-	return true
-}
-
-// leave closes all connections and, until it is called with false, takes no more.
-func (p *proxy) leave(away bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.away = away
-	for c := range p.conns {
-		_ = c.Close()
-	}
-	clear(p.conns)
-}
-
-// hashes are a copy of all hashes in the store, taken and put back by one script each, so that no command falls
-// between.
-type hashes []any
-
-const (
-	copyScript = `local out = {}
-for _, k in ipairs(redis.call('KEYS', '*')) do
-  local h = redis.call('HGETALL', k)
-  for i = 1, #h, 2 do out[#out+1] = k; out[#out+1] = h[i]; out[#out+1] = h[i+1] end
-end
-return out`
-	putBackScript = `local only = ARGV[1]
-for _, k in ipairs(redis.call('KEYS', '*')) do if only == '' or only == k then redis.call('DEL', k) end end
-for i = 2, #ARGV, 3 do if only == '' or only == ARGV[i] then redis.call('HSET', ARGV[i], ARGV[i+1], ARGV[i+2]) end end
-return 1`
-)
-
-func (r *rig) scripts() *goredis.Client {
-	cl := goredis.NewClient(&goredis.Options{Addr: r.servers.Redis, ReadTimeout: 20 * time.Second})
-	r.t.Cleanup(func() { _ = cl.Close() })
-	return cl
-}
-
-func copyStore(ctx context.Context, cl *goredis.Client) (hashes, error) {
-	list, err := cl.Eval(ctx, copyScript, nil).Slice()
-	return hashes(list), err
-}
-
-// putBack makes the store what it was; only one hash when only is not "".
-func putBack(ctx context.Context, cl *goredis.Client, h hashes, only string) error {
-	return cl.Eval(ctx, putBackScript, nil, append([]any{only}, h...)...).Err()
 }
