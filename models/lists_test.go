@@ -27,7 +27,7 @@ func TestListsOfNumbers(t *testing.T) {
 		{`{"lists": {"hidden": [], "quantiles": 0.25}}`, "[] [0.25]"},
 		{`{"lists": {"hidden": 7}}`, "[7] [0.5]"},
 		{`{"lists": {"hidden": [8, 0]}}`, "lists.hidden[1]: out of range: 0"},
-		{`{"lists": {"hidden": [8.5]}}`, "lists.hidden[0]: a integer is wanted"},
+		{`{"lists": {"hidden": [8.5]}}`, "lists.hidden[0]: an integer is wanted"},
 		{`{"lists": {"hidden": "wide"}}`, "a list of integers is wanted"},
 		{`{"lists": {"quantiles": [0.5, 1]}}`, "lists.quantiles[1]: out of range: 1"},
 		{`{"lists": {"quantiles": ["half"]}}`, "lists.quantiles[0]: a number is wanted"},

@@ -133,7 +133,7 @@ func (r Registry) resolveName(path, name string, want Kind, task Task, errs *Spe
 	if c.Kind == want {
 		return c
 	}
-	e := SpecError{Path: path, Reason: fmt.Sprintf("%s is a %s where a %s is wanted", name, c.Kind, want)}
+	e := SpecError{Path: path, Reason: fmt.Sprintf("%s is %s where %s is wanted", name, article(string(c.Kind)), article(string(want)))}
 	switch {
 	case want == ModelKind && c.Kind == TransformerKind:
 		e.Reason = fmt.Sprintf("the pipeline ends with the transformer %s, not with a model", name)
@@ -142,7 +142,7 @@ func (r Registry) resolveName(path, name string, want Kind, task Task, errs *Spe
 		e.Reason = fmt.Sprintf("the model %s is not at the end of the pipeline", name)
 		e.Mend = "a pipeline has one model, its last stage"
 	default:
-		e.Mend = "one of " + strings.Join(r.Names(want), ", ")
+		e.Mend = listed(want)
 	}
 	*errs = append(*errs, e)
 	return nil
@@ -156,7 +156,19 @@ func (r Registry) mendName(name string, kind Kind, task Task) string {
 			return mend
 		}
 	}
-	return "`freshet models --catalog` lists what there is"
+	return listed(kind)
+}
+
+func listed(kind Kind) string {
+	return "`freshet models --catalog` lists each " + string(kind)
+}
+
+// article puts a or an before a noun.
+func article(noun string) string {
+	if noun != "" && strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 // Names lists the components of a kind, in the order of the catalogue.
@@ -258,7 +270,7 @@ func (p *Param) check(path string, v any, errs *SpecErrors) any {
 		*errs = append(*errs, SpecError{Path: path, Reason: reason, Mend: mend})
 		return p.Default
 	}
-	wrong := func() any { return fail("a "+p.typeName()+" is wanted, not "+describe(v), "") }
+	wrong := func() any { return fail(article(p.typeName())+" is wanted, not "+describe(v), "") }
 	switch p.Default.(type) {
 	case float64, int:
 		x, ok := asNumber(v)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func fileRecords(list []string, programs []*program.Program) (*backtestRecords, 
 		}
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--source-file %s: %w", source, err)
 		}
 		r.total += info.Size()
 		files, has[source] = append(files, file), true

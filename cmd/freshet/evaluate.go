@@ -48,7 +48,7 @@ func (c *cli) evaluate() *cobra.Command {
 			"    --model '[standard_scaler, {linear_regression: {optimizer: {sgd: {learning_rate: 0.01}}}}]'\n" +
 			"  freshet evaluate --data 'generator:led?n=20000' --model hoeffding_tree --model majority_class \\\n" +
 			"    --every 2000 --plot curve.svg\n" + forecastExample,
-		Args: arguments(0, 0, "no arguments"),
+		Args: arguments(0, 0, "no arguments (--data names the file)"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.runEvaluate(cmd, f) },
 	}
 	o := &f.options

@@ -118,7 +118,7 @@ func (c *cli) writePrediction(r *freshetv1.PredictResponse) error {
 		}
 		t.row("prediction id", p.GetPredictionId())
 		t.row("model", fmt.Sprintf("%s, version %s", r.GetModel(), version(r.GetVersion())))
-		t.row("trained until", fmt.Sprintf("%s, %s before", when(r.GetTrainedUntil()), lasting(r.GetModelAge())))
+		t.row("trained until", trainedUntil(r))
 		t.row("features as of", when(r.GetAsOf()))
 		t.row("newest event", fmt.Sprintf("%s; oldest entity %s", when(p.GetNewestEvent()), when(p.GetOldestEntity())))
 		t.row("staleness", lasting(r.GetStaleness())+marks(r))
@@ -185,4 +185,11 @@ func decimals(x float64) string {
 		return "-"
 	}
 	return strconv.FormatFloat(x, 'g', 6, 64)
+}
+
+func trainedUntil(r *freshetv1.PredictResponse) string {
+	if r.GetTrainedUntil() == nil {
+		return "-; it has learned nothing yet"
+	}
+	return fmt.Sprintf("%s, %s before", when(r.GetTrainedUntil()), lasting(r.GetModelAge()))
 }

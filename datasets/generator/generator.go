@@ -10,6 +10,7 @@ package generator
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -270,9 +271,17 @@ func number(p Param, value string) (float64, error) {
 		if p.Integer {
 			what = "a whole number"
 		}
-		return 0, fmt.Errorf("%s=%s: want %s from %g to %g", p.Name, value, what, p.Min, p.Max)
+		return 0, fmt.Errorf("%s=%s: want %s from %s to %s", p.Name, value, what, plain(p.Min), plain(p.Max))
 	}
 	return x, nil
+}
+
+// plain writes a bound as people do: without an exponent where it is a whole number.
+func plain(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
 // head splits a spec into its name and its pairs.

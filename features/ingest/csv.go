@@ -7,9 +7,11 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/internal/spelling"
 )
 
 // setColumns binds columns to fields; nil: the fields as declared.
@@ -36,10 +38,23 @@ func (d *Decoder) setColumns(names []string) error {
 	}
 	for i := range d.spec.Fields {
 		if f := &d.spec.Fields[i]; !f.Nullable && !slices.Contains(d.columns, i) {
-			return errors.New("source " + d.spec.Name + ": there is no column " + strconv.Quote(f.from()) + " for field " + f.Name)
+			return errors.New("source " + d.spec.Name + ": there is no column " + strconv.Quote(f.from()) + " for field " + f.Name + ": " + mendColumn(f.from(), names))
 		}
 	}
 	return nil
+}
+
+// mendColumn says which of the names of the first row was meant, or which there are.
+func mendColumn(name string, names []string) string {
+	if mend := spelling.DidYouMean(name, names); mend != "" {
+		return mend
+	}
+	const most = 20
+	mend := "its columns are " + strings.Join(names[:min(most, len(names))], ", ")
+	if len(names) > most {
+		mend += " and " + strconv.Itoa(len(names)-most) + " more"
+	}
+	return mend
 }
 
 func (d *Decoder) newRows(from io.Reader) *csv.Reader {

@@ -118,7 +118,7 @@ func TestFileErrorsCarryFileAndLine(t *testing.T) {
 		{"bad time", "tail,when,delay\nN1,2013-06-01,\n", tripSpec(), 2, "time_format"},
 		{"columns", "tail,when,delay\nN1\n", tripSpec(), 2, "columns: row has 1 columns, 3 are declared"},
 		{"quote", "tail,when,delay\nN1,\"x,\n", tripSpec(), 2, "t:2: no valid CSV row"},
-		{"no such column", "tail,delay\n", tripSpec(), 1, `t:1: source trips: there is no column "when" for field at`},
+		{"no such column", "tail,delay\n", tripSpec(), 1, `t:1: source trips: there is no column "when" for field at: its columns are tail, delay`},
 		{"column twice", "tail,tail,when\n", tripSpec(), 1, `column "tail" stands twice`},
 		{"no header", "", tripSpec(), 0, "no header"},
 	} {

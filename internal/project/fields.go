@@ -72,7 +72,10 @@ func (d *decoder) kind(s string, at Pos, path string) (features.Kind, bool) {
 			near = alias
 		}
 		mend := ""
-		if near == "" {
+		switch {
+		case strings.Contains(name, ": "):
+			mend = "separate the fields with commas"
+		case near == "":
 			mend = "use " + quoted(names)
 		}
 		d.add(at, path, fmt.Sprintf("unknown type %q", s), mend, near)

@@ -62,7 +62,11 @@ func (d *decoder) parse(data []byte) (root ast.Node) {
 func (d *decoder) syntax(err error) {
 	var s *yaml.SyntaxError
 	if errors.As(err, &s) && s.Token != nil {
-		d.add(position(s.Token), "", "not valid YAML: "+oneLine(s.Message), "check the indentation and the quotes", "")
+		mend := "check the indentation and the quotes"
+		if strings.Contains(s.Message, "\t") {
+			mend = "indent with spaces, not with tabs"
+		}
+		d.add(position(s.Token), "", "not valid YAML: "+strings.ReplaceAll(oneLine(s.Message), "\t", `\t`), mend, "")
 		return
 	}
 	d.add(Pos{}, "", "not valid YAML: "+oneLine(err.Error()), "check the indentation and the quotes", "")

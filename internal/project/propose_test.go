@@ -154,7 +154,7 @@ func TestProposeRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ file, data, want string }{
 		"no time":     {"a.csv", "id,x\n1,2\n2,3\n", "no column is a time"},
 		"no key":      {"a.csv", "at,x\n2025-01-01,2.5\n2025-01-02,3.5\n2025-01-02,3.5\n", "no column names anything"},
-		"empty":       {"a.csv", "", "header: EOF"},
+		"empty":       {"a.csv", "", "the file is empty"},
 		"header only": {"a.csv", "id,x\n", "no rows"},
 		"ragged":      {"a.csv", "id,x\n1,2\n1\n", "line 3"},
 		"array":       {"a.json", "[1]", "one JSON object a line"},

@@ -77,6 +77,9 @@ func csvSample(in *bufio.Reader) (*sample, error) {
 	r := csv.NewReader(in)
 	r.Comma, r.ReuseRecord = s.delimiter, true
 	header, err := r.Read()
+	if err == io.EOF {
+		return nil, errors.New("the file is empty: its first row must name the columns")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}

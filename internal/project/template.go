@@ -113,14 +113,20 @@ func (p *Proposal) writeFeatures(b *strings.Builder) {
 
 func (p *Proposal) writeModel(b *strings.Builder) {
 	if p.Label == "" || p.ID == "" {
-		b.WriteString(`# No model yet: it needs a label and an id, a field that is different in every event. For example:
+		need, id := "a label and an id, a field that is different in every event", p.ID
+		if id == "" {
+			id = "id"
+		} else {
+			need = "a label; " + id + " can be its id"
+		}
+		b.WriteString("# No model yet: it needs " + need + `. For example:
 # models:
 #   answer:
 #     task: binary
 #     on: ` + p.Source + `
-#     id: id
+#     id: ` + id + `
 #     use: [` + p.Source + `.*]
-#     label: {from: ` + p.Source + `, by: id, value: outcome == "yes", wait: 1d}
+#     label: {from: ` + p.Source + `, by: ` + id + `, value: outcome == "yes", wait: 1d}
 `)
 		if p.Key == "" {
 			fmt.Fprintf(b, "features:\n  by_%s: {key: %s, events: {count: %s}}\n", p.ID, p.ID, p.Source)

@@ -169,7 +169,9 @@ func (l *line) learn(e *fold.Entry, predicted int64) error {
 		in := e.Taken >= l.window.from && e.Taken < l.window.to
 		if in {
 			l.delays = append(l.delays, int32(min(predicted-l.waiting[slot].index, math.MaxInt32)))
-			l.seconds = append(l.seconds, float32(float64(e.Time-e.Taken)/1e6))
+			if e.Flags&fold.Assumed == 0 { // that one took nothing but the wait
+				l.seconds = append(l.seconds, float32(float64(e.Time-e.Taken)/1e6))
+			}
 		}
 		for _, s := range l.scorers {
 			if s.spec.Label != int(e.Label) {

@@ -175,7 +175,27 @@ func (c Check) String() string {
 
 func day(t time.Time) string { return t.Format("2006-01-02 15:04") }
 
-func seconds(n Number) string { return time.Duration(float64(n) * 1e9).Round(time.Second).String() }
+// seconds writes a span for people: 45s, 36h4m12s, 5d.
+func seconds(n Number) string {
+	d, day := time.Duration(float64(n)*1e9).Round(time.Second), 24*time.Hour
+	if d < time.Minute {
+		return d.String()
+	}
+	text := ""
+	if d >= 2*day {
+		text, d = fmt.Sprintf("%dd", d/day), d%day
+	}
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if n := d / u.unit; n > 0 {
+			text += fmt.Sprintf("%d%s", n, u.name)
+		}
+		d %= u.unit
+	}
+	return text
+}
 
 // short formats a metric with four digits behind the point; what is not defined is –.
 func short(x float64) string {
