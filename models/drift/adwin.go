@@ -68,6 +68,15 @@ func NewADWINWarning(delta, warning float64) *ADWIN {
 	return &ADWIN{delta: confidence(delta, warning), warn: warning, rows: make([]adwinRow, 1, adwinRows)}
 }
 
+// MakeADWINs makes all of dst detectors as NewADWIN does, in memory that is taken at once, and held while one of them is.
+func MakeADWINs(dst []ADWIN, delta float64) {
+	delta = confidence(delta, 0)
+	rows := make([]adwinRow, len(dst)*adwinRows)
+	for i := range dst {
+		dst[i] = ADWIN{delta: delta, rows: rows[i*adwinRows : i*adwinRows+1 : (i+1)*adwinRows]}
+	}
+}
+
 // confidence checks the parameters and fills in the default.
 func confidence(delta, warning float64) float64 {
 	delta = zeroTo(delta, 0.002)

@@ -1,6 +1,7 @@
 package ensemble_test
 
 import (
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +55,53 @@ func BenchmarkForest100(b *testing.B) {
 // BenchmarkForest100Publishing publishes every 10 events: every millisecond at 10,000 events/s.
 func BenchmarkForest100Publishing(b *testing.B) {
 	benchElec2(b, one("adaptive_random_forest", map[string]any{"trees": 100}), 10)
+}
+
+// BenchmarkPublishing measures what publishing every 10 events costs: two equal models learn the same 200 events in turn, one of them publishes. cost-% is the processor time
+// that this one takes more, the median over the turns, which a load of the machine changes little; run it with -cpu 1.
+func BenchmarkPublishing(b *testing.B) {
+	for _, m := range []struct {
+		name string
+		spec any
+	}{
+		{"forest_of_100", one("adaptive_random_forest", map[string]any{"trees": 100})},
+		{"forest_of_10", one("adaptive_random_forest", map[string]any{"trees": 10})},
+		{"hoeffding_tree", "hoeffding_tree"},
+		{"gradient_boosted_trees", "gradient_boosted_trees"},
+	} {
+		b.Run(m.name, func(b *testing.B) {
+			s := read(b, "elec2num")
+			plain, published := build(b, m.spec, s.Env), build(b, m.spec, s.Env)
+			var out []float64
+			run := func(l models.Learner, from int, publish bool) time.Duration {
+				begin := cpu(b)
+				for i := from; i < from+200; i++ {
+					e := &s.Examples[i%len(s.Examples)]
+					out = l.Predict(out[:0], e)
+					l.Learn(e, out)
+					if publish && i%10 == 9 {
+						l.(models.Publisher).Publish()
+					}
+				}
+				return cpu(b) - begin
+			}
+			i := 0
+			for ; i < 10000; i += 200 {
+				run(plain, i, false)
+				run(published, i, true)
+			}
+			var without, ratios []float64
+			for b.Loop() {
+				alone := float64(run(plain, i, false))
+				without, ratios = append(without, alone), append(ratios, float64(run(published, i, true))/alone)
+				i += 200
+			}
+			slices.Sort(without)
+			slices.Sort(ratios)
+			b.ReportMetric(100*(ratios[len(ratios)/2]-1), "cost-%")
+			b.ReportMetric(without[len(without)/2]/200e3, "learn-µs/event")
+		})
+	}
 }
 
 // BenchmarkRegressionForest10 runs on the 10 columns of fried.

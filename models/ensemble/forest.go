@@ -34,6 +34,8 @@ type forest struct {
 	now     *models.Example
 	teach   func(i int)
 	ask     func(i int)
+	take    func(i int)
+	taken   []models.Predictor // the trees' snapshots, while they are taken
 	answers []float64 // of the trees, one after the other, when they are asked in parallel
 }
 
@@ -60,7 +62,7 @@ func newForest(env models.Env, cfg forestConfig) *forest {
 		t.dice = newDice(env.Seed, i)
 		f.stand(i, newBase(cfg.fresh(f.seed(t, used))))
 	}
-	f.teach, f.ask = f.teachOne, f.askOne
+	f.teach, f.ask, f.take = f.teachOne, f.askOne, f.takeOne
 	return f
 }
 
@@ -197,10 +199,18 @@ func (s *scale) share(x float64) float64 {
 	return min(1, x/(3*math.Sqrt(s.squares/s.n)))
 }
 
-// Publish snapshots the trees. Cost: the leaves that have learned since the last snapshot, and O(trees).
+// Publish snapshots the trees, on several processors when there are many. Cost: the leaves that have learned since the last snapshot, and O(trees).
 func (f *forest) Publish() models.Predictor {
-	return f.freeze(func(i int) models.Learner { return f.trees[i].learner })
+	f.taken = make([]models.Predictor, len(f.trees))
+	f.crew.each(len(f.trees), f.take)
+	b := f.ballot
+	b.members, b.weights = f.taken, append([]float64(nil), f.weights...)
+	f.taken = nil
+	return &b
 }
+
+// takeOne takes the snapshot of one tree.
+func (f *forest) takeOne(i int) { f.taken[i] = f.trees[i].learner.(models.Publisher).Publish() }
 
 // Swaps returns how many trees were planted behind others at a warning, and how many trees were replaced.
 func (f *forest) Swaps() (planted, swapped uint64) {

@@ -80,7 +80,7 @@ func (a *Adaptive) learnLeaf(way []int32, row []float64, places []int32, y int, 
 // grow starts an alternate for a node.
 func (a *Adaptive) grow(at int32) {
 	if root := a.sprout(at); root >= 0 {
-		a.newLeaf(root, make([]float64, a.classes), a.notes[at].depth)
+		a.newLeaf(root, a.none, a.notes[at].depth)
 		a.bound()
 	}
 }

@@ -76,6 +76,7 @@ type arena[C any] struct {
 	moved    []int32   // nodes whose cells changed since the last snapshot
 	grown    []int32   // nodes that changed themselves
 	track    bool      // snapshots are taken
+	ample    bool      // the tree is far from its bound
 }
 
 // take returns the first of k places side by side, cleared.
@@ -88,18 +89,22 @@ func (a *arena[C]) take(k int) int32 {
 		return at
 	}
 	at := int32(len(a.nodes))
-	a.nodes, a.notes, a.cells = widen(a.nodes, k), widen(a.notes, k), widen(a.cells, k)
+	a.nodes, a.notes, a.cells = widen(a.nodes, k, a.ample), widen(a.notes, k, a.ample), widen(a.cells, k, a.ample)
 	for i := range k {
 		a.nodes[int(at)+i] = emptyNode
 	}
 	return at
 }
 
-// widen adds k zeros; a slice that has to move gets room for an eighth more.
-func widen[T any](s []T, k int) []T {
+// widen adds k zeros; a slice that has to move gets room for an eighth more, or for half as many if ample.
+func widen[T any](s []T, k int, ample bool) []T {
 	n := len(s) + k
 	if n > cap(s) {
-		s = append(make([]T, 0, n+n/8+8), s...)
+		more := n/8 + 8
+		if ample {
+			more = n/2 + 8
+		}
+		s = append(make([]T, 0, n+more), s...)
 	}
 	return s[:n]
 }

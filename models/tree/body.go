@@ -17,8 +17,10 @@ type body[C any] struct {
 
 	frozen    models.Predictor // the last snapshot, nil: none
 	shelved   shelf[node]      // its nodes
+	answering shelf[[]float64] // what its leaves answer from
 	pool      *sync.Pool
-	published bool // a snapshot reads the dictionaries
+	published bool    // a snapshot reads the dictionaries
+	public    *layout // what it knows of the columns
 
 	row    []float64 // scratch
 	places []int32
@@ -56,7 +58,7 @@ func newBody[C any](env models.Env, categories int) body[C] {
 // uproot leaves nothing but the place of the root.
 func (b *body[C]) uproot() {
 	b.arena, b.leaves = arena[C]{}, 0
-	b.frozen, b.shelved = nil, shelf[node]{}
+	b.forget()
 	b.root = b.take(1)
 }
 
@@ -109,6 +111,8 @@ type statistics[C any] interface {
 	*C
 	keeps() bool      // statistics: false once they were given up
 	promise() float64 // what a leaf may gain from them
+	move(memory *C)   // the statistics to other memory
+	line() *[]float64 // what else it keeps, in a line; nil: nothing
 }
 
 // growing is what the Hoeffding trees of both kinds, for classes and for numbers, have besides.
@@ -117,28 +121,19 @@ type growing[C any, P statistics[C]] struct {
 	active int    // nodes that keep statistics
 	draws  uint64 // subspaces drawn
 	choice chooser
-	spare  []C // memory of leaves that are no more
+	spare  []C // memory for leaves: see stock.go
+	lost   int // leaves' memory that was let go, but lies among that of others
+	lines  lines
 	watchers
 	bounds
 	way []int32 // scratch: the path of an example
 	alt []int32 // and its path below an alternate
 }
 
-// spareMost is how many leaves' memory a tree keeps for new ones, if its bound allows that.
-const spareMost = 8
-
 // uproot leaves nothing but the place of the root.
 func (g *growing[C, P]) uproot() {
 	g.body.uproot()
-	g.active = 0
-}
-
-// recycle keeps the memory of an active leaf that is no more for the next one.
-func (g *growing[C, P]) recycle(c *C) {
-	g.active--
-	if len(g.spare) < spareMost && g.active+len(g.spare) < g.limit {
-		g.spare = append(g.spare, *c)
-	}
+	g.active, g.spare, g.lost, g.lines = 0, nil, 0, lines{}
 }
 
 // leastPromising returns the node that has least to gain from its statistics: the first in preorder on a tie. Cost: O(nodes).
@@ -168,9 +163,7 @@ func (g *growing[C, P]) fell(at int32) {
 	g.abandon(g.notes[at].watch)
 	g.leaves--
 	g.watchers.end(&g.notes[at].watch)
-	if c := &g.cells[at]; P(c).keeps() {
-		g.recycle(c)
-	}
+	g.drop(&g.cells[at])
 }
 
 // clip makes a node a leaf and gives back all below.

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"math"
-	"unsafe"
 
 	"github.com/freshet-ml/freshet/models"
 )
@@ -41,11 +40,13 @@ type cell struct {
 type classTree struct {
 	growing[cell, *cell]
 	cfg     Config
-	all     *scope // of all columns
-	shared  *scope // the columns that all leaves watch, with PerTree; nil: not drawn yet
-	anytime bool   // a Hoeffding anytime tree: splits keep their statistics, and need only be better than none
-	kept    shelf[*frozenLeaf]
+	all     *scope        // of all columns
+	shared  *scope        // the columns that all leaves watch, with PerTree; nil: not drawn yet
+	anytime bool          // a Hoeffding anytime tree: splits keep their statistics, and need only be better than none
+	scopes  shelf[*scope] // of the last snapshot, with columns of each leaf's own
 
+	drawn    scope // scratch: the columns of the last draw
+	none     []float64
 	scratch  []float64
 	expected []float64
 	last     lastVote
@@ -71,7 +72,7 @@ func newClassTree(env models.Env, cfg Config) classTree {
 	t := classTree{cfg: cfg}
 	t.body = newBody[cell](env, cfg.MaxCategories)
 	t.all = &scope{numeric: t.numeric, slots: t.slots}
-	t.scratch = make([]float64, 2*t.classes)
+	t.scratch, t.none = make([]float64, 2*t.classes), make([]float64, t.classes)
 	t.last = lastVote{row: make([]float64, t.width), votes: make([]float64, t.classes)}
 	t.measure()
 	t.plant()
@@ -82,7 +83,7 @@ func newClassTree(env models.Env, cfg Config) classTree {
 func (t *classTree) plant() {
 	t.uproot()
 	t.leaves, t.last.valid = 1, false
-	t.newLeaf(t.root, make([]float64, t.classes), 0)
+	t.newLeaf(t.root, t.none, 0)
 }
 
 // newLeaf makes the node at a place an active leaf that starts with class weights.
@@ -103,28 +104,129 @@ func (t *classTree) newLeaf(at int32, counts []float64, depth int32) {
 
 // enliven gives a leaf empty statistics.
 func (t *classTree) enliven(c *cell) {
-	n := blockLen(t.classes, len(c.numeric))
-	var old cell
-	if k := len(t.spare) - 1; k >= 0 {
-		old, t.spare = t.spare[k], t.spare[:k]
+	if len(t.spare) == 0 {
+		t.limitTo(t.statBytes())
+		t.supply(t.more(t.heldBytes()))
 	}
-	block := old.block
-	if len(block) != n {
-		block = make([]float64, n)
+	m := t.house()
+	if t.own() {
+		m.scope.set(c.scope)
+		c.scope = m.scope
 	}
+	block := m.block[:blockLen(t.classes, len(c.numeric))]
 	copy(block, c.block[:t.classes])
-	c.tables = nil
-	if len(old.tables) == len(c.slots) {
-		c.tables = old.tables
-	}
+	c.tables = m.tables[:len(c.slots)]
 	if n := histogramLen(len(c.numeric), t.classes, t.cfg.Bins); t.cfg.Bins > 0 && n > 0 {
-		if c.bins = old.bins; len(c.bins) != n {
-			c.bins = make([]float64, n)
-		}
+		c.bins = m.bins[:n]
 		clear(c.bins)
 	}
 	c.activate(block)
 	t.active++
+}
+
+// own reports whether every leaf has columns of its own.
+func (t *classTree) own() bool { return t.random() && !t.cfg.PerTree }
+
+// watched is the greatest number of numeric columns and of slots that a leaf watches.
+func (t *classTree) watched() (columns, slots int) {
+	columns, slots = len(t.numeric), len(t.nominal)
+	if t.random() {
+		columns, slots = min(columns, t.cfg.Subspace), min(slots, t.cfg.Subspace)
+	}
+	return columns, slots
+}
+
+// tableRoom is the memory of the k-th table of a leaf with the categories that there are; 0 if it is too large to be taken before it is needed.
+func (t *classTree) tableRoom(k int) int {
+	places := 0
+	for i, d := range t.dicts {
+		if i == k || t.random() {
+			places = max(places, d.places())
+		}
+	}
+	if n := (places + 1) * t.classes; places > 0 && n <= atOnce {
+		return n
+	}
+	return 0
+}
+
+// heldNumbers is how many numbers the memory of a leaf has room for: of its block, of its bins and of both and its tables.
+func (t *classTree) heldNumbers() (block, bins, all int) {
+	columns, slots := t.watched()
+	block = blockLen(t.classes, columns)
+	if t.cfg.Bins > 0 {
+		bins = histogramLen(columns, t.classes, t.cfg.Bins)
+	}
+	all = block + bins
+	for k := range slots {
+		all += t.tableRoom(k)
+	}
+	return block, bins, all
+}
+
+// heldBytes is what a leaf takes of that.
+func (t *classTree) heldBytes() int {
+	_, _, all := t.heldNumbers()
+	return 8 * all
+}
+
+// supply takes memory for n leaves at once.
+func (t *classTree) supply(n int) {
+	_, slots := t.watched()
+	block, bins, all := t.heldNumbers()
+	numbers, tables := make([]float64, n*all), make([][]float64, n*slots)
+	var scopes []scope
+	var columns []int32
+	if t.own() {
+		scopes, columns = make([]scope, n), make([]int32, n*t.cfg.Subspace)
+	}
+	for i := range n {
+		var c cell
+		x := numbers[i*all : (i+1)*all : (i+1)*all]
+		c.block, c.bins, x = x[:block:block], x[block:block+bins:block+bins], x[block+bins:]
+		c.tables = tables[i*slots : (i+1)*slots : (i+1)*slots]
+		for k := range c.tables {
+			room := t.tableRoom(k)
+			c.tables[k], x = x[:0:room], x[room:]
+		}
+		if scopes != nil {
+			c.scope = &scopes[i]
+			c.scope.room = columns[i*t.cfg.Subspace : (i+1)*t.cfg.Subspace]
+		}
+		t.spare = append(t.spare, c)
+	}
+}
+
+// move moves the statistics to other memory.
+func (c *cell) move(m *cell) {
+	block := m.block[:len(c.block)]
+	copy(block, c.block)
+	c.block = block
+	if c.bins != nil {
+		bins := m.bins[:len(c.bins)]
+		copy(bins, c.bins)
+		c.bins = bins
+	}
+	tables := m.tables[:len(c.tables)]
+	for k, table := range c.tables {
+		if len(table) <= atOnce { // larger ones stand alone
+			table = append(tables[k], table...)
+		}
+		tables[k] = table
+	}
+	c.tables = tables
+	if m.scope != nil {
+		m.scope.set(c.scope)
+		c.scope = m.scope
+	}
+}
+
+// line is where a node without statistics keeps its class weights.
+func (c *cell) line() *[]float64 {
+	if c.active {
+		return nil
+	}
+	return &c.block
 }
 
 // random reports whether leaves watch some columns only.
@@ -147,7 +249,7 @@ func (t *classTree) subspace() *scope {
 	return t.draw(t.cfg.Subspace, draw)
 }
 
-// draw picks m columns: of the draws-th PCG stream of the seed.
+// draw picks m columns: of the draws-th PCG stream of the seed. Those of a leaf are valid until the next draw.
 func (t *classTree) draw(m int, draws uint64) *scope {
 	columns := t.choice.subset(t.cfg.Seed, draws, m, t.width)
 	nominal := 0
@@ -156,12 +258,14 @@ func (t *classTree) draw(m int, draws uint64) *scope {
 			nominal++
 		}
 	}
-	s := &scope{}
-	both := s.few[:]
-	if m > len(both) {
-		both = make([]int32, m)
+	s := &t.drawn
+	if t.cfg.PerTree {
+		s = &scope{}
 	}
-	s.numeric, s.slots = both[:0:m-nominal], both[m-nominal:m-nominal]
+	if cap(s.room) < m {
+		s.room = make([]int32, m)
+	}
+	s.numeric, s.slots = s.room[:0:m-nominal], s.room[m-nominal:m-nominal]
 	for _, column := range columns {
 		if slot := t.slot[column]; slot >= 0 {
 			s.slots = append(s.slots, slot)
@@ -381,7 +485,7 @@ func (t *classTree) split(at int32, s candidate) bool {
 func (t *classTree) measure() {
 	counts := heapBytes(8 * t.classes)
 	t.maxBytes, t.maxLeaves = t.cfg.MaxBytes, t.cfg.MaxLeaves
-	t.nodeBytes, t.leafBytes = nodeBytes[cell](t.anytime), int(unsafe.Sizeof(frozenLeaf{}))+2*counts
+	t.nodeBytes, t.leafBytes = nodeBytes[cell](t.anytime), classLeafBytes+2*counts
 	if t.anytime {
 		t.nodeBytes += counts
 	}
@@ -419,10 +523,14 @@ func (t *classTree) bound() {
 		at := t.leastPromising()
 		t.soil(at)
 		old := t.cells[at]
-		t.cells[at].deactivate()
+		t.cells[at].deactivate(t.lines.take(t.classes, t.ample))
 		t.recycle(&old)
 		t.dropped.leaves++
 	}
+	if t.scattered() {
+		t.gather(t.supply)
+	}
+	t.align()
 }
 
 // pack moves the nodes together: see bounds.

@@ -5,7 +5,7 @@
 // the seed, so equal logs give equal bits.
 //
 // All trees stand on one body (body.go) and arena: nodes lie in one slice, 32 bytes each, and what learning keeps beside a node in two more; the
-// statistics of a leaf are one flat block of numbers, which goes when they are given up. The Hoeffding trees share more: growing, and for those that follow drift alternate.go. Learning works in place on memory of its own. Publish copies the leaves that have learned
+// statistics of a leaf are one flat block of numbers, which another leaf gets when they are given up (stock.go). The Hoeffding trees share more: growing, and for those that follow drift alternate.go. Learning works in place on memory of its own. Publish copies the leaves that have learned
 // since the last snapshot into persistent lists of chunks, so it costs what changed.
 //
 // Ensembles are built of Hoeffding: see there.

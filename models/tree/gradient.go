@@ -143,8 +143,7 @@ func (s *scale) double(down bool) {
 // Gradient is a stochastic gradient tree. It implements models.Learner and models.Publisher.
 type Gradient struct {
 	body[gradCell]
-	cfg  GradientConfig
-	kept shelf[float64]
+	cfg GradientConfig
 
 	labels, labelMean, labelSquares float64 // of the first warmUp labels
 	least, most                     float64
@@ -410,7 +409,8 @@ func (t *Gradient) apply(at int32, x *change) {
 	old := t.cells[at]
 	n := node{threshold: x.threshold, first: first, column: x.column, slot: x.slot}
 	if x.slot >= 0 {
-		n.branch = &branch
+		b := branch // branch itself would be allocated for a split of numbers too
+		n.branch = &b
 	}
 	for i := range groups {
 		if i == 0 { // the memory of the leaf goes on in its first branch

@@ -93,30 +93,33 @@ func (s *sums) visit(c *codec.State) {
 
 // gradSnapshot is an immutable stochastic gradient tree.
 type gradSnapshot struct {
-	frozenTree[float64]
+	frozenTree
 	answers
 }
 
-// Publish returns an immutable snapshot. Cost: what changed, and 1/2 byte for each node.
+// Publish returns an immutable snapshot. Cost: what changed, and 1/32 byte for each node.
 func (t *Gradient) Publish() models.Predictor {
 	if t.still() {
 		return t.frozen
 	}
 	t.follow()
-	t.frozen = &gradSnapshot{freeze(&t.body, &t.kept, t.freezeLeaf), t.answers()}
+	t.frozen = &gradSnapshot{freeze(&t.body, t.freezeLeaf), t.answers()}
 	return t.frozen
 }
 
-// freezeLeaf gives what a leaf answers from.
-func (t *Gradient) freezeLeaf(at int32) float64 {
-	t.notes[at].dirty = false
-	return t.cells[at].value
+// freezeLeaf gives what a leaf answers.
+func (t *Gradient) freezeLeaf(at int32) []float64 {
+	if t.nodes[at].column >= 0 {
+		return nil
+	}
+	return []float64{t.cells[at].value}
 }
 
 // Predict answers as the tree did when it was published.
 func (s *gradSnapshot) Predict(dst []float64, e *models.Example) []float64 {
 	row, memory := s.borrow(e)
-	dst = append(dst, s.of(*s.leaf(row)))
+	_, x := s.leaf(row)
+	dst = append(dst, s.of(x[0]))
 	s.giveBack(memory)
 	return dst
 }

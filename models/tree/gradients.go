@@ -105,7 +105,7 @@ func (g *Gradients) State(c *codec.State) {
 // gradientsSnapshot is an immutable committee.
 type gradientsSnapshot struct{ trees []*gradSnapshot }
 
-// Publish returns an immutable snapshot. Cost: what changed, and 1/2 byte for each node.
+// Publish returns an immutable snapshot. Cost: what changed, and 1/32 byte for each node.
 func (g *Gradients) Publish() models.Predictor {
 	s := &gradientsSnapshot{make([]*gradSnapshot, len(g.trees))}
 	for k, t := range g.trees {
@@ -119,7 +119,8 @@ func (s *gradientsSnapshot) Predict(dst []float64, e *models.Example) []float64 
 	start := len(dst)
 	row, memory := s.trees[0].borrow(e)
 	for _, t := range s.trees {
-		dst = append(dst, *t.leaf(row))
+		_, x := t.leaf(row)
+		dst = append(dst, x[0])
 	}
 	s.trees[0].giveBack(memory)
 	softmax(dst[start:])

@@ -17,6 +17,12 @@ type bounds struct {
 	limit               int // nodes that may keep statistics, as of the last look; 0: none yet
 }
 
+// What a snapshot keeps of a leaf beside the numbers that it answers from, at most.
+const (
+	classLeafBytes = 104
+	regLeafBytes   = 48
+)
+
 // leastBytes is the room that slices have when a tree is small.
 const leastBytes = 8 << 10
 
@@ -73,12 +79,10 @@ func (g *growing[C, P]) fits(nodes, leaves, branches int) bool {
 
 // limitTo reckons how many nodes may keep statistics of that size, and lets go of spare memory beyond.
 func (g *growing[C, P]) limitTo(size int) {
-	g.limit = max(1, (g.room()-g.treeBytes())/size)
-	for k := len(g.spare); k > 0 && g.active+k > g.limit; k-- {
-		var none C
-		g.spare[k-1] = none
-		g.spare = g.spare[:k-1]
-	}
+	room, nodes := g.room(), g.treeBytes()
+	g.limit = max(1, (room-nodes)/size)
+	g.ample = nodes+g.active*size < room/2
+	g.trim()
 }
 
 // pack moves the nodes together when too many places among them are free, and reports whether it did: their numbers are others then. It is called between
@@ -88,9 +92,9 @@ func (g *growing[C, P]) pack() bool {
 		return false
 	}
 	old := g.arena
-	g.arena = arena[C]{}
+	g.arena = arena[C]{ample: old.ample}
 	g.nodes, g.notes, g.cells = make([]node, 0, old.live), make([]note, 0, old.live), make([]C, 0, old.live)
-	g.frozen, g.shelved = nil, shelf[node]{}
+	g.forget()
 	root := g.take(1)
 	g.transplant(&old, g.root, root)
 	g.root = root

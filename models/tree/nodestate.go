@@ -155,7 +155,7 @@ func (g *growing[C, P]) kind(at int32) byte {
 func (g *growing[C, P]) visitWatch(c *codec.State, at, depth int32, within bool, v *visiting) {
 	w := g.notes[at].watch
 	if c.Loading() {
-		w = newWatch(g.delta)
+		w = g.watchers.make()
 		g.notes[at].watch = w
 	}
 	if !w.visit(c) {

@@ -3,55 +3,71 @@ package tree
 import "github.com/freshet-ml/freshet/models"
 
 // snapshot is an immutable classification tree.
-type snapshot struct{ frozenTree[*frozenLeaf] }
-
-// frozenLeaf is what a leaf answers from.
-type frozenLeaf struct {
-	classStats
-	bayes bool
+type snapshot struct {
+	frozenTree
+	all    *scope // the columns of all leaves; nil: each has its own
+	scopes shelf[*scope]
 }
 
-// Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/2 byte for each
+// Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/32 byte for each
 // node; O(1) if nothing was learned.
 func (t *classTree) Publish() models.Predictor {
 	if t.still() {
 		return t.frozen
 	}
 	t.follow()
-	t.frozen = &snapshot{freeze(&t.body, &t.kept, t.freezeLeaf)}
-	return t.frozen
+	s := &snapshot{all: t.all}
+	switch {
+	case t.own():
+		if t.frozen == nil {
+			t.scopes = shelf[*scope]{}
+		}
+		if len(t.grown) > 0 {
+			t.scopes = t.scopes.with(len(t.nodes), t.grown, t.scopeOf)
+		}
+		s.all, s.scopes = nil, t.scopes
+	case t.random():
+		s.all = t.shared
+	}
+	s.frozenTree = freeze(&t.body, t.freezeLeaf)
+	t.frozen = s
+	return s
 }
 
-// freezeLeaf copies what a leaf answers from.
-func (t *classTree) freezeLeaf(i int32) *frozenLeaf {
-	c := &t.cells[i]
-	t.notes[i].dirty = false
-	if t.nodes[i].column >= 0 || c.block == nil {
+// scopeOf is a copy of the columns that a leaf watches, nil if it watches none.
+func (t *classTree) scopeOf(at int32) *scope {
+	c := &t.cells[at]
+	if !c.active {
+		return nil
+	}
+	s := &scope{room: make([]int32, len(c.numeric)+len(c.slots))}
+	s.set(c.scope)
+	return s
+}
+
+// freezeLeaf gives what a leaf answers from: its class weights, or if it votes by naive Bayes what its block begins with, which is longer, and then the tables, each after its
+// length.
+func (t *classTree) freezeLeaf(at int32) []float64 {
+	c := &t.cells[at]
+	if t.nodes[at].column >= 0 || c.block == nil {
 		return nil
 	}
 	if !t.byBayes(c) {
-		f := &frozenLeaf{classStats: classStats{classes: c.classes, block: make([]float64, t.classes)}}
-		copy(f.block, c.block)
-		return f
+		return append([]float64(nil), c.counts()...)
 	}
-	f := &frozenLeaf{classStats: c.classStats, bayes: true}
-	f.bins = nil // answers need none
 	keep := frozenLen(t.classes, len(c.numeric))
-	all := keep
+	if len(c.tables) == 0 {
+		return append([]float64(nil), c.block[:keep]...)
+	}
+	all := keep + len(c.tables)
 	for _, table := range c.tables {
 		all += len(table)
 	}
-	numbers := append(make([]float64, 0, all), c.block[:keep]...)
-	f.block = numbers[:keep:keep]
-	if len(c.tables) > 0 {
-		f.tables = make([][]float64, len(c.tables))
+	x := append(make([]float64, 0, all), c.block[:keep]...)
+	for _, table := range c.tables {
+		x = append(append(x, float64(len(table))), table...)
 	}
-	for k, table := range c.tables {
-		begin := len(numbers)
-		numbers = append(numbers, table...)
-		f.tables[k] = numbers[begin:len(numbers):len(numbers)]
-	}
-	return f
+	return x
 }
 
 // frozenLen is how much of a block a snapshot copies.
@@ -70,12 +86,13 @@ func (s *snapshot) answer(dst, row []float64) []float64 {
 	for range s.classes {
 		dst = append(dst, 0)
 	}
-	votes, f := dst[start:], *s.leaf(row)
+	at, record := s.leaf(row)
+	votes := dst[start:]
 	switch {
-	case !f.bayes:
-		frequencies(votes, f.counts())
+	case len(record) == s.classes:
+		frequencies(votes, record)
 	default:
-		f.votes(&s.layout, votes, row)
+		s.vote(votes, row, at, record)
 		if s.task == models.Binary {
 			votes[1] = logistic(votes)
 		} else {
@@ -83,4 +100,24 @@ func (s *snapshot) answer(dst, row []float64) []float64 {
 		}
 	}
 	return narrow(dst, start, s.task, false)
+}
+
+// vote writes the log-votes of a leaf that votes by naive Bayes.
+func (s *snapshot) vote(votes, row []float64, at int32, numbers []float64) {
+	watched := s.all
+	if watched == nil {
+		watched = *s.scopes.at(at)
+	}
+	leaf := classStats{scope: watched, block: numbers, classes: int32(s.classes)}
+	leaf.numberVotes(votes, row)
+	numbers = numbers[frozenLen(s.classes, len(watched.numeric)):]
+	var tables [tableBatch][]float64
+	for i := 0; i < len(watched.slots); i += tableBatch {
+		slots := watched.slots[i:min(i+tableBatch, len(watched.slots))]
+		for k := range slots {
+			n := int(numbers[0])
+			tables[k], numbers = numbers[1:1+n], numbers[1+n:]
+		}
+		tableVotes(s.layout, votes, row, slots, tables[:len(slots)])
+	}
 }

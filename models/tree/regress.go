@@ -2,7 +2,6 @@ package tree
 
 import (
 	"math"
-	"unsafe"
 
 	"github.com/freshet-ml/freshet/models"
 )
@@ -73,7 +72,6 @@ type regTree struct {
 	growing[regCell, *regCell]
 	scaling
 	cfg  RegressConfig
-	kept shelf[*regAnswer]
 	sums [][2]float64 // scratch
 }
 
@@ -108,14 +106,9 @@ func (t *regTree) newLeaf(at int32, linear []float64, depth int32) {
 	c := &t.cells[at]
 	*c = regCell{}
 	t.notes[at] = note{depth: depth}
-	if k := len(t.spare) - 1; k >= 0 {
-		old := t.spare[k]
-		t.spare = t.spare[:k]
-		c.linear, c.bins, c.trees, c.tables = old.linear, old.bins, old.trees, old.tables
+	c.linear = t.lines.take(1+len(t.numeric), t.ample)
+	if linear == nil {
 		clear(c.linear)
-	}
-	if c.linear == nil {
-		c.linear = make([]float64, 1+len(t.numeric))
 	}
 	copy(c.linear, linear)
 	if t.random() {
@@ -131,7 +124,7 @@ func (t *regTree) random() bool { return t.cfg.Subspace > 0 && t.cfg.Subspace < 
 
 // watchColumns marks the columns of a leaf's draw.
 func (t *regTree) watchColumns(c *regCell) {
-	c.watched = make([]bool, t.width)
+	clear(c.watched)
 	for _, column := range t.choice.subset(t.cfg.Seed, c.draw, t.cfg.Subspace, t.width) {
 		c.watched[column] = true
 	}
@@ -140,38 +133,108 @@ func (t *regTree) watchColumns(c *regCell) {
 // watches reports whether a leaf may split on a column.
 func (c *regCell) watches(column int32) bool { return c.watched == nil || c.watched[column] }
 
-// enliven gives a leaf empty statistics, in memory that it may hold already.
+// enliven gives a leaf empty statistics.
 func (t *regTree) enliven(c *regCell) {
-	c.active = true
+	if len(t.spare) == 0 {
+		t.limitTo(t.statBytes())
+		t.supply(t.more(t.heldBytes()))
+	}
+	m := t.house()
+	c.bins, c.trees, c.tables, c.watched, c.active = m.bins, m.trees, m.tables, m.watched, true
 	t.active++
 	if t.random() {
 		t.watchColumns(c)
 	}
-	switch {
-	case t.cfg.Splitter != splitTree:
-		if c.bins == nil { // one histogram for each column that a leaf may watch, those that it does watch first
-			n := len(t.numeric)
-			if t.random() {
-				n = min(n, t.cfg.Subspace)
-			}
-			c.bins = make([]float64, binsLen*n)
-		}
-		for at := 0; at < len(c.bins); at += binsLen {
-			clearBins(c.bins[at:])
-		}
-	case c.trees == nil:
-		c.trees = make([]bst, len(t.numeric))
+	for at := 0; at < len(c.bins); at += binsLen {
+		clearBins(c.bins[at:])
 	}
 	for a := range c.trees {
 		c.trees[a].nodes = c.trees[a].nodes[:0]
-	}
-	if c.tables == nil && len(t.nominal) > 0 {
-		c.tables = make([][]float64, len(t.nominal))
 	}
 	for k := range c.tables {
 		c.tables[k] = c.tables[k][:0]
 	}
 }
+
+// tableRoom is the memory of the k-th table of a leaf with the categories that there are; 0 if it is too large to be taken before it is needed.
+func (t *regTree) tableRoom(k int) int {
+	if n := 2 * t.dicts[k].places(); n <= atOnce {
+		return n
+	}
+	return 0
+}
+
+// heldNumbers is how many numbers the memory of a leaf has room for: of its bins, of which there are those of each column that it may watch, and of both and its tables.
+func (t *regTree) heldNumbers() (bins, all int) {
+	if t.cfg.Splitter != splitTree {
+		n := len(t.numeric)
+		if t.random() {
+			n = min(n, t.cfg.Subspace)
+		}
+		bins = binsLen * n
+	}
+	all = bins
+	for k := range t.nominal {
+		all += t.tableRoom(k)
+	}
+	return bins, all
+}
+
+// heldBytes is what a leaf takes of that.
+func (t *regTree) heldBytes() int {
+	_, all := t.heldNumbers()
+	return 8 * all
+}
+
+// supply takes memory for n leaves at once.
+func (t *regTree) supply(n int) {
+	bins, all := t.heldNumbers()
+	slots, columns := len(t.nominal), len(t.numeric)
+	numbers, tables := make([]float64, n*all), make([][]float64, n*slots)
+	var trees []bst
+	if t.cfg.Splitter == splitTree {
+		trees = make([]bst, n*columns)
+	}
+	var watched []bool
+	if t.random() {
+		watched = make([]bool, n*t.width)
+	}
+	for i := range n {
+		var c regCell
+		x := numbers[i*all : (i+1)*all : (i+1)*all]
+		if t.cfg.Splitter != splitTree {
+			c.bins, x = x[:bins:bins], x[bins:]
+		} else {
+			c.trees = trees[i*columns : (i+1)*columns : (i+1)*columns]
+		}
+		c.tables = tables[i*slots : (i+1)*slots : (i+1)*slots]
+		for k := range c.tables {
+			room := t.tableRoom(k)
+			c.tables[k], x = x[:0:room], x[room:]
+		}
+		if watched != nil {
+			c.watched = watched[i*t.width : (i+1)*t.width : (i+1)*t.width]
+		}
+		t.spare = append(t.spare, c)
+	}
+}
+
+// move moves the statistics to other memory; search trees stand alone.
+func (c *regCell) move(m *regCell) {
+	copy(m.bins, c.bins)
+	copy(m.trees, c.trees)
+	copy(m.watched, c.watched)
+	for k, table := range c.tables {
+		if len(table) <= atOnce { // larger ones stand alone
+			table = append(m.tables[k], table...)
+		}
+		m.tables[k] = table
+	}
+	c.bins, c.trees, c.tables, c.watched = m.bins, m.trees, m.tables, m.watched
+}
+
+// line is where a leaf keeps its linear model.
+func (c *regCell) line() *[]float64 { return &c.linear }
 
 // keeps reports whether a leaf keeps statistics.
 func (c *regCell) keeps() bool { return c.active }
@@ -342,8 +405,8 @@ func (t *regTree) trySplit(at int32) {
 }
 
 // expect returns weight and sum of labels of each branch, and for a category the branch of each place.
-func (t *regTree) expect(c *regCell, s candidate, branch *[]int32) [][2]float64 {
-	sums := t.sums[:0]
+func (t *regTree) expect(c *regCell, s candidate) (sums [][2]float64, branch []int32) {
+	sums = t.sums[:0]
 	if s.slot < 0 {
 		var left, right [2]float64
 		if c.bins != nil {
@@ -352,25 +415,24 @@ func (t *regTree) expect(c *regCell, s candidate, branch *[]int32) [][2]float64 
 			left, right = c.trees[s.at].sides(s.threshold)
 		}
 		t.sums = append(sums, left, right)
-		return t.sums
+		return t.sums, nil
 	}
 	table := c.tables[s.at]
 	for i := 0; i < len(table); i += 2 {
 		if table[i] > 0 {
-			*branch = append(*branch, int32(len(sums)))
+			branch = append(branch, int32(len(sums)))
 			sums = append(sums, [2]float64{table[i], table[i+1]})
 		} else {
-			*branch = append(*branch, -1)
+			branch = append(branch, -1)
 		}
 	}
 	t.sums = sums
-	return sums
+	return sums, branch
 }
 
 // split makes a leaf a split. Its leaves start with the means that it expects and its linear model.
 func (t *regTree) split(at int32, s candidate) {
-	var branch []int32
-	sums := t.expect(&t.cells[at], s, &branch)
+	sums, branch := t.expect(&t.cells[at], s)
 	if !t.fits(len(sums), len(sums)-1, 4*len(branch)) {
 		t.dropped.splits++
 		return
@@ -379,9 +441,12 @@ func (t *regTree) split(at int32, s candidate) {
 	old := t.cells[at]
 	n := node{threshold: s.threshold, first: first, column: s.column, slot: s.slot}
 	if s.slot >= 0 {
-		n.branch = &branch
+		b := branch // branch itself would be allocated for a split of numbers too
+		n.branch = &b
 	}
 	depth := t.notes[at].depth
+	t.cells[at].linear = nil // the branches begin with it
+	t.recycle(&t.cells[at])
 	t.cells[at] = regCell{}
 	for i, sum := range sums {
 		t.newLeaf(first+int32(i), old.linear, depth+1)
@@ -396,7 +461,7 @@ func (t *regTree) split(at int32, s candidate) {
 			n.usual = int32(i)
 		}
 	}
-	t.recycle(&old)
+	t.lines.give(old.linear)
 	t.become(at, n)
 	t.leaves += len(sums) - 1
 	t.bound()
@@ -406,7 +471,7 @@ func (t *regTree) split(at int32, s candidate) {
 func (t *regTree) measure() {
 	linear := heapBytes(8 * (1 + len(t.numeric)))
 	t.maxBytes, t.maxLeaves = t.cfg.MaxBytes, t.cfg.MaxLeaves
-	t.nodeBytes, t.leafBytes = nodeBytes[regCell](false), int(unsafe.Sizeof(regAnswer{}))+linear
+	t.nodeBytes, t.leafBytes = nodeBytes[regCell](false), regLeafBytes+linear
 	if t.cfg.Leaf != leafMean {
 		t.leafBytes += linear
 	}
@@ -441,6 +506,10 @@ func (t *regTree) bound() {
 		t.recycle(&old)
 		t.dropped.leaves++
 	}
+	if t.scattered() {
+		t.gather(t.supply)
+	}
+	t.align()
 }
 
 // promise is what a leaf could gain: its weight times the error it makes now.

@@ -86,7 +86,6 @@ func (t *regTree) visit(c *codec.State) {
 	t.scaling.visit(c)
 	if c.Loading() {
 		t.uproot()
-		t.spare = nil
 	}
 	t.visitDicts(c)
 	t.visitNodes(c, t.cfg.MaxLeaves, false, func(at int32, kind byte) {
@@ -105,7 +104,7 @@ func (t *regTree) visitLeaf(c *codec.State, l *regCell, active bool) {
 		c.Uint64(&l.draw)
 	}
 	if c.Loading() {
-		l.linear = make([]float64, 1+len(t.numeric))
+		l.linear = t.lines.take(1+len(t.numeric), t.ample)
 		if active {
 			t.enliven(l)
 		}
@@ -164,42 +163,40 @@ func checkBins(c *codec.State, bins []float64) {
 
 // regSnapshot is an immutable regression tree.
 type regSnapshot struct {
-	frozenTree[*regAnswer]
+	frozenTree
 	leafModel string
 	scale     *scaled
 }
 
-// Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/2 byte for each
+// Publish returns an immutable snapshot. Cost: the leaves that have learned since the last one, and 1/32 byte for each
 // node; O(1) if nothing was learned.
 func (t *regTree) Publish() models.Predictor {
 	if t.still() && t.lent {
 		return t.frozen
 	}
 	t.follow()
-	t.frozen, t.lent = &regSnapshot{freeze(&t.body, &t.kept, t.freezeLeaf), t.cfg.Leaf, t.now}, true
+	t.frozen, t.lent = &regSnapshot{freeze(&t.body, t.freezeLeaf), t.cfg.Leaf, t.now}, true
 	return t.frozen
 }
 
-// freezeLeaf copies what a leaf answers from.
-func (t *regTree) freezeLeaf(at int32) *regAnswer {
+// freezeLeaf gives what a leaf answers from: see regAnswer.
+func (t *regTree) freezeLeaf(at int32) []float64 {
 	c := &t.cells[at]
-	t.notes[at].dirty = false
-	if t.nodes[at].column >= 0 || c.linear == nil {
+	switch {
+	case t.nodes[at].column >= 0 || c.linear == nil:
 		return nil
+	case t.cfg.Leaf == leafMean:
+		return []float64{c.mean, c.meanError, c.linearError}
 	}
-	f := c.regAnswer
-	f.linear = nil
-	if t.cfg.Leaf != leafMean {
-		f.linear = make([]float64, len(c.linear))
-		copy(f.linear, c.linear)
-	}
-	return &f
+	return append(append(make([]float64, 0, 3+len(c.linear)), c.mean, c.meanError, c.linearError), c.linear...)
 }
 
 // Predict answers as the tree did when it was published.
 func (s *regSnapshot) Predict(dst []float64, e *models.Example) []float64 {
 	row, memory := s.borrow(e)
-	dst = append(dst, (*s.leaf(row)).answer(s.leafModel, &s.layout, s.scale, row))
+	_, x := s.leaf(row)
+	leaf := regAnswer{mean: x[0], meanError: x[1], linearError: x[2], linear: x[3:]}
+	dst = append(dst, leaf.answer(s.leafModel, s.layout, s.scale, row))
 	s.giveBack(memory)
 	return dst
 }

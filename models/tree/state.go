@@ -33,7 +33,7 @@ func (t *classTree) visit(c *codec.State) {
 // restart empties the tree for loading.
 func (t *classTree) restart() {
 	t.uproot()
-	t.last.valid, t.spare = false, nil
+	t.last.valid = false
 	t.shared = nil
 	if t.cfg.PerTree && t.random() {
 		t.shared = t.draw(t.cfg.Subspace, 0)
@@ -50,8 +50,10 @@ func (t *classTree) visitCell(c *codec.State, at int32, kind byte) {
 		return
 	}
 	if c.Loading() {
-		l.block = make([]float64, t.classes)
-		if kind&activeFlag != 0 {
+		if kind&activeFlag == 0 {
+			l.block = t.lines.take(t.classes, t.ample)
+		} else {
+			l.block = t.scratch[:t.classes] // until it has memory
 			t.visitColumns(c, l)
 		}
 	} else if l.active {

@@ -20,9 +20,16 @@ type classStats struct {
 
 // scope is the columns that a leaf watches.
 type scope struct {
-	numeric []int32  // columns
-	slots   []int32  // of categorical columns
-	few     [8]int32 // where both lie when they are few
+	numeric []int32 // columns
+	slots   []int32 // of categorical columns
+	room    []int32 // of a leaf's own: where both lie
+}
+
+// set makes a leaf's own scope, which has room for it, the same as another.
+func (s *scope) set(from *scope) {
+	n := copy(s.room, from.numeric)
+	k := copy(s.room[n:], from.slots)
+	s.numeric, s.slots = s.room[:n:n], s.room[n:n+k:n+k]
 }
 
 // Variances outside of these are taken as no spread and as the greatest one, so that products of a few densities stay finite.
@@ -71,9 +78,6 @@ func (s *classStats) activate(block []float64) {
 			n[a], squares[a], least[a], most[a] = 0, 0, math.Inf(1), math.Inf(-1)
 		}
 	}
-	if len(s.tables) != len(s.slots) {
-		s.tables = make([][]float64, len(s.slots))
-	}
 	for k := range s.tables {
 		s.tables[k] = s.tables[k][:0]
 	}
@@ -88,9 +92,8 @@ func (s *classStats) histograms() histograms {
 // keeps reports whether there are statistics besides the class weights.
 func (s *classStats) keeps() bool { return s.active }
 
-// deactivate keeps the class weights only.
-func (s *classStats) deactivate() {
-	counts := make([]float64, s.classes) // not more, as append may take
+// deactivate keeps the class weights only, in counts.
+func (s *classStats) deactivate(counts []float64) {
 	copy(counts, s.counts())
 	s.block, s.tables, s.bins, s.scope, s.active = counts, nil, nil, nil, false
 }
@@ -209,6 +212,15 @@ const atOnce = 256
 // the share (with one added to each place: Laplace) in the class. −∞ for a class without weight. A column without spread counts
 // as density 1 at its value.
 func (s *classStats) votes(lay *layout, votes, row []float64) {
+	s.numberVotes(votes, row)
+	for i := 0; i < len(s.slots); i += tableBatch {
+		end := min(i+tableBatch, len(s.slots))
+		tableVotes(lay, votes, row, s.slots[i:end], s.tables[i:end])
+	}
+}
+
+// numberVotes are the votes of the class weights and of the numeric columns.
+func (s *classStats) numberVotes(votes, row []float64) {
 	for k := range votes {
 		if !(s.block[k] > 0) {
 			votes[k] = math.Inf(-1)
@@ -225,10 +237,6 @@ func (s *classStats) votes(lay *layout, votes, row []float64) {
 		} else {
 			votes[k] = s.oddVote(k, row)
 		}
-	}
-	for i := 0; i < len(s.slots); i += tableBatch {
-		end := min(i+tableBatch, len(s.slots))
-		tableVotes(lay, votes, row, s.slots[i:end], s.tables[i:end])
 	}
 }
 

@@ -14,8 +14,6 @@ type watch struct {
 	alternate int32 // its root, −1: none
 }
 
-func newWatch(delta float64) *watch { return &watch{errors: *drift.NewADWIN(delta), alternate: -1} }
-
 // idleMost is how many windows of nodes that are no more are kept.
 const idleMost = 2
 
@@ -26,6 +24,26 @@ const watchBytes = 7 << 10
 type watchers struct {
 	delta float64 // their confidence; 0: the tree has none
 	idle  []*watch
+	fresh []watch
+	pair  [2]drift.ADWIN // for two branches of a split: memory is taken for both at once
+	left  int            // of the pair
+}
+
+// make returns a new window.
+func (p *watchers) make() *watch {
+	if len(p.fresh) == 0 {
+		p.fresh = make([]watch, 8) // small beside the windows' own memory
+	}
+	if p.left == 0 {
+		drift.MakeADWINs(p.pair[:], p.delta)
+		p.left = len(p.pair)
+	}
+	p.left--
+	w := &p.fresh[0]
+	p.fresh = p.fresh[1:]
+	*w = watch{errors: p.pair[p.left], alternate: -1}
+	p.pair[p.left] = drift.ADWIN{}
+	return w
 }
 
 // of returns the window of a node, made when it is first asked for.
@@ -37,7 +55,7 @@ func (p *watchers) of(at **watch) *watch {
 		*at, p.idle = p.idle[k], p.idle[:k]
 		return *at
 	}
-	*at = newWatch(p.delta)
+	*at = p.make()
 	return *at
 }
 
