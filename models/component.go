@@ -20,6 +20,7 @@ const (
 	LossKind        Kind = "loss"        // a part of a model: what is minimised
 	ScheduleKind    Kind = "schedule"    // a part of an optimizer: how its rate changes with time
 	DetectorKind    Kind = "detector"    // tells when a stream has changed: of a model's loss, or a part of a model
+	MeasureKind     Kind = "measure"     // tells how far the distribution of a feature is from another one
 )
 
 // Component is one entry of the catalogue: what users may name in a spec, with its documentation and
@@ -47,7 +48,7 @@ type Component struct {
 	NewModel       func(a Args, env Env) (Learner, error)
 	NewForecaster  func(a Args, env ForecastEnv) (Forecaster, error) // a model's, for the task Forecast; it may have NewModel for others
 	NewTransformer func(a Args, env Env) (Transformer, error)
-	NewPart        func(a Args, env Env) (any, error) // optimizers, losses and detectors
+	NewPart        func(a Args, env Env) (any, error) // optimizers, losses, detectors and measures
 }
 
 // Param is a parameter of a component. The type of Default is the type of the parameter: float64, int,

@@ -16,7 +16,7 @@ func Markdown(components []Component) string {
 	for _, kind := range []struct {
 		kind  Kind
 		title string
-	}{{ModelKind, "Models"}, {TransformerKind, "Transformers"}, {OptimizerKind, "Optimizers"}, {LossKind, "Losses"}, {DetectorKind, "Drift detectors"}} {
+	}{{ModelKind, "Models"}, {TransformerKind, "Transformers"}, {OptimizerKind, "Optimizers"}, {LossKind, "Losses"}, {DetectorKind, "Drift detectors"}, {MeasureKind, "Measures of drift"}} {
 		var of []*Component
 		for i := range components {
 			if components[i].Kind == kind.kind {

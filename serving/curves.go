@@ -18,7 +18,7 @@ const (
 )
 
 // Curves remembers what learners say while they fold: scores over event time, changes of the loss, drift of each window of
-// features. It begins anew with the process and is no part of any state. Memory: at most 290 KB a model and 1.6 MB a trigger. It is safe
+// features. It begins anew with the process and is no part of any state. Memory: at most 300 KB a model and 1.6 MB a trigger. It is safe
 // for concurrent use; a nil *Curves remembers nothing.
 type Curves struct {
 	mu       sync.Mutex
@@ -30,7 +30,8 @@ type modelCurve struct {
 	mu    sync.Mutex
 	next  uint64 // entries before it were counted, by an earlier session
 	curve *metric.Curve
-	marks []mark // the newest last
+	marks []mark // of changes, the newest last
+	warns []mark // of warnings
 	losses
 }
 
@@ -63,11 +64,19 @@ func (c *Curves) Scored(s *fold.Scoring) {
 	m.add(s.Seq, s.Loss)
 	m.curve.Add(s.Taken, s.Y, s.Loss, s.Answer)
 	if s.Changed {
-		if len(m.marks) == maxMarks {
-			m.marks = append(m.marks[:0], m.marks[1:]...)
-		}
-		m.marks = append(m.marks, mark{s.Taken, s.Rose})
+		m.marks = marked(m.marks, s)
 	}
+	if s.Warned {
+		m.warns = marked(m.warns, s)
+	}
+}
+
+// marked adds a mark; when there are too many the oldest goes.
+func marked(list []mark, s *fold.Scoring) []mark {
+	if len(list) == maxMarks {
+		list = append(list[:0], list[1:]...)
+	}
+	return append(list, mark{s.Taken, s.Rose})
 }
 
 func (c *Curves) model(spec *fold.Member) *modelCurve {
@@ -85,7 +94,7 @@ func (c *Curves) model(spec *fold.Member) *modelCurve {
 func (c *Curves) Window(trigger string, t int64, scores []drift.Score) {
 	w := window{until: t, scores: make([]float64, len(scores))}
 	for i := range scores {
-		w.scores[i] = scores[i].PSI
+		w.scores[i] = scores[i].Value
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,6 +131,9 @@ func (c *Curves) fill(h *freshetv1.MemberHistory, points int) {
 	}
 	for _, d := range m.marks {
 		h.Marks = append(h.Marks, &freshetv1.DriftMark{At: timestamp(d.at), Rose: d.rose})
+	}
+	for _, d := range m.warns {
+		h.Warnings = append(h.Warnings, &freshetv1.DriftMark{At: timestamp(d.at), Rose: d.rose})
 	}
 }
 

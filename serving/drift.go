@@ -5,8 +5,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/freshet-ml/freshet/models"
 	"github.com/freshet-ml/freshet/models/drift"
+	"github.com/freshet-ml/freshet/models/fold"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
@@ -25,21 +25,28 @@ func (s *Server) Drift(_ context.Context, req *freshetv1.DriftRequest) (*freshet
 		}
 		seen[trigger] = true
 		if sc := s.deps.Models.Scored(name); sc != nil {
-			measure := "absolute_error"
-			if m.Task == models.Binary || m.Task == models.Multiclass {
-				measure = "log_loss"
-			}
-			if sc.Watched != "" {
-				measure = sc.Watched
-			}
-			resp.Models = append(resp.Models, &freshetv1.ModelDrift{Name: name, Of: m.Of, Measure: measure, Changes: sc.Drifts,
-				Loss: sc.Loss, Window: uint64(sc.Window), Rose: sc.Rose})
+			resp.Models = append(resp.Models, m.drift(sc))
 		}
 	}
 	if req.GetTrigger() != "" && !seen[req.GetTrigger()] {
 		return nil, toStatus(notFound("UNKNOWN_TRIGGER", "no model is asked by "+clip(req.GetTrigger()), "ListModels names the triggers in on; of a request model it is the model's own name"))
 	}
 	return resp, nil
+}
+
+// drift is what the detector on the loss of the model says.
+func (m *served) drift(sc *Scored) *freshetv1.ModelDrift {
+	said := &sc.Said
+	out := &freshetv1.ModelDrift{Name: m.Name, Of: m.Of, Measure: sc.Watched, Loss: sc.Loss, Window: uint64(sc.Window), Rose: said.ChangeUp, Changes: said.Changes,
+		ChangedAt: timestamp(said.ChangedAt), Warnings: said.Warnings, Detector: said.Detector, Level: said.Level.String(), At: timestamp(said.At)}
+	switch {
+	case said.Level == fold.Steady:
+	case said.Rose:
+		out.Direction = "up"
+	default:
+		out.Direction = "down"
+	}
+	return out
 }
 
 // trigger names what asks the model: a source, or the request model that it is or challenges.
@@ -54,7 +61,7 @@ func (m *served) trigger() string {
 func (d *Drifted) Ranked() []drift.Score {
 	ranked := slices.Clone(d.Scores)
 	slices.SortStableFunc(ranked, func(a, b drift.Score) int {
-		return cmp.Compare(float64(b.PSI*a.Threshold), float64(a.PSI*b.Threshold))
+		return cmp.Compare(float64(b.Value*a.Threshold), float64(a.Value*b.Threshold))
 	})
 	return ranked
 }
@@ -68,7 +75,7 @@ func (d *Drifted) message(trigger string, top int) *freshetv1.TriggerDrift {
 			out.Drifted++
 		}
 		if top == 0 || i < top {
-			out.Features = append(out.Features, &freshetv1.FeatureDrift{Name: f.Feature, Score: f.PSI, Threshold: f.Threshold,
+			out.Features = append(out.Features, &freshetv1.FeatureDrift{Name: f.Feature, Score: f.Value, Measure: f.Measure, Threshold: f.Threshold, Alert: f.Alert,
 				Missing: f.Missing, Unseen: f.Other, Drifted: f.Drifted})
 		}
 	}

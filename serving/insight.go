@@ -104,6 +104,7 @@ func (s *Server) History(_ context.Context, req *freshetv1.HistoryRequest) (*fre
 		h := &freshetv1.MemberHistory{Name: m.Name, Of: m.Of, Role: m.Role}
 		s.deps.Curves.fill(h, points)
 		if sc := s.deps.Models.Scored(name); sc != nil {
+			h.Detector = sc.Said.Detector
 			for _, b := range sc.Calibration {
 				h.Calibration = append(h.Calibration, &freshetv1.CalibrationBin{Confidence: b.Confidence, Share: b.Share, Labels: b.Weight})
 			}

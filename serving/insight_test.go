@@ -86,7 +86,7 @@ func TestCurvesAreBounded(t *testing.T) {
 	c := serving.NewCurves()
 	m := &fold.Member{Name: "late"}
 	for i := range 5000 {
-		c.Scored(&fold.Scoring{Model: m, Seq: uint64(i), Taken: int64(i) * 3600e6, Loss: 1, Answer: []float64{0.5}, Changed: true})
+		c.Scored(&fold.Scoring{Model: m, Seq: uint64(i), Taken: int64(i) * 3600e6, Loss: 1, Answer: []float64{0.5}, Changed: true, Warned: true, Rose: true})
 		c.Window("scheduled", int64(i), make([]drift.Score, 3))
 	}
 	r := newRig(t)
@@ -100,6 +100,9 @@ func TestCurvesAreBounded(t *testing.T) {
 	r.ok(err)
 	if points, marks, windows := len(h.Members[0].Points), len(h.Members[0].Marks), len(d.Triggers[0].Windows); points > metric.DefaultSteps || marks != 500 || windows != 200 {
 		t.Errorf("%d points, %d marks, %d windows", points, marks, windows)
+	}
+	if warnings := h.Members[0].Warnings; len(warnings) != 500 || !warnings[499].Rose || warnings[499].At.AsTime().UnixMicro() != 4999*3600e6 {
+		t.Errorf("%d warnings", len(warnings))
 	}
 	if newest := d.Triggers[0].Windows[199].Until.AsTime().UnixMicro(); newest != 4999 {
 		t.Errorf("newest window ends at %d", newest)

@@ -62,7 +62,7 @@ func (s *Server) keysOf(m *served, field string) []string {
 }
 
 func (m *served) setScored(resp *freshetv1.GetModelResponse, sc *Scored) {
-	resp.Scored, resp.Pending, resp.Drifts, resp.StateBytes = sc.Labels, uint64(sc.Pending), sc.Drifts, uint64(sc.Bytes)
+	resp.Scored, resp.Pending, resp.Drifts, resp.StateBytes = sc.Labels, uint64(sc.Pending), sc.Said.Changes, uint64(sc.Bytes)
 	resp.ScoredAt = &freshetv1.Version{Log: m.Log, Seq: sc.Seq}
 	if sc.Hash != "" {
 		resp.StateSha256, resp.HashedAt = sc.Hash, &freshetv1.Version{Log: m.Log, Seq: sc.HashedAt}
@@ -88,7 +88,7 @@ func (s *Server) describe(m *served) *freshetv1.Model {
 	out := &freshetv1.Model{Name: m.Name, Of: m.Of, Role: m.Role, Task: m.Task.String(), On: m.On, Pipeline: m.Pipeline}
 	sc := s.deps.Models.Scored(m.Name)
 	if sc != nil {
-		out.Scores = scores(sc.Values)
+		out.Scores, out.Drift = scores(sc.Values), m.drift(sc)
 		out.Version, out.TrainedUntil, out.Learned, out.Frozen = &freshetv1.Version{Log: m.Log, Seq: sc.Seq}, timestamp(sc.Until), sc.Learned, sc.Frozen
 	}
 	snap, ok := s.deps.Models.Snapshot(m.Name)

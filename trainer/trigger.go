@@ -4,10 +4,12 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/features/expr"
 	"github.com/freshet-ml/freshet/features/vector"
+	"github.com/freshet-ml/freshet/models/drift"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/models/forecast"
 )
@@ -61,8 +63,38 @@ type Trigger struct {
 	Packed, Model int
 	// Members are the models that learn from these examples.
 	Members []fold.Member
+	// Measures are by what each column of Vector is compared with its reference; nil: all by the usual measure.
+	Measures []drift.Measure
 	// MaxPending bounds the examples that wait for a label; above it the oldest is closed. 0: 10 million.
 	MaxPending int
+}
+
+// Watching names what the states of learners hold about drift beside what is usual: the detectors on the losses and the columns whose order is compared, as
+// a text; "" where all is usual. States that differ in it are not each other's.
+func (t *Trigger) Watching() string {
+	var prints, named, inOrder []string
+	for i := range t.Members {
+		print := ""
+		if d := t.Members[i].Detector; d != nil {
+			print = d.Fingerprint
+		}
+		prints, named = append(prints, print), append(named, t.Members[i].Name+"="+print)
+	}
+	out := ""
+	if all := slices.Compact(prints); len(all) == 1 {
+		out = all[0]
+	} else {
+		out = strings.Join(named, "\n")
+	}
+	for i, m := range t.Measures {
+		if m.Ordered() {
+			inOrder = append(inOrder, t.Vector.Schema.Columns[i].Name)
+		}
+	}
+	if inOrder != nil {
+		out += "\nin order: " + strings.Join(inOrder, " ")
+	}
+	return out
 }
 
 // Expects reports whether the trigger makes an example of this item.

@@ -14,8 +14,9 @@ func (c *cli) drift() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drift [TRIGGER]",
 		Short: "Say what has changed: features against their reference, and the losses of models",
-		Long: "Compares the features of the newest examples of each trigger with a frozen reference (population stability\n" +
-			"index; the threshold accounts for the sample sizes), and tells what the detector on the loss of each model saw.",
+		Long: "Compares the features of the newest examples of each trigger with a frozen reference, each by the measure that\n" +
+			"drift.features names (psi by default; thresholds account for the sample sizes), and tells what the detector on\n" +
+			"the loss of each model says: whether it suspects a change or has seen one, in which direction, and since when.",
 		Example: "  freshet drift\n  freshet drift scheduled --top 5",
 		Args:    arguments(0, 1, "at most one trigger: a source, or the name of a request model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,18 +53,23 @@ func (c *cli) runDrift(cmd *cobra.Command, t *target, req *freshetv1.DriftReques
 	if len(r.GetModels()) == 0 {
 		return nil
 	}
-	out := c.table("MODEL", "MEASURE", "LOSS", "LABELS", "CHANGES", "LAST")
+	out := c.table("MODEL", "DETECTOR", "LEVEL", "LOSS", "SINCE", "CHANGES", "WARNINGS", "WATCHED", "MEAN", "LABELS")
 	for _, m := range r.GetModels() {
-		last := "-"
-		if m.GetChanges() > 0 {
-			last = "fell"
-			if m.GetRose() {
-				last = "rose"
-			}
-		}
-		out.row(m.GetName(), m.GetMeasure(), decimals(m.GetLoss()), count(int64(m.GetWindow())), count(int64(m.GetChanges())), last)
+		out.row(m.GetName(), m.GetDetector(), m.GetLevel(), direction(m), when(m.GetAt()), count(int64(m.GetChanges())), count(int64(m.GetWarnings())),
+			m.GetMeasure(), decimals(m.GetLoss()), count(int64(m.GetWindow())))
 	}
 	return out.flush()
+}
+
+// direction is where the loss went of which the detector speaks.
+func direction(m *freshetv1.ModelDrift) string {
+	switch m.GetDirection() {
+	case "up":
+		return "rose"
+	case "down":
+		return "fell"
+	}
+	return ""
 }
 
 func (c *cli) writeTriggerDrift(g *freshetv1.TriggerDrift) error {
@@ -73,13 +79,13 @@ func (c *cli) writeTriggerDrift(g *freshetv1.TriggerDrift) error {
 	}
 	fmt.Fprintf(c.stdout, "%s: %s drifted; %s examples against the first %s\n", g.GetName(), plural(int(g.GetDrifted()), "feature"),
 		count(int64(g.GetWindow())), count(int64(g.GetReference())))
-	t := c.table("FEATURE", "PSI", "THRESHOLD", "MISSING", "UNSEEN", "DRIFTED")
+	t := c.table("FEATURE", "MEASURE", "SCORE", "THRESHOLD", "MISSING", "UNSEEN", "DRIFTED")
 	for _, f := range g.GetFeatures() {
 		drifted := "no"
 		if f.GetDrifted() {
 			drifted = "yes"
 		}
-		t.row(f.GetName(), decimals3(f.GetScore()), decimals3(f.GetThreshold()), percent(f.GetMissing()), percent(f.GetUnseen()), drifted)
+		t.row(f.GetName(), f.GetMeasure(), decimals3(f.GetScore()), decimals3(f.GetThreshold()), percent(f.GetMissing()), percent(f.GetUnseen()), drifted)
 	}
 	t.row("")
 	return t.flush()

@@ -114,6 +114,23 @@ func dropped(list []*freshetv1.Drop) string {
 	return strings.Join(out, ", ")
 }
 
+// drifts says how often the loss has changed, and what its detector says now.
+func drifts(r *freshetv1.GetModelResponse) string {
+	text := count(int64(r.GetDrifts()))
+	d := r.GetModel().GetDrift()
+	if d.GetDetector() != "" {
+		text += " by " + d.GetDetector()
+	}
+	if direction(d) == "" {
+		return text
+	}
+	text += fmt.Sprintf("; %s: the loss %s", d.GetLevel(), direction(d))
+	if d.GetAt() != nil {
+		text += ", " + when(d.GetAt())
+	}
+	return text
+}
+
 func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 	m := r.GetModel()
 	t := c.table()
@@ -131,7 +148,7 @@ func (c *cli) writeModel(r *freshetv1.GetModelResponse) error {
 	t.row("staleness", lasting(m.GetStaleness()))
 	t.row("learned", fmt.Sprintf("%s; %s wait for their label", things(int64(m.GetLearned()), "label"), things(int64(r.GetPending()), "answer")))
 	t.row("label", labelText(r.GetLabel()))
-	t.row("drifts", count(int64(r.GetDrifts())))
+	t.row("drifts", drifts(r))
 	t.row("saved state", fmt.Sprintf("%s bytes, sha256 %s", count(int64(r.GetStateBytes())), orNone(r.GetStateSha256())))
 	if text := dropped(r.GetDropped()); text != "" {
 		t.row("dropped", text)

@@ -109,8 +109,10 @@ func (*fixedService) Drift(_ context.Context, r *freshetv1.DriftRequest) (*fresh
 		return nil, status.Error(codes.NotFound, "no trigger "+r.GetTrigger()+"; known: scheduled")
 	}
 	return &freshetv1.DriftResponse{Triggers: []*freshetv1.TriggerDrift{{Name: "scheduled", Reference: 10000, Window: 5000, Windows: 3, Drifted: 1,
-		Features: []*freshetv1.FeatureDrift{{Name: "origin.mean_delay_1h", Score: 0.31, Threshold: 0.2, Missing: 0.01, Unseen: 0.002, Drifted: true}, {Name: "scheduled.distance", Score: 0.01, Threshold: 0.2}}}},
-		Models: []*freshetv1.ModelDrift{{Name: "late", Of: "late", Measure: "log_loss", Changes: 2, Loss: 0.4501, Window: 12000, Rose: true}}}, nil
+		Features: []*freshetv1.FeatureDrift{{Name: "origin.mean_delay_1h", Measure: "ks", Score: 0.31, Threshold: 0.2, Missing: 0.01, Unseen: 0.002, Drifted: true}, {Name: "scheduled.distance", Measure: "psi", Score: 0.01, Threshold: 0.2}}}},
+		Models: []*freshetv1.ModelDrift{{Name: "late", Of: "late", Measure: "log_loss", Changes: 2, Loss: 0.4501, Window: 12000, Rose: true,
+			Detector: "page_hinkley", Level: "warning", Direction: "down", At: stamp(0), ChangedAt: stamp(time.Hour), Warnings: 3},
+			{Name: "late.prior", Of: "late", Measure: "error", Loss: 0.2, Window: 12000, Detector: "ddm", Level: "none"}}}, nil
 }
 
 func (*fixedService) Audit(_ context.Context, r *freshetv1.AuditRequest) (*freshetv1.AuditResponse, error) {

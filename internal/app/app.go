@@ -274,10 +274,21 @@ func (a *App) units(ctx context.Context) error {
 func (a *App) retention() time.Duration { return a.o.Program.Project.Kafka.Retention }
 
 func (a *App) checkpointName(kind, trigger string) string {
-	if drift := a.o.Program.Project.Drift.Fingerprint(); drift != "" && kind == "models" { // their state has that of the detectors
-		kind = fmt.Sprintf("%s.%x", kind, features.Hash(drift))
+	if kind == "models" { // their state has that of what watches them
+		if watching := a.watching(trigger); watching != "" {
+			kind = fmt.Sprintf("%s.%x", kind, features.Hash(watching))
+		}
 	}
 	return fmt.Sprintf("%s/%x/%s-%s", a.o.Program.Project.Name, a.o.Program.Generation, kind, trigger)
+}
+
+func (a *App) watching(trigger string) string {
+	for _, t := range a.o.Program.Triggers {
+		if t.Name == trigger {
+			return t.Watching()
+		}
+	}
+	return ""
 }
 
 func (a *App) joiner(ctx context.Context, t *trainer.Trigger) error {

@@ -397,7 +397,8 @@ func (w *watch) scrapeModels(t *trainer.Trigger, board *serving.Board) {
 		if sc == nil {
 			continue
 		}
-		w.raise(w.m.Drift, sc.Drifts, "drift", name, t.Members[i].DetectorName(), "drift")
+		w.raise(w.m.Drift, sc.Said.Changes, "drift", name, t.Members[i].DetectorName(), "drift")
+		w.raise(w.m.Drift, sc.Said.Warnings, "warning", name, t.Members[i].DetectorName(), "warning")
 		w.m.StateBytes.WithLabelValues(name).Set(float64(sc.Bytes))
 		for _, d := range sc.Dropped {
 			w.raise(w.m.ModelDropped, d.Count, "dropped", name, d.What)
@@ -440,10 +441,12 @@ func (w *watch) scrapeDrift(trigger string, d *serving.Drifted) {
 	of := prometheus.Labels{"trigger": trigger}
 	w.m.FeatureDrift.DeletePartialMatch(of)
 	w.m.FeatureThreshold.DeletePartialMatch(of)
+	w.m.FeatureAlert.DeletePartialMatch(of)
 	w.m.FeatureMissing.DeletePartialMatch(of)
 	for _, s := range ranked[:min(len(ranked), topFeatures)] {
-		w.m.FeatureDrift.WithLabelValues(trigger, s.Feature, "psi").Set(s.PSI)
-		w.m.FeatureThreshold.WithLabelValues(trigger, s.Feature, "psi").Set(s.Threshold)
+		w.m.FeatureDrift.WithLabelValues(trigger, s.Feature, s.Measure).Set(s.Value)
+		w.m.FeatureThreshold.WithLabelValues(trigger, s.Feature, s.Measure).Set(s.Threshold)
+		w.m.FeatureAlert.WithLabelValues(trigger, s.Feature, s.Measure).Set(s.Alert)
 		w.m.FeatureMissing.WithLabelValues(trigger, s.Feature).Set(s.Missing)
 	}
 }

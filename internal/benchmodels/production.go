@@ -56,7 +56,7 @@ func compiled(pipeline string) (*fold.Fold, []fold.Member, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f.Watch(t.Vector.Schema)
+	f.Watch(t.Vector.Schema, t.Measures)
 	return f, t.Members, nil
 }
 

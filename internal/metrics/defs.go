@@ -88,6 +88,7 @@ type Learning struct {
 	Drift            *prometheus.CounterVec
 	FeatureDrift     *prometheus.GaugeVec
 	FeatureThreshold *prometheus.GaugeVec
+	FeatureAlert     *prometheus.GaugeVec
 	FeatureMissing   *prometheus.GaugeVec
 	ModelFreshness   *prometheus.HistogramVec
 	PublishRefused   *prometheus.CounterVec
@@ -101,12 +102,13 @@ type Learning struct {
 func (l *Learning) define(a *area) {
 	l.Learned = a.counter("freshet_learn_events_total", "Labels that a model has learned.", "model")
 	l.Loss = a.gauge("freshet_prequential_loss", "Score so far of answers given before their label was learned, by metric.", "model", "metric")
-	l.RecentLoss = a.gauge("freshet_recent_loss", "Mean loss since the last change that the drift detector saw: log-loss of classifiers, absolute error of the rest.", "model")
+	l.RecentLoss = a.gauge("freshet_recent_loss", "Mean of what the drift detector is given since the last change that it saw: log-loss of classifiers, or their error rate where the detector counts errors; absolute error of the rest.", "model")
 	l.Difference = a.gauge("freshet_challenger_loss_difference", "Mean loss of a challenger or baseline less that of the served model, over the newest examples (1,000 to 4,096) that both were scored on; below 0: it is better. Told by the process that learns.", "model", "of")
 	l.DifferenceBand = a.gauge("freshet_challenger_loss_band", "Half the width of the band of that difference: three standard errors, from the means of 20 blocks.", "model", "of")
-	l.Drift = a.counter("freshet_drift_events_total", "Changes of the loss that a detector has seen; level is drift.", "model", "detector", "level")
-	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by statistic; the features that drifted most.", "trigger", "feature", "stat")
+	l.Drift = a.counter("freshet_drift_events_total", "What a detector on the loss has said: level drift, a change that it has seen; warning, that it began to suspect one.", "model", "detector", "level")
+	l.FeatureDrift = a.gauge("freshet_feature_drift_score", "Distance of a feature's distribution from its reference, by measure (psi, jensen_shannon, ks or wasserstein); the features that drifted most.", "trigger", "feature", "stat")
 	l.FeatureThreshold = a.gauge("freshet_feature_drift_threshold", "Distance above which a feature counts as drifted, given the sample sizes.", "trigger", "feature", "stat")
+	l.FeatureAlert = a.gauge("freshet_feature_drift_alert_threshold", "Distance above which drift of a feature asks for somebody's time, as the project says for its measure; at least the threshold.", "trigger", "feature", "stat")
 	l.FeatureMissing = a.gauge("freshet_feature_missing_ratio", "Share of the newest examples in which a feature was missing, 0 to 1.", "trigger", "feature")
 	l.ModelFreshness = a.histogram("freshet_model_freshness_seconds", "Time from the sequencer taking a label to a published version that has learned it, sampled.", fast, "model")
 	l.PublishRefused = a.counter("freshet_publish_refused_total", "Times that the publish guard began to hold back versions.", "model")

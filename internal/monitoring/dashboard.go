@@ -82,7 +82,8 @@ func variables() []object {
 
 // Annotations are the marks over all charts: changes of the loss, and restarts of stages.
 var Annotations = []struct{ Name, Color, Expr, Title string }{
-	{"Drift of the loss", "orange", `increase(freshet_drift_events_total{project="$project",model=~"$model"}[1m]) > 0`, "{{model}}: the loss changed"},
+	{"Drift of the loss", "orange", `increase(freshet_drift_events_total{project="$project",model=~"$model",level="drift"}[1m]) > 0`, "{{model}}: {{detector}} saw the loss change"},
+	{"Warnings of drift", "yellow", `increase(freshet_drift_events_total{project="$project",model=~"$model",level="warning"}[1m]) > 0`, "{{model}}: {{detector}} suspects a change of the loss"},
 	{"Restarts", "red", `increase(freshet_stage_restarts_total{project="$project"}[1m]) > 0`, "{{stage}} {{of}} restarted"},
 }
 

@@ -205,14 +205,15 @@ var Rows = []Row{
 	}},
 	{Question: "What drifts?", Panels: []Panel{
 		{Title: "Distance from the reference", Kind: "timeseries", Unit: "short", Width: 12, Link: "FreshetFeatureDrift",
-			Description: "The features that drifted most (PSI).",
+			Description: "The features that drifted most, each by its measure (drift.features of the project file).",
 			Queries: []Query{
-				{Expr: `max by (trigger, feature) (freshet_feature_drift_score{project="$project"})`, Legend: "{{feature}}"},
+				{Expr: `max by (trigger, feature, stat) (freshet_feature_drift_score{project="$project"})`, Legend: "{{feature}} ({{stat}})"},
 			}},
 		{Title: "Distance over threshold", Kind: "timeseries", Unit: "short", Width: 12, Link: "FreshetFeatureDrift",
-			Description: "The same over what the sample sizes ask for. Above 1: more than chance.",
+			Description: "The same over the threshold of the measure, or what the sample sizes ask for. Above 1: drifted. The lines of alerts are from where on somebody is asked to look.",
 			Queries: []Query{
-				{Expr: `max by (trigger, feature) (freshet_feature_drift_score{project="$project"} / freshet_feature_drift_threshold{project="$project"})`, Legend: "{{feature}}"},
+				{Expr: `max by (trigger, feature, stat) (freshet_feature_drift_score{project="$project"} / freshet_feature_drift_threshold{project="$project"})`, Legend: "{{feature}} ({{stat}})"},
+				{Expr: `max by (stat) (freshet_feature_drift_alert_threshold{project="$project"} / freshet_feature_drift_threshold{project="$project"})`, Legend: "alerts of {{stat}}"},
 			}},
 		{Title: "Missing", Kind: "timeseries", Unit: "percentunit", Width: 12, Link: "FreshetFeatureMissing",
 			Description: "Share of the newest examples in which a feature was missing.",

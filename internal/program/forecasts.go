@@ -28,7 +28,7 @@ func (c *compiler) forecasts(t *trainer.Trigger, m *project.Model, label int) []
 		list = append(list, one{c.memberName(m, ch.Name), ch.Name, micros(ch.LearnUntil), false})
 	}
 	list = append(list, one{m.Name + ".seasonal_naive", "seasonal_naive", 0, true})
-	detector, err := c.detector()
+	detector, err := c.detector(m)
 	if err != nil {
 		return []error{err}
 	}

@@ -116,26 +116,27 @@ func (c *compiler) streaming(column string) bool {
 	return false
 }
 
-// detector is what watches the losses; nil: the usual one.
-func (c *compiler) detector() (*fold.Detector, error) {
-	if c.project.Drift.Fingerprint() == "" {
+// detector is what watches the losses of a model, its challengers and its baselines; nil: the usual one.
+func (c *compiler) detector(m *project.Model) (*fold.Detector, error) {
+	print := c.project.DetectorFingerprint(m)
+	if print == "" {
 		return nil, nil //nolint:nilnil // nil is the usual detector
 	}
-	plan, err := c.project.Drift.Detector()
+	plan, err := c.project.Detector(m)
 	if err != nil {
-		return nil, fmt.Errorf("drift.loss: %w", err)
+		return nil, fmt.Errorf("drift of the loss: %w", err)
 	}
 	made := func() (drift.Detector, error) {
 		part, err := plan.Part(models.Env{Seed: 1})
 		if err != nil {
-			return nil, fmt.Errorf("drift.loss: %w", err)
+			return nil, fmt.Errorf("drift of the loss: %w", err)
 		}
 		return part.(drift.Detector), nil
 	}
 	if _, err := made(); err != nil {
 		return nil, err
 	}
-	return &fold.Detector{Name: plan.Name(), Errors: drift.OnErrors(plan.Name()), New: func() drift.Detector {
+	return &fold.Detector{Name: plan.Name(), Fingerprint: print, Errors: drift.OnErrors(plan.Name()), New: func() drift.Detector {
 		d, _ := made() // it was made before
 		return d
 	}}, nil
@@ -150,7 +151,7 @@ func (c *compiler) member(t *trainer.Trigger, m *project.Model, x candidate, lab
 	if err != nil {
 		return fold.Member{}, err
 	}
-	detector, err := c.detector()
+	detector, err := c.detector(m)
 	if err != nil {
 		return fold.Member{}, err
 	}

@@ -118,6 +118,10 @@ func (c *compiler) trigger(group []*project.Model) (*trainer.Trigger, error) {
 	if err := c.vector(t, src, group); err != nil {
 		return nil, err
 	}
+	var err error
+	if t.Measures, err = c.project.Measures(group, t.Vector.Schema.Columns); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, m := range group {
 		label, err := c.label(t, m)

@@ -35,9 +35,7 @@ func Compare(from, to *Project) []Change {
 	if from.Name == to.Name {
 		list = append(list, sourceChanges(from, to)...)
 	}
-	if from.Drift.Fingerprint() != to.Drift.Fingerprint() {
-		list = append(list, Change{"drift of the loss", "changed", Restart, "learners fold their example logs again from the beginning, which must still be there; features and logs stay"})
-	}
+	list = append(list, driftChanges(from, to)...)
 	return append(list, diff(serviceParts(from), serviceParts(to), func(part) (Effect, string) { return Restart, "" })...)
 }
 

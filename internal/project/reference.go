@@ -57,6 +57,7 @@ var referenceSections = []struct {
 	{"models.NAME", "", reflect.TypeFor[Model](), ""},
 	{"models.NAME.label", "", reflect.TypeFor[Label](), ""},
 	{"models.NAME.challengers.NAME", "", reflect.TypeFor[Challenger](), ""},
+	{"models.NAME.drift", "", reflect.TypeFor[ModelDrift](), ""},
 	{"drift", "", reflect.TypeFor[Drift](), ""},
 	{"kafka", "", reflect.TypeFor[Kafka](), ""},
 	{"kafka.sasl", "", reflect.TypeFor[SASL](), ""},

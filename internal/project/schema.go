@@ -227,8 +227,10 @@ func typeName(o *option) string {
 		return strings.Join(o.enum, ", ")
 	case o.form == "fields":
 		return "fields"
-	case o.form == "any":
+	case o.form == "any" && o.key == "pipeline":
 		return "pipeline"
+	case o.form == "any":
+		return "name or mapping"
 	case o.form == "list":
 		return "text or list"
 	case o.form == "numbers":

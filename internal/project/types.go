@@ -151,6 +151,7 @@ type Model struct {
 	Log         string       `key:"log" default:"acked" enum:"acked|async" doc:"on: request: write the served vector before the answer (acked), or after it (async; losses are counted)."`
 	Predictions bool         `key:"predictions" default:"true" doc:"Write every answer to the topic PROJECT.MODEL.predictions."`
 	MaxAge      Duration     `key:"max_age" default:"0s" doc:"A served answer whose model has learned nothing for longer than this is marked stale. 0s: never."`
+	Drift       ModelDrift   `json:"-" key:"drift" doc:"What watches the losses of this model and its challengers. Default: what drift says for the project."`
 	Challengers []Challenger `key:"challengers" doc:"Other models by name, run on the same examples and scored beside this one."`
 
 	// Settings of task: forecast. Each series lives in the state of its key, like the features of an entity that has the model's name.
@@ -194,7 +195,14 @@ type Label struct {
 
 // Drift says what watches for drift.
 type Drift struct {
-	Loss any `key:"loss" default:"adwin" form:"any" doc:"Detector on the loss of every model, such as page_hinkley, or {page_hinkley: {threshold: 20}}: one of the drift detectors of the reference of the models. It counts changes and resets nothing. Those made for errors (ddm, eddm, rddm, hddm_a, hddm_w, stepd, ewma_chart) are given 1 for a wrong class and 0 for the right one, and need classifiers; the others the log-loss of classifiers and the absolute error of the rest."`
+	Loss     any            `key:"loss" default:"adwin" form:"any" doc:"Detector on the loss of every model that names none of its own, such as page_hinkley, or {page_hinkley: {threshold: 20}}: one of the drift detectors of the reference of the models. It counts changes and resets nothing. Those made for errors (ddm, eddm, rddm, hddm_a, hddm_w, stepd, ewma_chart) are given 1 for a wrong class and 0 for the right one, and watch classifiers; adwin watches the other models then. The others are given the log-loss of classifiers and the absolute error of the rest."`
+	Features any            `key:"features" default:"psi" form:"any" doc:"By what the features are compared with their reference, such as ks, or {ks: {threshold: 0.15, alert: 0.3}}: one of the measures of drift of the reference of the models. ks and wasserstein order values; categories are then compared by psi."`
+	Columns  map[string]any `key:"columns" form:"params" doc:"Measures of single columns, by their names as in use of a model, with * for many: {orders.amount: wasserstein, user.*: {psi: {threshold: 0.2}}}. The column's own name counts before that of its feature (all windows), and that before the longest pattern."`
+}
+
+// ModelDrift says what watches one model.
+type ModelDrift struct {
+	Loss any `key:"loss" form:"any" doc:"Detector on the losses of the model, its challengers and its baselines, as in drift of the project. Default: that of the project where it can watch the model, else adwin."`
 }
 
 // Kafka says where the broker is. No brokers: the embedded one.

@@ -52,6 +52,7 @@ var All = models.Registry(slices.Concat(
 	optim.Components,
 	loss.Components,
 	drift.Components,
+	drift.MeasureComponents,
 ))
 
 // WithRegressors lists the forecasters that use the numbers that come with each value.

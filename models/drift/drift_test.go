@@ -149,17 +149,17 @@ func vectors(n int, seed uint64, shift float64) []models.Row {
 
 var schema = &features.Schema{Columns: []features.Column{{Name: "x"}, {Name: "wait"}, {Name: "city", Kind: features.Categorical}}}
 
-func observeAll(p *PSI, rows []models.Row) {
+func observeAll(p *Watch, rows []models.Row) {
 	for _, r := range rows {
 		p.Observe(r)
 	}
 }
 
-func TestPSIFindsTheShiftedFeatureOnly(t *testing.T) {
-	p := NewPSI(schema, PSIConfig{Reference: 2000, Window: 1000})
+func TestWatchFindsTheShiftedFeatureOnly(t *testing.T) {
+	p := NewWatch(schema, WatchConfig{Reference: 2000, Window: 1000})
 	observeAll(p, vectors(3000, 1, 0))
 	for _, s := range p.Scores(nil) {
-		if s.Drifted || s.PSI < 0 || s.Threshold < 0.1 {
+		if s.Drifted || s.Value < 0 || s.Threshold < 0.1 {
 			t.Errorf("same distribution: %+v", s)
 		}
 	}
@@ -197,7 +197,7 @@ func TestThresholdKnowsSizes(t *testing.T) {
 		if psi > 0.1 {
 			naive++
 		}
-		if psi > Threshold(10, 200, 100, 0.001) {
+		if psi > max(0.1, indexChance(10, 200, 100, 0.001)) {
 			aware++
 		}
 	}
@@ -218,27 +218,27 @@ func TestIndexByHand(t *testing.T) {
 }
 
 func TestBinsPartitionTheLine(t *testing.T) {
-	c := psiColumn{edges: deciles([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})}
+	c := histogram{edges: deciles([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})}
 	for _, e := range []struct {
 		x    float64
 		want int
-	}{{0.9, psiOther}, {1, 0}, {2.9, 0}, {3, 1}, {19, 9}, {20, 9}, {20.1, psiOther}, {math.NaN(), psiMissing}} {
+	}{{0.9, otherBin}, {1, 0}, {2.9, 0}, {3, 1}, {19, 9}, {20, 9}, {20.1, otherBin}, {math.NaN(), missingBin}} {
 		if got := c.bin(e.x, features.Numeric); got != e.want {
 			t.Errorf("bin of %g is %d, want %d", e.x, got, e.want)
 		}
 	}
-	constant := psiColumn{edges: deciles([]float64{7, 7, 7})}
-	if constant.bin(7, features.Numeric) != 0 || constant.bin(6, features.Numeric) != psiOther {
+	constant := histogram{edges: deciles([]float64{7, 7, 7})}
+	if constant.bin(7, features.Numeric) != 0 || constant.bin(6, features.Numeric) != otherBin {
 		t.Error("constant feature")
 	}
-	empty := psiColumn{edges: deciles(nil)}
-	if empty.bin(7, features.Numeric) != psiOther {
+	empty := histogram{edges: deciles(nil)}
+	if empty.bin(7, features.Numeric) != otherBin {
 		t.Error("feature that was always missing")
 	}
 }
 
 func TestSparseRowsAreZeros(t *testing.T) {
-	a, b := NewPSI(schema, PSIConfig{Reference: 100, Window: 100}), NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+	a, b := NewWatch(schema, WatchConfig{Reference: 100, Window: 100}), NewWatch(schema, WatchConfig{Reference: 100, Window: 100})
 	for i := range 250 {
 		x := float64(i % 7)
 		a.Observe(models.Row{Index: []uint32{1}, Value: []float64{x}})
@@ -279,8 +279,8 @@ func TestStateContinues(t *testing.T) {
 		}
 	}
 	for _, n := range []int{50, 150, 333} {
-		p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
-		q := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+		p := NewWatch(schema, WatchConfig{Reference: 100, Window: 100})
+		q := NewWatch(schema, WatchConfig{Reference: 100, Window: 100})
 		observeAll(p, vectors(n, 1, 0))
 		if err := codec.Load(q, codec.Save(p)); err != nil {
 			t.Fatal(err)
@@ -296,7 +296,7 @@ func TestStateContinues(t *testing.T) {
 
 func TestUpdateAllocatesNothing(t *testing.T) {
 	a, i := NewADWIN(0), 0
-	p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
+	p := NewWatch(schema, WatchConfig{Reference: 100, Window: 100, Measures: []Measure{{"ks", 0.1, 0.25}, {"wasserstein", 0.1, 0.25}, UsualMeasure}})
 	rows := vectors(300, 1, 0)
 	observeAll(p, rows)
 	if n := testing.AllocsPerRun(20000, func() { a.Update(float64(i % 3)); p.Observe(rows[i%300]); i++ }); n != 0 {
@@ -320,18 +320,31 @@ func FuzzADWINState(f *testing.F) {
 	})
 }
 
-func FuzzPSIState(f *testing.F) {
-	for _, n := range []int{20, 250} {
-		p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
-		observeAll(p, vectors(n, 1, 0))
-		f.Add(codec.Save(p))
+func FuzzWatchState(f *testing.F) {
+	fresh := func(ordered bool) *Watch {
+		cfg := WatchConfig{Reference: 100, Window: 100}
+		if ordered {
+			cfg.Measures = []Measure{{"ks", 0.1, 0.25}, {"wasserstein", 0.1, 0.25}, UsualMeasure}
+		}
+		return NewWatch(schema, cfg)
+	}
+	for _, n := range []int{20, 150, 250} {
+		for _, ordered := range []bool{false, true} {
+			w := fresh(ordered)
+			observeAll(w, vectors(n, 1, 0))
+			f.Add(codec.Save(w), ordered)
+		}
 	}
 	rows := vectors(120, 2, 0)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p := NewPSI(schema, PSIConfig{Reference: 100, Window: 100})
-		if codec.Load(p, b) == nil {
-			observeAll(p, rows)
-			p.Scores(nil)
+	f.Fuzz(func(t *testing.T, b []byte, ordered bool) {
+		w := fresh(ordered)
+		if codec.Load(w, b) == nil {
+			observeAll(w, rows)
+			for _, s := range w.Scores(nil) {
+				if ordered && s.Measure != "psi" && !(s.Value >= 0 && s.Value <= farthest) {
+					t.Errorf("%+v", s)
+				}
+			}
 		}
 	})
 }
@@ -365,8 +378,8 @@ func ExampleADWIN() {
 	// changed at 1023, worse: true
 }
 
-func ExamplePSI() {
-	p := NewPSI(&features.Schema{Columns: []features.Column{{Name: "delay"}}}, PSIConfig{Reference: 1000, Window: 500})
+func ExampleWatch() {
+	p := NewWatch(&features.Schema{Columns: []features.Column{{Name: "delay"}}}, WatchConfig{Reference: 1000, Window: 500})
 	for i := range 2000 {
 		x := float64(i % 100)
 		if i >= 1500 {
@@ -386,7 +399,7 @@ func ExamplePSI() {
 // The histograms that are shown are those that the score is computed from.
 func TestDistributionsGiveTheScore(t *testing.T) {
 	schema := &features.Schema{Columns: []features.Column{{Name: "a"}, {Name: "one"}, {Name: "c", Kind: features.Categorical}, {Name: "gone"}}}
-	p := NewPSI(schema, PSIConfig{Reference: 300, Window: 200})
+	p := NewWatch(schema, WatchConfig{Reference: 300, Window: 200})
 	for i := range 700 {
 		if i < 300 && p.Distributions() != nil {
 			t.Fatal("distributions before the reference is complete")
@@ -403,8 +416,8 @@ func TestDistributionsGiveTheScore(t *testing.T) {
 	}
 	scores := p.Scores(nil)
 	for i, d := range p.Distributions() {
-		if got := Index(d.Reference, d.Current); math.Abs(got-scores[i].PSI) > 1e-12 {
-			t.Errorf("%s: histograms give %v, the score is %v", d.Feature, got, scores[i].PSI)
+		if got := Index(d.Reference, d.Current); math.Abs(got-scores[i].Value) > 1e-12 {
+			t.Errorf("%s: histograms give %v, the score is %v", d.Feature, got, scores[i].Value)
 		}
 		n, m := 0.0, 0.0
 		for b := range d.Reference {

@@ -100,7 +100,8 @@ type Scoring struct {
 	Y, Loss float64
 	Answer  []float64
 	Changed bool // the mean loss has changed
-	Rose    bool // and is greater now
+	Warned  bool // the detector has become suspicious of a change
+	Rose    bool // with Changed or Warned: the loss is greater now
 }
 
 // Fold is the state of a set of members at a place of an example log.
@@ -108,35 +109,35 @@ type Fold struct {
 	members  []*member
 	position uint64 // Seq of the next entry
 	answer   Answer
-	psi      *drift.PSI // of the union vector; nil: not watched
-	watched  int        // columns of it; behind them stand keys
+	columns  *drift.Watch // on the union vector; nil: not watched
+	watched  int          // columns of it; behind them stand keys
 	windowed func(t int64, scores []drift.Score)
 	next     atomic.Int32 // the member that the next free worker of ApplyAll takes
 	saved    []byte       // reused by Score
 }
 
 // Watch makes the fold compare the distribution of every column of the union vector with a frozen reference of the
-// first examples. Where several folds share a log, one watches. Call it before the first entry.
-func (f *Fold) Watch(union *features.Schema) {
-	f.psi, f.watched = drift.NewPSI(union, drift.PSIConfig{}), len(union.Columns)
+// first examples, by the measures of the columns (nil: the usual one). Where several folds share a log, one watches. Call it before the first entry.
+func (f *Fold) Watch(union *features.Schema, measures []drift.Measure) {
+	f.columns, f.watched = drift.NewWatch(union, drift.WatchConfig{Measures: measures}), len(union.Columns)
 }
 
 // Drift returns what the last finished window says of each column; nil before that, or when the fold does not watch.
 func (f *Fold) Drift() []drift.Score {
-	if f.psi == nil || !f.psi.Frozen() || f.psi.Windows() == 0 {
+	if f.columns == nil || !f.columns.Frozen() || f.columns.Windows() == 0 {
 		return nil
 	}
-	return f.psi.Scores(nil)
+	return f.columns.Scores(nil)
 }
 
 // DriftSizes returns how many examples the frozen reference and a window have, and how many windows are finished; zeros
 // when the fold does not watch.
 func (f *Fold) DriftSizes() (reference, window int, windows uint64) {
-	if f.psi == nil {
+	if f.columns == nil {
 		return 0, 0, 0
 	}
-	reference, window = f.psi.Sizes()
-	return reference, window, f.psi.Windows()
+	reference, window = f.columns.Sizes()
+	return reference, window, f.columns.Windows()
 }
 
 // New returns the fold of these members at the beginning of the log. Errors name the member whose
@@ -170,10 +171,10 @@ func (f *Fold) OnWindow(told func(t int64, scores []drift.Score)) { f.windowed =
 
 // Distributions returns the histograms of each column; nil before the reference is complete, or when the fold does not watch.
 func (f *Fold) Distributions() []drift.Distribution {
-	if f.psi == nil {
+	if f.columns == nil {
 		return nil
 	}
-	return f.psi.Distributions()
+	return f.columns.Distributions()
 }
 
 // Position returns the Seq of the next entry.
@@ -248,9 +249,9 @@ func (f *Fold) advance(e *Entry) (skip bool, err error) {
 }
 
 func (f *Fold) watch(e *Entry) {
-	if e.Kind == Predict && f.psi != nil {
-		if f.psi.Observe(models.Row{Value: e.Vector[:min(f.watched, len(e.Vector))]}) && f.windowed != nil {
-			f.windowed(e.Time, f.psi.Scores(nil))
+	if e.Kind == Predict && f.columns != nil {
+		if f.columns.Observe(models.Row{Value: e.Vector[:min(f.watched, len(e.Vector))]}) && f.windowed != nil {
+			f.windowed(e.Time, f.columns.Scores(nil))
 		}
 	}
 }
@@ -272,21 +273,29 @@ func (f *Fold) find(name string) *member {
 	return f.members[i]
 }
 
-// State visits the position and every member: weights, pending answers and scores.
+// State visits the position and every member: weights, pending answers and scores. States of version 1, which do not say when detectors spoke, are still read.
 func (f *Fold) State(s *codec.State) {
-	s.Fixed("fold version", foldVersion)
+	version := s.Len(foldVersion, 0, codec.MaxLen)
+	if version < 1 || version > foldVersion {
+		s.Fail("fold version is %d, not %d or below", version, foldVersion)
+		return
+	}
+	f.state(s, version)
+}
+
+func (f *Fold) state(s *codec.State, version int) {
 	s.Fixed("number of models", len(f.members))
 	s.Uint64(&f.position)
-	watched := f.psi != nil
+	watched := f.columns != nil
 	s.Bool(&watched)
-	if watched != (f.psi != nil) {
+	if watched != (f.columns != nil) {
 		s.Fail("drift watched: %t in the state", watched)
 		return
 	}
-	if f.psi != nil {
-		f.psi.State(s)
+	if f.columns != nil {
+		f.columns.State(s)
 	}
 	for _, m := range f.members {
-		m.state(s)
+		m.state(s, version)
 	}
 }

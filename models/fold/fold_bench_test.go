@@ -37,7 +37,7 @@ func demoLike(tb testing.TB) *feeder {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f.Watch(schema)
+	f.Watch(schema, nil)
 	// Examples and their labels, pending examples later; values repeat after 1,024.
 	entries := make([]fold.Entry, 1024)
 	for n := range entries {

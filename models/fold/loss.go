@@ -8,7 +8,8 @@ import (
 
 // Detector says what watches the loss of a member.
 type Detector struct {
-	Name string // in the catalogue
+	Name        string // in the catalogue
+	Fingerprint string // names it with all its parameters
 	// Errors: it counts errors, so it is given 1 for a wrong class and 0 for the right one, instead of the loss.
 	Errors bool
 	New    func() drift.Detector
@@ -98,6 +99,13 @@ func (w *lossWatch) now() (mean float64, labels int) {
 		return w.adwin.Mean(), w.adwin.Width()
 	}
 	return w.mean, int(w.n)
+}
+
+func (w *lossWatch) detector() drift.Detector {
+	if w.adwin != nil {
+		return w.adwin
+	}
+	return w.other
 }
 
 func (w *lossWatch) rose() bool {

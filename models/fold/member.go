@@ -13,8 +13,8 @@ import (
 	"github.com/freshet-ml/freshet/models/metric"
 )
 
-// foldVersion is raised when the fold's arithmetic or order changes.
-const foldVersion = 1
+// foldVersion is raised when the fold's arithmetic, order or state changes. Version 1 did not say when detectors spoke.
+const foldVersion = 2
 
 // maxMonths bounds the calendar months that scores are kept for; the oldest go first.
 const maxMonths = 120
@@ -33,6 +33,7 @@ type member struct {
 	listed  []Month // months as they were last asked for
 	loss    lossWatch
 	drifts  uint64 // changes that the detector on the loss has seen
+	spoken  spoken // when it spoke
 	guard   guard
 	good    *Snapshot // the last one that the guard let pass
 	width   int
@@ -51,7 +52,7 @@ func newMember(spec *Member, union *features.Schema) (*member, error) {
 	}
 	whole := len(spec.Columns) > 0 && spec.Columns[len(spec.Columns)-1] == len(spec.Columns)-1 // they increase
 	return &member{spec: spec, whole: whole, columns: len(spec.Columns), learner: l, pending: map[uint64][]float64{}, until: features.NoTime,
-		scores: spec.Scores(), months: spec.Months(maxMonths), loss: newLossWatch(spec.Detector), width: spec.AnswerLen()}, nil
+		scores: spec.Scores(), months: spec.Months(maxMonths), loss: newLossWatch(spec.Detector), spoken: silent(), width: spec.AnswerLen()}, nil
 }
 
 func (m *member) apply(e *Entry, told Answer) {
@@ -145,8 +146,9 @@ func (m *member) score(y float64, past []float64, e *Entry) {
 	if changed {
 		m.drifts++
 	}
+	warned := m.spoken.hear(m.loss.detector(), changed, e.Taken)
 	if m.told != nil {
-		m.scoring = Scoring{Model: m.spec, Seq: e.Seq, Taken: e.Taken, Y: y, Loss: l, Answer: past, Changed: changed, Rose: changed && m.loss.rose()}
+		m.scoring = Scoring{Model: m.spec, Seq: e.Seq, Taken: e.Taken, Y: y, Loss: l, Answer: past, Changed: changed, Warned: warned, Rose: (changed || warned) && m.loss.detector().Rose()}
 		m.told(&m.scoring)
 	}
 }
@@ -179,7 +181,7 @@ func finite(v []float64) bool {
 	return true
 }
 
-func (m *member) state(s *codec.State) {
+func (m *member) state(s *codec.State, version int) {
 	name := m.spec.Name
 	s.Text(&name)
 	print := m.spec.Fingerprint
@@ -196,6 +198,11 @@ func (m *member) state(s *codec.State) {
 	s.Int64(&m.until)
 	m.guard.state(s)
 	m.stateScores(s)
+	if version > 1 {
+		m.spoken.state(s)
+	} else if s.Loading() {
+		m.spoken.guess(m.loss.detector(), m.loss.rose())
+	}
 }
 
 func (m *member) statePending(s *codec.State) {

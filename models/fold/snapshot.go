@@ -65,10 +65,9 @@ type Score struct {
 	Months  []Month
 	Labels  uint64 // labels that were scored
 	Learned uint64
-	Drifts  uint64  // changes of the loss that the detector has seen
+	Said    Said    // by the detector on the loss
 	Loss    float64 // mean of what the detector is given (Member.Watched) since about the last change
 	Window  int     // labels in that window
-	Rose    bool    // the last change was a rise
 	Watched string  // what the detector is given: log_loss, error or absolute_error
 	Seq     uint64
 	Until   int64
@@ -126,7 +125,7 @@ func (f *Fold) Score(name string) (Score, bool) {
 	months := m.monthly()
 	loss, window := m.loss.now()
 	return Score{Name: name, Values: m.scores.Values(), Months: months, Labels: m.guard.n, Learned: m.learned,
-		Drifts: m.drifts, Loss: loss, Window: window, Rose: m.loss.rose(), Watched: m.spec.Watched(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Dropped: models.DroppedBy(m.learner), Calibration: m.scores.Calibration()}, true
+		Said: m.said(), Loss: loss, Window: window, Watched: m.spec.Watched(), Seq: m.seq, Until: m.until, Frozen: m.frozen, Pending: len(m.pending), Bytes: len(f.saved), Hash: sum(f.saved), Dropped: models.DroppedBy(m.learner), Calibration: m.scores.Calibration()}, true
 }
 
 // monthly returns the scores of all months; what it returned before is used for those without a new label.

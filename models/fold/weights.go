@@ -15,7 +15,7 @@ const weightsVersion = 1
 // trigger and goes on with what it serves. Names that the fold does not have are passed over.
 func (f *Fold) Keep(names ...string) {
 	f.members = slices.DeleteFunc(f.members, func(m *member) bool { return !slices.Contains(names, m.spec.Name) })
-	f.psi = nil
+	f.columns = nil
 }
 
 // Weights saves what the named member needs to answer, without pending answers and scores, so that a server can load it

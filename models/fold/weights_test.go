@@ -85,12 +85,12 @@ func FuzzLoadWeights(f *testing.F) {
 // A follower restores the state of all members and goes on with its own, to the same bits.
 func TestKeep(t *testing.T) {
 	f := mustFold(t, member("a", &tally{}, 0), member("b", &tally{}, 1))
-	f.Watch(union)
+	f.Watch(union, nil)
 	apply(t, f, predict("a"), learn(0, 1, fold.Final))
 	s := codec.Saver(nil)
 	f.State(s)
 	g := mustFold(t, member("a", &tally{}, 0), member("b", &tally{}, 1))
-	g.Watch(union)
+	g.Watch(union, nil)
 	l := codec.Loader(s.Bytes())
 	g.State(l)
 	if err := l.Close(); err != nil {

@@ -23,7 +23,7 @@ const (
 	topSegments = 12      // of a column in the report; the rest is one more
 	autoColumns = 8       // segment columns when none are named
 	autoValues  = 50      // a column with more values is not taken unless it is named
-	maxMarks    = 200     // changes of the loss that are kept
+	maxMarks    = 200     // changes of the loss that are kept, and warnings
 	maxTexts    = 100_000 // category texts that are remembered
 	delayBins   = 20
 )
@@ -43,7 +43,8 @@ type CalibrationBin struct {
 	Right      float64 `json:"share_right"`
 }
 
-// Change is a place where ADWIN found that the mean loss had changed: the event time of the trigger whose loss told it.
+// Change is a place where the detector on the loss of a model (Model.Detector) said that the loss had changed, or began to suspect it: the event time of
+// the trigger whose loss told it.
 type Change struct {
 	Time time.Time `json:"time"`
 	Rose bool      `json:"rose"`
@@ -73,14 +74,15 @@ type DelayBin struct {
 	Labels uint64  `json:"labels"`
 }
 
-// ColumnDrift is the population stability index of a column of the union vector against the first examples (drift.PSI).
+// ColumnDrift is the distance of a column of the union vector from the first examples (drift.Watch).
 type ColumnDrift struct {
 	Column    string    `json:"column"`
-	PSI       float64   `json:"psi"` // of the last window
+	Measure   string    `json:"measure"`  // psi, jensen_shannon, ks or wasserstein
+	Distance  float64   `json:"distance"` // of the last window
 	Threshold float64   `json:"threshold"`
 	Missing   float64   `json:"missing_share"`
-	Greatest  float64   `json:"greatest_psi"` // of all windows
-	At        time.Time `json:"greatest_at"`  // event time at the end of that window
+	Greatest  float64   `json:"greatest_distance"` // of all windows
+	At        time.Time `json:"greatest_at"`       // event time at the end of that window
 	Drifted   uint64    `json:"windows_drifted"`
 	Windows   uint64    `json:"windows"`
 }
@@ -119,14 +121,14 @@ type detail struct {
 	columns []int // of the union vector, by which scores are taken apart
 	named   bool  // columns were asked for
 	width   int   // of the union vector
-	psi     *drift.PSI
+	watch   *drift.Watch
 	scores  []drift.Score
 	drift   []ColumnDrift
 }
 
 // newDetail checks the columns that were asked for.
 func (o *Options) newDetail(t trigger) *detail {
-	d := &detail{width: len(t.schema.Columns), psi: drift.NewPSI(t.schema, drift.PSIConfig{}), named: len(o.Segments) > 0}
+	d := &detail{width: len(t.schema.Columns), watch: drift.NewWatch(t.schema, drift.WatchConfig{Measures: t.measures}), named: len(o.Segments) > 0}
 	for i, c := range t.schema.Columns {
 		if c.Kind == features.Categorical && (!d.named || slices.ContainsFunc(o.Segments, func(s string) bool { return t.means(s, c.Name) })) {
 			d.columns = append(d.columns, i)
@@ -137,8 +139,9 @@ func (o *Options) newDetail(t trigger) *detail {
 
 // trigger is a trigger as names of columns see it.
 type trigger struct {
-	name   string
-	schema *features.Schema
+	name     string
+	schema   *features.Schema
+	measures []drift.Measure // of the columns; nil: the usual ones
 }
 
 // means reports whether a name stands for a column: the whole name, or that of a field of the trigger.
@@ -151,7 +154,7 @@ func (o *Options) checkSegments() (errs []error) {
 		var known []string
 		for _, c := range o.Candidates {
 			for _, tr := range c.Program.Triggers {
-				t := trigger{tr.Name, tr.Vector.Schema}
+				t := trigger{tr.Name, tr.Vector.Schema, tr.Measures}
 				for _, col := range t.schema.Columns {
 					category := col.Kind == features.Categorical
 					found = found || category && t.means(name, col.Name)
@@ -182,21 +185,21 @@ func listed(names []string) string {
 
 // predicted takes the vector of a prediction.
 func (d *detail) predicted(e *fold.Entry) {
-	if d == nil || len(e.Vector) < d.width || !d.psi.Observe(models.Row{Value: e.Vector[:d.width]}) { // behind the columns stand keys
+	if d == nil || len(e.Vector) < d.width || !d.watch.Observe(models.Row{Value: e.Vector[:d.width]}) { // behind the columns stand keys
 		return
 	}
-	d.scores = d.psi.Scores(d.scores[:0])
+	d.scores = d.watch.Scores(d.scores[:0])
 	if d.drift == nil {
 		d.drift = make([]ColumnDrift, len(d.scores))
 	}
 	for i, s := range d.scores {
 		c := &d.drift[i]
-		c.Column, c.PSI, c.Threshold, c.Missing, c.Windows = s.Feature, s.PSI, s.Threshold, s.Missing, c.Windows+1
+		c.Column, c.Measure, c.Distance, c.Threshold, c.Missing, c.Windows = s.Feature, s.Measure, s.Value, s.Threshold, s.Missing, c.Windows+1
 		if s.Drifted {
 			c.Drifted++
 		}
-		if c.Windows == 1 || s.PSI > c.Greatest {
-			c.Greatest, c.At = s.PSI, utc(e.Time)
+		if c.Windows == 1 || s.Value > c.Greatest {
+			c.Greatest, c.At = s.Value, utc(e.Time)
 		}
 	}
 }
@@ -205,7 +208,7 @@ func (d *detail) predicted(e *fold.Entry) {
 func (d *detail) ranked() []ColumnDrift {
 	out := slices.Clone(d.drift)
 	slices.SortStableFunc(out, func(a, b ColumnDrift) int {
-		return cmp.Or(cmp.Compare(b.PSI/b.Threshold, a.PSI/a.Threshold), cmp.Compare(b.Greatest, a.Greatest), strings.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(b.Distance/b.Threshold, a.Distance/a.Threshold), cmp.Compare(b.Greatest, a.Greatest), strings.Compare(a.Column, b.Column))
 	})
 	return out
 }
@@ -213,8 +216,8 @@ func (d *detail) ranked() []ColumnDrift {
 // scorerDetail collects what a report draws of one model.
 type scorerDetail struct {
 	curve    *metric.Curve
-	adwin    *drift.ADWIN
 	changes  []Change
+	warnings []Change
 	segments []segmentSums // by column of the detail
 }
 
@@ -236,7 +239,7 @@ func (s *sums) add(y, answer, loss float64) {
 }
 
 func newScorerDetail(task models.Task, columns int) *scorerDetail {
-	d := &scorerDetail{curve: metric.NewCurve(task, 0), adwin: drift.NewADWIN(0), segments: make([]segmentSums, columns)}
+	d := &scorerDetail{curve: metric.NewCurve(task, 0), segments: make([]segmentSums, columns)}
 	for i := range d.segments {
 		d.segments[i].values = map[uint64]*sums{}
 	}
@@ -248,14 +251,22 @@ const missingCategory = math.MaxUint64
 // add takes a scored answer.
 func (s *scorerDetail) add(d *detail, e *fold.Entry, answer []float64, loss float64) {
 	s.curve.Add(e.Taken, e.Y, loss, answer)
-	if s.adwin.Update(loss) && len(s.changes) < maxMarks {
-		s.changes = append(s.changes, Change{Time: utc(e.Taken), Rose: s.adwin.Rose()})
-	}
 	for i, col := range d.columns {
 		if col >= len(e.Vector) {
 			continue
 		}
 		s.segments[i].of(e.Vector[col]).add(e.Y, answer[0], loss)
+	}
+}
+
+// heard takes what the detector on the loss said of a scored answer.
+func (s *scorerDetail) heard(told *fold.Scoring) {
+	c := Change{Time: utc(told.Taken), Rose: told.Rose}
+	switch {
+	case told.Changed && len(s.changes) < maxMarks:
+		s.changes = append(s.changes, c)
+	case told.Warned && len(s.warnings) < maxMarks:
+		s.warnings = append(s.warnings, c)
 	}
 }
 
@@ -283,7 +294,7 @@ func (s *scorerDetail) report(m *Model, d *detail, set *metric.Set, t *scorerNam
 	for _, b := range set.Calibration() {
 		m.Calibration = append(m.Calibration, CalibrationBin{Answers: uint64(b.Weight), Confidence: b.Confidence, Right: b.Share})
 	}
-	m.Changes = s.changes
+	m.Changes, m.Warnings = s.changes, s.warnings
 	for i, col := range d.columns {
 		n := len(s.segments[i].values)
 		if !d.named && (n < 2 || n > autoValues || len(m.Segments) >= autoColumns) {

@@ -82,7 +82,7 @@ func TestDetailsAreSumsOfThePredictions(t *testing.T) {
 		t.Errorf("%d delays of %d labels", n, r.Candidates[0].Models[0].Scored)
 	}
 	// Ten days are 8,900 predictions: a reference of 5,000 and one window.
-	if len(trigger.Drift) == 0 || trigger.Drift[0].Windows != 1 || trigger.Drift[0].PSI <= trigger.Drift[0].Threshold {
+	if len(trigger.Drift) == 0 || trigger.Drift[0].Windows != 1 || trigger.Drift[0].Distance <= trigger.Drift[0].Threshold {
 		t.Errorf("drift %+v: the hour of the year at least has drifted", trigger.Drift)
 	}
 	again := run(t, backtest.Options{Candidates: o.Candidates, Details: true, Segments: o.Segments, Workers: 3})

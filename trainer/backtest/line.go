@@ -221,10 +221,15 @@ func (s *scorer) add(e *fold.Entry, answer []float64, in bool, d *detail) {
 
 // collect makes the line collect details.
 func (l *line) collect(o *Options) {
-	l.detail = o.newDetail(trigger{l.trigger.Name, l.trigger.Vector.Schema})
+	l.detail = o.newDetail(trigger{l.trigger.Name, l.trigger.Vector.Schema, l.trigger.Measures})
 	for _, s := range l.scorers {
 		s.detail = newScorerDetail(s.spec.Task, len(l.detail.columns))
 	}
+	l.fold.OnScored(func(told *fold.Scoring) {
+		if told.Taken >= l.window.from && told.Taken < l.window.to {
+			l.of[told.Model].detail.heard(told)
+		}
+	})
 }
 
 func allFinite(v []float64) bool {

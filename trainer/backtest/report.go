@@ -154,6 +154,8 @@ type Model struct {
 	Scored   uint64  `json:"scored"`
 	Unscored uint64  `json:"labels_not_scored"` // in the warm-up, or beyond from and to
 	Invalid  Number  `json:"invalid"`           // answers that were not finite
+	Detector string  `json:"detector"`          // what watches its loss
+	Watched  string  `json:"watched"`           // what that is given: log_loss, error or absolute_error
 	Metrics  Metrics `json:"metrics"`
 	Months   []Month `json:"months,omitempty"`
 	Paired   *Paired `json:"paired,omitempty"`
@@ -163,7 +165,8 @@ type Model struct {
 	// With Options.Details.
 	Curve       []Point          `json:"curve,omitempty"`
 	Calibration []CalibrationBin `json:"calibration,omitempty"`
-	Changes     []Change         `json:"loss_changes,omitempty"` // by ADWIN, 200 at most
+	Changes     []Change         `json:"loss_changes,omitempty"`  // by the detector, the first 200 at most
+	Warnings    []Change         `json:"loss_warnings,omitempty"` // where it began to suspect one, the first 200 at most
 	Segments    []SegmentColumn  `json:"segments,omitempty"`
 }
 

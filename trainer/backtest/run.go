@@ -218,7 +218,7 @@ func modelOf(l *line, s *scorer, sums fold.Hashes, names texts) Model {
 	}
 	score, _ := l.fold.Score(s.spec.Name)
 	m := Model{Name: s.spec.Name, Of: s.spec.Of, Kind: kind, Task: s.spec.Task.String(), Scored: s.set.Events(), Unscored: s.unscored,
-		Invalid: Number(s.invalid), Metrics: s.set.Values(), Learned: score.Learned, Bytes: score.Bytes, Weights: sums.Weights}
+		Invalid: Number(s.invalid), Metrics: s.set.Values(), Detector: s.spec.DetectorName(), Watched: s.spec.Watched(), Learned: score.Learned, Bytes: score.Bytes, Weights: sums.Weights}
 	if s.months != nil {
 		for _, p := range s.months.List() {
 			m.Months = append(m.Months, Month{Month: p.Month.String(), Scored: p.Events(), Metrics: p.Values()})

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/freshet-ml/freshet/trainer/backtest"
 )
@@ -96,24 +97,42 @@ func driftSection(r *backtest.Report, all []group) Section {
 			}
 		}
 	}
-	t := Table{Caption: "Changes of the mean loss, by ADWIN", Head: []string{"model", "trigger at", "loss"}, Text: map[int]bool{1: true, 2: true}}
-	for _, g := range all {
-		for _, m := range g.distinct() {
-			for _, ch := range m.Changes {
-				t.Rows = append(t.Rows, []string{m.label, instant(ch.Time.UnixMicro()), roseText(ch.Rose)})
-			}
-		}
-	}
-	if len(t.Rows) > 0 {
+	if t := lossTable(all); len(t.Rows) > 0 {
 		s.Tables = append(s.Tables, t)
 	}
 	switch {
 	case len(s.Figures) > 0:
-		s.Text = "The population stability index of each column in the last window of predictions, against the first ones. The line across a bar is its threshold, which takes the sizes into account. Beyond it the column has drifted."
+		s.Text = "The distance of each column in the last window of predictions from the first ones, by its measure. The line across a bar is its threshold, which takes the sizes into account. Beyond it the column has drifted."
 	default:
 		s.Text = "No drift of features is told: the first window ends after 7,000 predictions."
 	}
 	return s
+}
+
+// lossTable is what the detectors on the losses said, and when.
+func lossTable(all []group) Table {
+	t := Table{Caption: "Changes of the loss, and warnings of them", Head: []string{"model", "detector", "watches", "level", "trigger at", "loss"},
+		Text: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true}}
+	for _, g := range all {
+		for _, m := range g.distinct() {
+			type said struct {
+				backtest.Change
+				level string
+			}
+			var list []said
+			for _, c := range m.Changes {
+				list = append(list, said{c, "drift"})
+			}
+			for _, c := range m.Warnings {
+				list = append(list, said{c, "warning"})
+			}
+			slices.SortStableFunc(list, func(a, b said) int { return a.Time.Compare(b.Time) })
+			for _, c := range list {
+				t.Rows = append(t.Rows, []string{m.label, m.Detector, strings.ReplaceAll(m.Watched, "_", " "), c.level, instant(c.Time.UnixMicro()), roseText(c.Rose)})
+			}
+		}
+	}
+	return t
 }
 
 func qualified(r *backtest.Report, c *backtest.Result, name string) string {
@@ -128,23 +147,34 @@ func driftFigure(trigger string, list []backtest.ColumnDrift) Figure {
 	drifted := 0
 	var bars []Bar
 	for i, c := range list {
-		over := c.PSI > c.Threshold
+		over := c.Distance > c.Threshold
 		if over {
 			drifted++
 		}
 		if i < driftRows {
-			bars = append(bars, Bar{c.Column, c.PSI, c.Threshold, over})
+			bars = append(bars, Bar{c.Column, c.Distance, c.Threshold, over})
 		}
-		f.Table.Rows = append(f.Table.Rows, []string{c.Column, fmt.Sprintf("%.3f", c.PSI), fmt.Sprintf("%.3f", c.Threshold), fmt.Sprintf("%.1f %%", 100*c.Missing),
+		f.Table.Rows = append(f.Table.Rows, []string{c.Column, c.Measure, fmt.Sprintf("%.3f", c.Distance), fmt.Sprintf("%.3f", c.Threshold), fmt.Sprintf("%.1f %%", 100*c.Missing),
 			fmt.Sprintf("%.3f", c.Greatest), instant(c.At.UnixMicro()), fmt.Sprintf("%d of %d", c.Drifted, c.Windows)})
 	}
 	f.Caption = fmt.Sprintf("%d of %d columns are beyond their threshold in the last window.", drifted, len(list))
 	if len(list) > driftRows {
 		f.Caption += fmt.Sprintf(" The chart has the first %d.", driftRows)
 	}
-	f.Chart = BarChart("population stability index of the columns of "+trigger, "PSI", bars)
-	f.Table.Caption, f.Table.Head = "drift of all columns", []string{"column", "PSI", "threshold", "missing", "greatest", "then", "windows drifted"}
+	f.Chart = BarChart("drift of the columns of "+trigger, measured(list), bars)
+	f.Table.Text = map[int]bool{1: true}
+	f.Table.Caption, f.Table.Head = "drift of all columns", []string{"column", "measure", "distance", "threshold", "missing", "greatest", "then", "windows drifted"}
 	return f
+}
+
+// measured names what the bars are: the measure if all columns have one.
+func measured(list []backtest.ColumnDrift) string {
+	for _, c := range list {
+		if c.Measure != list[0].Measure {
+			return "distance by the measure of each column"
+		}
+	}
+	return list[0].Measure
 }
 
 func labels(r *backtest.Report) Section {

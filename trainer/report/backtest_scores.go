@@ -20,7 +20,7 @@ func curves(all []group) Section {
 		}
 	}
 	if len(s.Figures) > 0 {
-		s.Text = "Each point is the score of the triggers of one span of event time, by the time of the trigger. ▲ and ▼ mark where ADWIN found that the mean loss of a model rose or fell. " +
+		s.Text = "Each point is the score of the triggers of one span of event time, by the time of the trigger. ▲ and ▼ mark where the detector on the loss of a model found that it rose or fell; drift says which detector it is. " +
 			"Thin lines are baselines. The scale fits the champions; a line that leaves the chart is cut."
 	}
 	return s

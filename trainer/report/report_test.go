@@ -50,7 +50,7 @@ func sample() *backtest.Report {
 	}
 	models := []backtest.Model{
 		{Name: "late", Of: "late", Kind: "champion", Task: "binary", Scored: 1200, Metrics: binary(.39, .76, .05), Curve: curve(0), Calibration: bins, Segments: by(.39), Weights: "aa",
-			Changes: []backtest.Change{{Time: at(3), Rose: true}, {Time: at(7)}}},
+			Detector: "ddm", Watched: "error", Changes: []backtest.Change{{Time: at(3), Rose: true}, {Time: at(7)}}, Warnings: []backtest.Change{{Time: at(2), Rose: true}}},
 		{Name: hostile, Of: "late", Kind: "challenger", Task: "binary", Scored: 1200, Metrics: binary(.41, .74, .06), Curve: curve(-.02), Calibration: bins, Segments: by(.41), Weights: "bb",
 			Paired: &backtest.Paired{Against: "late", Loss: "log_loss", N: 1200, Block: 30, Mean: .02, Low: .01, High: .03, Differs: true}},
 		{Name: "late.no_change", Of: "late", Kind: "baseline", Task: "binary", Scored: 1200, Invalid: 2, Metrics: binary(8.2, .5, .24), Curve: curve(-7.8), Segments: by(8), Weights: "cc",
@@ -62,7 +62,7 @@ func sample() *backtest.Report {
 			Golden: &trainer.Golden{Items: "i0", States: "s0", Logs: map[string]string{"shipped": "l0"}, Weights: map[string]string{"late": "aa", hostile: "bb"}}, Sum: "sum0",
 			Triggers: []backtest.Trigger{{Name: "shipped", Predictions: 1300, Labels: 1200, Missing: 60, Pending: 40, DelayP50: 82000, DelayP99: 130000,
 				Delays: []backtest.DelayBin{{From: 60, To: 3600, Labels: 200}, {From: 3600, To: 130000, Labels: 1000}},
-				Drift:  []backtest.ColumnDrift{{Column: "depot.hours", PSI: .4, Threshold: .1, Greatest: .5, At: at(6), Drifted: 3, Windows: 4}, {Column: "shipped.depot", PSI: .01, Threshold: .1, Missing: .25, At: at(6), Windows: 4}}}},
+				Drift:  []backtest.ColumnDrift{{Column: "depot.hours", Measure: "wasserstein", Distance: .4, Threshold: .1, Greatest: .5, At: at(6), Drifted: 3, Windows: 4}, {Column: "shipped.depot", Measure: "psi", Distance: .01, Threshold: .1, Missing: .25, At: at(6), Windows: 4}}}},
 			Models: models}},
 		Live: &backtest.Comparison{Triggers: []backtest.LiveTrigger{{Name: "shipped", Found: true, Live: 1300, Both: 1300, Equal: 1300, Share: 1, SameLog: true,
 			Models: []backtest.LiveModel{{Name: "late", SameWeights: true, Live: binary(.39, .76, .05), Difference: binary(0, 0, 0)}}}, {Name: "other"}}}}

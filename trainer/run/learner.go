@@ -155,7 +155,7 @@ func (l *learning) fresh() (*fold.Fold, error) {
 	union := l.o.Trigger.Vector.Schema
 	f, err := fold.New(union, l.o.Members)
 	if err == nil && l.o.Watch {
-		f.Watch(union)
+		f.Watch(union, l.o.Trigger.Measures)
 	}
 	return f, err
 }

@@ -9,6 +9,7 @@ package freshetv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -223,15 +224,19 @@ func (x *TriggerDrift) GetFeatures() []*FeatureDrift {
 type FeatureDrift struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Population stability index: 0 for the same distribution.
+	// Distance of the distributions by the measure; 0: they are the same.
 	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
 	// The score above which the feature counts as drifted, given the sample sizes.
 	Threshold float64 `protobuf:"fixed64,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
 	// Share of the examples in which it was missing.
 	Missing float64 `protobuf:"fixed64,4,opt,name=missing,proto3" json:"missing,omitempty"`
 	// Share of the examples beyond the reference's range, or not among its frequent categories.
-	Unseen        float64 `protobuf:"fixed64,5,opt,name=unseen,proto3" json:"unseen,omitempty"`
-	Drifted       bool    `protobuf:"varint,6,opt,name=drifted,proto3" json:"drifted,omitempty"`
+	Unseen  float64 `protobuf:"fixed64,5,opt,name=unseen,proto3" json:"unseen,omitempty"`
+	Drifted bool    `protobuf:"varint,6,opt,name=drifted,proto3" json:"drifted,omitempty"`
+	// psi, jensen_shannon, ks or wasserstein.
+	Measure string `protobuf:"bytes,7,opt,name=measure,proto3" json:"measure,omitempty"`
+	// The score above which alerts ask for somebody's time; at least the threshold.
+	Alert         float64 `protobuf:"fixed64,8,opt,name=alert,proto3" json:"alert,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -308,6 +313,20 @@ func (x *FeatureDrift) GetDrifted() bool {
 	return false
 }
 
+func (x *FeatureDrift) GetMeasure() string {
+	if x != nil {
+		return x.Measure
+	}
+	return ""
+}
+
+func (x *FeatureDrift) GetAlert() float64 {
+	if x != nil {
+		return x.Alert
+	}
+	return 0
+}
+
 // ModelDrift is what the detector on the loss of a model saw.
 type ModelDrift struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -323,7 +342,20 @@ type ModelDrift struct {
 	// Labels that the mean is over.
 	Window uint64 `protobuf:"varint,6,opt,name=window,proto3" json:"window,omitempty"`
 	// The last change was a rise: the model had become worse.
-	Rose          bool `protobuf:"varint,7,opt,name=rose,proto3" json:"rose,omitempty"`
+	Rose bool `protobuf:"varint,7,opt,name=rose,proto3" json:"rose,omitempty"`
+	// The detector, such as adwin or ddm.
+	Detector string `protobuf:"bytes,8,opt,name=detector,proto3" json:"detector,omitempty"`
+	// What it has last said: none; warning, while it suspects a change; drift, of a change.
+	Level string `protobuf:"bytes,9,opt,name=level,proto3" json:"level,omitempty"`
+	// Of what level says: up, the loss rose and the model became worse; down, it fell; empty for none.
+	Direction string `protobuf:"bytes,10,opt,name=direction,proto3" json:"direction,omitempty"`
+	// Event time of the example with which it said so: of the change, or with which the warning began. Missing for none, and for what states of earlier
+	// versions do not tell.
+	At *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
+	// Event time of the example with which it saw the last change.
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	// How often a warning began.
+	Warnings      uint64 `protobuf:"varint,13,opt,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,12 +439,54 @@ func (x *ModelDrift) GetRose() bool {
 	return false
 }
 
+func (x *ModelDrift) GetDetector() string {
+	if x != nil {
+		return x.Detector
+	}
+	return ""
+}
+
+func (x *ModelDrift) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *ModelDrift) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *ModelDrift) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ModelDrift) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *ModelDrift) GetWarnings() uint64 {
+	if x != nil {
+		return x.Warnings
+	}
+	return 0
+}
+
 var File_freshet_v1_drift_proto protoreflect.FileDescriptor
 
 const file_freshet_v1_drift_proto_rawDesc = "" +
 	"\n" +
 	"\x16freshet/v1/drift.proto\x12\n" +
-	"freshet.v1\":\n" +
+	"freshet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\":\n" +
 	"\fDriftRequest\x12\x18\n" +
 	"\atrigger\x18\x01 \x01(\tR\atrigger\x12\x10\n" +
 	"\x03top\x18\x02 \x01(\rR\x03top\"u\n" +
@@ -425,14 +499,16 @@ const file_freshet_v1_drift_proto_rawDesc = "" +
 	"\x06window\x18\x03 \x01(\rR\x06window\x12\x18\n" +
 	"\awindows\x18\x04 \x01(\x04R\awindows\x12\x18\n" +
 	"\adrifted\x18\x05 \x01(\rR\adrifted\x124\n" +
-	"\bfeatures\x18\x06 \x03(\v2\x18.freshet.v1.FeatureDriftR\bfeatures\"\xa2\x01\n" +
+	"\bfeatures\x18\x06 \x03(\v2\x18.freshet.v1.FeatureDriftR\bfeatures\"\xd2\x01\n" +
 	"\fFeatureDrift\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x1c\n" +
 	"\tthreshold\x18\x03 \x01(\x01R\tthreshold\x12\x18\n" +
 	"\amissing\x18\x04 \x01(\x01R\amissing\x12\x16\n" +
 	"\x06unseen\x18\x05 \x01(\x01R\x06unseen\x12\x18\n" +
-	"\adrifted\x18\x06 \x01(\bR\adrifted\"\xa4\x01\n" +
+	"\adrifted\x18\x06 \x01(\bR\adrifted\x12\x18\n" +
+	"\ameasure\x18\a \x01(\tR\ameasure\x12\x14\n" +
+	"\x05alert\x18\b \x01(\x01R\x05alert\"\xf7\x02\n" +
 	"\n" +
 	"ModelDrift\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
@@ -441,7 +517,15 @@ const file_freshet_v1_drift_proto_rawDesc = "" +
 	"\achanges\x18\x04 \x01(\x04R\achanges\x12\x12\n" +
 	"\x04loss\x18\x05 \x01(\x01R\x04loss\x12\x16\n" +
 	"\x06window\x18\x06 \x01(\x04R\x06window\x12\x12\n" +
-	"\x04rose\x18\a \x01(\bR\x04roseB:Z8github.com/freshet-ml/freshet/proto/freshet/v1;freshetv1b\x06proto3"
+	"\x04rose\x18\a \x01(\bR\x04rose\x12\x1a\n" +
+	"\bdetector\x18\b \x01(\tR\bdetector\x12\x14\n" +
+	"\x05level\x18\t \x01(\tR\x05level\x12\x1c\n" +
+	"\tdirection\x18\n" +
+	" \x01(\tR\tdirection\x12*\n" +
+	"\x02at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x129\n" +
+	"\n" +
+	"changed_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1a\n" +
+	"\bwarnings\x18\r \x01(\x04R\bwarningsB:Z8github.com/freshet-ml/freshet/proto/freshet/v1;freshetv1b\x06proto3"
 
 var (
 	file_freshet_v1_drift_proto_rawDescOnce sync.Once
@@ -457,21 +541,24 @@ func file_freshet_v1_drift_proto_rawDescGZIP() []byte {
 
 var file_freshet_v1_drift_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_freshet_v1_drift_proto_goTypes = []any{
-	(*DriftRequest)(nil),  // 0: freshet.v1.DriftRequest
-	(*DriftResponse)(nil), // 1: freshet.v1.DriftResponse
-	(*TriggerDrift)(nil),  // 2: freshet.v1.TriggerDrift
-	(*FeatureDrift)(nil),  // 3: freshet.v1.FeatureDrift
-	(*ModelDrift)(nil),    // 4: freshet.v1.ModelDrift
+	(*DriftRequest)(nil),          // 0: freshet.v1.DriftRequest
+	(*DriftResponse)(nil),         // 1: freshet.v1.DriftResponse
+	(*TriggerDrift)(nil),          // 2: freshet.v1.TriggerDrift
+	(*FeatureDrift)(nil),          // 3: freshet.v1.FeatureDrift
+	(*ModelDrift)(nil),            // 4: freshet.v1.ModelDrift
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_freshet_v1_drift_proto_depIdxs = []int32{
 	2, // 0: freshet.v1.DriftResponse.triggers:type_name -> freshet.v1.TriggerDrift
 	4, // 1: freshet.v1.DriftResponse.models:type_name -> freshet.v1.ModelDrift
 	3, // 2: freshet.v1.TriggerDrift.features:type_name -> freshet.v1.FeatureDrift
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 3: freshet.v1.ModelDrift.at:type_name -> google.protobuf.Timestamp
+	5, // 4: freshet.v1.ModelDrift.changed_at:type_name -> google.protobuf.Timestamp
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_freshet_v1_drift_proto_init() }

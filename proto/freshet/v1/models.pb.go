@@ -246,7 +246,9 @@ type Model struct {
 	Learned uint64 `protobuf:"varint,11,opt,name=learned,proto3" json:"learned,omitempty"`
 	Frozen  bool   `protobuf:"varint,12,opt,name=frozen,proto3" json:"frozen,omitempty"`
 	// Scores so far, each answer scored before its label was learned.
-	Scores        []*Score `protobuf:"bytes,13,rep,name=scores,proto3" json:"scores,omitempty"`
+	Scores []*Score `protobuf:"bytes,13,rep,name=scores,proto3" json:"scores,omitempty"`
+	// What the detector on its loss says; missing before the first label was scored.
+	Drift         *ModelDrift `protobuf:"bytes,14,opt,name=drift,proto3" json:"drift,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +370,13 @@ func (x *Model) GetFrozen() bool {
 func (x *Model) GetScores() []*Score {
 	if x != nil {
 		return x.Scores
+	}
+	return nil
+}
+
+func (x *Model) GetDrift() *ModelDrift {
+	if x != nil {
+		return x.Drift
 	}
 	return nil
 }
@@ -975,10 +984,10 @@ var File_freshet_v1_models_proto protoreflect.FileDescriptor
 const file_freshet_v1_models_proto_rawDesc = "" +
 	"\n" +
 	"\x17freshet/v1/models.proto\x12\n" +
-	"freshet.v1\x1a\x16freshet/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x13\n" +
+	"freshet.v1\x1a\x16freshet/v1/drift.proto\x1a\x16freshet/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x13\n" +
 	"\x11ListModelsRequest\"?\n" +
 	"\x12ListModelsResponse\x12)\n" +
-	"\x06models\x18\x01 \x03(\v2\x11.freshet.v1.ModelR\x06models\"\xb8\x04\n" +
+	"\x06models\x18\x01 \x03(\v2\x11.freshet.v1.ModelR\x06models\"\xe6\x04\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02of\x18\x02 \x01(\tR\x02of\x12*\n" +
@@ -993,7 +1002,8 @@ const file_freshet_v1_models_proto_rawDesc = "" +
 	" \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12\x18\n" +
 	"\alearned\x18\v \x01(\x04R\alearned\x12\x16\n" +
 	"\x06frozen\x18\f \x01(\bR\x06frozen\x12)\n" +
-	"\x06scores\x18\r \x03(\v2\x11.freshet.v1.ScoreR\x06scores\"2\n" +
+	"\x06scores\x18\r \x03(\v2\x11.freshet.v1.ScoreR\x06scores\x12,\n" +
+	"\x05drift\x18\x0e \x01(\v2\x16.freshet.v1.ModelDriftR\x05drift\"2\n" +
 	"\x04Role\x12\f\n" +
 	"\bCHAMPION\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1082,6 +1092,7 @@ var file_freshet_v1_models_proto_goTypes = []any{
 	(*Version)(nil),               // 13: freshet.v1.Version
 	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(*ModelDrift)(nil),            // 16: freshet.v1.ModelDrift
 }
 var file_freshet_v1_models_proto_depIdxs = []int32{
 	4,  // 0: freshet.v1.ListModelsResponse.models:type_name -> freshet.v1.Model
@@ -1091,22 +1102,23 @@ var file_freshet_v1_models_proto_depIdxs = []int32{
 	14, // 4: freshet.v1.Model.trained_until:type_name -> google.protobuf.Timestamp
 	15, // 5: freshet.v1.Model.staleness:type_name -> google.protobuf.Duration
 	5,  // 6: freshet.v1.Model.scores:type_name -> freshet.v1.Score
-	4,  // 7: freshet.v1.GetModelResponse.model:type_name -> freshet.v1.Model
-	10, // 8: freshet.v1.GetModelResponse.columns:type_name -> freshet.v1.ModelColumn
-	11, // 9: freshet.v1.GetModelResponse.label:type_name -> freshet.v1.LabelSpec
-	12, // 10: freshet.v1.GetModelResponse.fields:type_name -> freshet.v1.InputField
-	15, // 11: freshet.v1.GetModelResponse.max_age:type_name -> google.protobuf.Duration
-	13, // 12: freshet.v1.GetModelResponse.hashed_at:type_name -> freshet.v1.Version
-	13, // 13: freshet.v1.GetModelResponse.scored_at:type_name -> freshet.v1.Version
-	9,  // 14: freshet.v1.GetModelResponse.months:type_name -> freshet.v1.MonthScores
-	8,  // 15: freshet.v1.GetModelResponse.dropped:type_name -> freshet.v1.Drop
-	5,  // 16: freshet.v1.MonthScores.scores:type_name -> freshet.v1.Score
-	15, // 17: freshet.v1.LabelSpec.wait:type_name -> google.protobuf.Duration
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	16, // 7: freshet.v1.Model.drift:type_name -> freshet.v1.ModelDrift
+	4,  // 8: freshet.v1.GetModelResponse.model:type_name -> freshet.v1.Model
+	10, // 9: freshet.v1.GetModelResponse.columns:type_name -> freshet.v1.ModelColumn
+	11, // 10: freshet.v1.GetModelResponse.label:type_name -> freshet.v1.LabelSpec
+	12, // 11: freshet.v1.GetModelResponse.fields:type_name -> freshet.v1.InputField
+	15, // 12: freshet.v1.GetModelResponse.max_age:type_name -> google.protobuf.Duration
+	13, // 13: freshet.v1.GetModelResponse.hashed_at:type_name -> freshet.v1.Version
+	13, // 14: freshet.v1.GetModelResponse.scored_at:type_name -> freshet.v1.Version
+	9,  // 15: freshet.v1.GetModelResponse.months:type_name -> freshet.v1.MonthScores
+	8,  // 16: freshet.v1.GetModelResponse.dropped:type_name -> freshet.v1.Drop
+	5,  // 17: freshet.v1.MonthScores.scores:type_name -> freshet.v1.Score
+	15, // 18: freshet.v1.LabelSpec.wait:type_name -> google.protobuf.Duration
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_freshet_v1_models_proto_init() }
@@ -1114,6 +1126,7 @@ func file_freshet_v1_models_proto_init() {
 	if File_freshet_v1_models_proto != nil {
 		return
 	}
+	file_freshet_v1_drift_proto_init()
 	file_freshet_v1_value_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

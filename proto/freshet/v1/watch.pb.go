@@ -582,7 +582,11 @@ type MemberHistory struct {
 	// Changes of the mean loss, the newest 500.
 	Marks []*DriftMark `protobuf:"bytes,5,rep,name=marks,proto3" json:"marks,omitempty"`
 	// How often what was said came true. Of all scored answers.
-	Calibration   []*CalibrationBin `protobuf:"bytes,6,rep,name=calibration,proto3" json:"calibration,omitempty"`
+	Calibration []*CalibrationBin `protobuf:"bytes,6,rep,name=calibration,proto3" json:"calibration,omitempty"`
+	// Where the detector began to suspect a change, the newest 500.
+	Warnings []*DriftMark `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The detector on its loss, such as adwin.
+	Detector      string `protobuf:"bytes,8,opt,name=detector,proto3" json:"detector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,6 +661,20 @@ func (x *MemberHistory) GetCalibration() []*CalibrationBin {
 		return x.Calibration
 	}
 	return nil
+}
+
+func (x *MemberHistory) GetWarnings() []*DriftMark {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *MemberHistory) GetDetector() string {
+	if x != nil {
+		return x.Detector
+	}
+	return ""
 }
 
 // HistoryPoint is the scores of the examples of one stretch of event time.
@@ -738,7 +756,7 @@ func (x *HistoryPoint) GetHalfBand() float64 {
 	return 0
 }
 
-// DriftMark is a change of a model's mean loss that its detector saw.
+// DriftMark is a change of a model's mean loss that its detector saw, or began to suspect.
 type DriftMark struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Event time of the example with which it was seen.
@@ -1088,7 +1106,7 @@ func (x *FeatureDistribution) GetCurrent() []float64 {
 	return nil
 }
 
-// DriftWindow is the scores of one finished window.
+// DriftWindow is the scores of one finished window, by the measures of the features.
 type DriftWindow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Event time of its last example.
@@ -1780,14 +1798,16 @@ const file_freshet_v1_watch_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06points\x18\x02 \x01(\rR\x06points\"F\n" +
 	"\x0fHistoryResponse\x123\n" +
-	"\amembers\x18\x01 \x03(\v2\x19.freshet.v1.MemberHistoryR\amembers\"\xfc\x01\n" +
+	"\amembers\x18\x01 \x03(\v2\x19.freshet.v1.MemberHistoryR\amembers\"\xcb\x02\n" +
 	"\rMemberHistory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02of\x18\x02 \x01(\tR\x02of\x12*\n" +
 	"\x04role\x18\x03 \x01(\x0e2\x16.freshet.v1.Model.RoleR\x04role\x120\n" +
 	"\x06points\x18\x04 \x03(\v2\x18.freshet.v1.HistoryPointR\x06points\x12+\n" +
 	"\x05marks\x18\x05 \x03(\v2\x15.freshet.v1.DriftMarkR\x05marks\x12<\n" +
-	"\vcalibration\x18\x06 \x03(\v2\x1a.freshet.v1.CalibrationBinR\vcalibration\"\xcd\x01\n" +
+	"\vcalibration\x18\x06 \x03(\v2\x1a.freshet.v1.CalibrationBinR\vcalibration\x121\n" +
+	"\bwarnings\x18\a \x03(\v2\x15.freshet.v1.DriftMarkR\bwarnings\x12\x1a\n" +
+	"\bdetector\x18\b \x01(\tR\bdetector\"\xcd\x01\n" +
 	"\fHistoryPoint\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12-\n" +
 	"\x04span\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04span\x12\x16\n" +
@@ -1928,27 +1948,28 @@ var file_freshet_v1_watch_proto_depIdxs = []int32{
 	10, // 8: freshet.v1.MemberHistory.points:type_name -> freshet.v1.HistoryPoint
 	11, // 9: freshet.v1.MemberHistory.marks:type_name -> freshet.v1.DriftMark
 	12, // 10: freshet.v1.MemberHistory.calibration:type_name -> freshet.v1.CalibrationBin
-	28, // 11: freshet.v1.HistoryPoint.from:type_name -> google.protobuf.Timestamp
-	32, // 12: freshet.v1.HistoryPoint.span:type_name -> google.protobuf.Duration
-	33, // 13: freshet.v1.HistoryPoint.scores:type_name -> freshet.v1.Score
-	28, // 14: freshet.v1.DriftMark.at:type_name -> google.protobuf.Timestamp
-	15, // 15: freshet.v1.DistributionsResponse.triggers:type_name -> freshet.v1.TriggerDistributions
-	16, // 16: freshet.v1.TriggerDistributions.features:type_name -> freshet.v1.FeatureDistribution
-	17, // 17: freshet.v1.TriggerDistributions.windows:type_name -> freshet.v1.DriftWindow
-	28, // 18: freshet.v1.DriftWindow.until:type_name -> google.protobuf.Timestamp
-	20, // 19: freshet.v1.DeadLettersResponse.reasons:type_name -> freshet.v1.RefusalCount
-	21, // 20: freshet.v1.DeadLettersResponse.letters:type_name -> freshet.v1.DeadLetter
-	28, // 21: freshet.v1.RefusalCount.newest:type_name -> google.protobuf.Timestamp
-	28, // 22: freshet.v1.DeadLetter.at:type_name -> google.protobuf.Timestamp
-	24, // 23: freshet.v1.RecentResponse.events:type_name -> freshet.v1.RecentEvent
-	28, // 24: freshet.v1.RecentEvent.at:type_name -> google.protobuf.Timestamp
-	27, // 25: freshet.v1.RecentEvent.fields:type_name -> freshet.v1.RecentEvent.FieldsEntry
-	34, // 26: freshet.v1.RecentEvent.FieldsEntry.value:type_name -> freshet.v1.Value
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	11, // 11: freshet.v1.MemberHistory.warnings:type_name -> freshet.v1.DriftMark
+	28, // 12: freshet.v1.HistoryPoint.from:type_name -> google.protobuf.Timestamp
+	32, // 13: freshet.v1.HistoryPoint.span:type_name -> google.protobuf.Duration
+	33, // 14: freshet.v1.HistoryPoint.scores:type_name -> freshet.v1.Score
+	28, // 15: freshet.v1.DriftMark.at:type_name -> google.protobuf.Timestamp
+	15, // 16: freshet.v1.DistributionsResponse.triggers:type_name -> freshet.v1.TriggerDistributions
+	16, // 17: freshet.v1.TriggerDistributions.features:type_name -> freshet.v1.FeatureDistribution
+	17, // 18: freshet.v1.TriggerDistributions.windows:type_name -> freshet.v1.DriftWindow
+	28, // 19: freshet.v1.DriftWindow.until:type_name -> google.protobuf.Timestamp
+	20, // 20: freshet.v1.DeadLettersResponse.reasons:type_name -> freshet.v1.RefusalCount
+	21, // 21: freshet.v1.DeadLettersResponse.letters:type_name -> freshet.v1.DeadLetter
+	28, // 22: freshet.v1.RefusalCount.newest:type_name -> google.protobuf.Timestamp
+	28, // 23: freshet.v1.DeadLetter.at:type_name -> google.protobuf.Timestamp
+	24, // 24: freshet.v1.RecentResponse.events:type_name -> freshet.v1.RecentEvent
+	28, // 25: freshet.v1.RecentEvent.at:type_name -> google.protobuf.Timestamp
+	27, // 26: freshet.v1.RecentEvent.fields:type_name -> freshet.v1.RecentEvent.FieldsEntry
+	34, // 27: freshet.v1.RecentEvent.FieldsEntry.value:type_name -> freshet.v1.Value
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_freshet_v1_watch_proto_init() }

@@ -28,10 +28,10 @@ export function Figure({ caption, label, table, children, readout }) {
 }
 
 /**
- * Lines draws series over event time. series: {name, points: [[seconds, value]], band?: [[low, high]], style}. marks: {at, rose}. limit is a
+ * Lines draws series over event time. series: {name, points: [[seconds, value]], band?: [[low, high]], style}. marks: {at, rose, warning}, what detector said. limit is a
  * horizontal line. The axis is of what is near the first series, without the most extreme two of a hundred values; the table has all.
  */
-export function Lines({ caption, label, series, marks = [], limit, limitName, theme, format = score }) {
+export function Lines({ caption, label, series, marks = [], detector, limit, limitName, theme, format = score }) {
   const box = useRef(null);
   const [under, setUnder] = useState(null);
   const key = JSON.stringify([series.map((s) => [s.name, s.style, s.points, s.band]), marks, limit, theme, zone.utc]);
@@ -54,7 +54,8 @@ export function Lines({ caption, label, series, marks = [], limit, limitName, th
       table={<>
         <Table caption={label} hideCaption head={['From', ...series.map((s) => s.name)]} right={series.map((_, i) => i + 1)} rows={rows} />
         {limit !== undefined && <p>{limitName}: {number(limit)}</p>}
-        {marks.length > 0 && <Table caption="Changes of the mean loss that were detected" head={['Event time', 'Direction']} rows={marks.map((m) => [time(m.at * 1000), m.rose ? '▲ became worse' : '▼ became better'])} />}
+        {marks.length > 0 && <Table caption={`Changes of the mean loss, and warnings of them, by ${detector}`} head={['Event time', 'Level', 'Direction']}
+          rows={marks.map((m) => [time(m.at * 1000), m.warning ? 'warning' : 'drift', m.rose ? `${m.warning ? '△' : '▲'} became worse` : `${m.warning ? '▽' : '▼'} became better`])} />}
       </>}>
       <div ref={box} class="plot" />
     </Figure>
@@ -138,11 +139,12 @@ function drawMarks(u, marks) {
   const drawn = {};
   for (const m of marks) {
     const x = u.valToPos(m.at, 'x', true);
-    if (Math.abs(x - (drawn[m.rose] ?? -1e9)) < 9 * dpr) continue; // one sign for those that would lie on each other
-    drawn[m.rose] = x;
+    const kind = `${m.rose} ${m.warning}`;
+    if (Math.abs(x - (drawn[kind] ?? -1e9)) < 9 * dpr) continue; // one sign for those that would lie on each other
+    drawn[kind] = x;
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = ctx.fillStyle = css(m.rose ? '--bad' : '--ok');
-    if (m.rose) {
+    if (m.rose && !m.warning) {
       ctx.globalAlpha = 0.3;
       ctx.setLineDash([2 * dpr, 4 * dpr]);
       ctx.beginPath();
@@ -156,7 +158,14 @@ function drawMarks(u, marks) {
     ctx.moveTo(x, top);
     ctx.lineTo(x - s, top + dir * 7 * dpr);
     ctx.lineTo(x + s, top + dir * 7 * dpr);
-    ctx.fill();
+    if (m.warning) {
+      ctx.setLineDash([]);
+      ctx.lineWidth = dpr;
+      ctx.closePath();
+      ctx.stroke();
+    } else {
+      ctx.fill();
+    }
   }
   ctx.restore();
 }

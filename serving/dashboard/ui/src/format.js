@@ -45,6 +45,16 @@ export function span(d) {
   return parts.join(' ');
 }
 
+/** levels and directions are what detectors on losses say. */
+export const levels = { none: 'steady', warning: 'warning', drift: 'drift' };
+export const directions = { up: 'became worse', down: 'became better' };
+
+/** measures are what features are compared by. */
+export const measures = {
+  psi: 'Population stability index', jensen_shannon: 'Jensen–Shannon distance', ks: 'Kolmogorov–Smirnov distance',
+  wasserstein: 'Wasserstein distance, in standard deviations of the reference,',
+};
+
 export const zone = { utc: storage.get('freshet.zone') !== 'local' };
 
 export function setZone(utc) {

@@ -173,9 +173,54 @@ test('Drift ranks as the API does', async () => {
   assert.deepEqual(names, d.features.map((f) => f.name));
   await page.getByRole('button', { name: 'weather.pressure' }).click();
   await page.getByRole('img', { name: /Drift of weather.pressure over \d+ windows/ }).waitFor();
+  await page.getByText(/Population stability index of each finished window.* alerts ask for more than .250/).waitFor();
   await page.getByLabel('Only what changed').check();
   assert.match(page.url(), /only=drifted/);
   assert.equal(await page.getByRole('region', { name: /by score against threshold/ }).locator('tbody tr').count(), d.drifted);
+  await done();
+});
+
+test('Drift names measures, and the detectors with level, direction and time', async () => {
+  const { page, done } = await open(flights, '#/drift');
+  const d = await (await fetch(`${flights.url}/v1/drift`)).json();
+  const measures = await page.getByRole('region', { name: /by score against threshold/ }).locator('tbody tr td:nth-of-type(2)').allTextContents();
+  assert.deepEqual(measures, d.triggers[0].features.map((f) => f.measure));
+  const rows = await page.getByRole('region', { name: 'What the detector on the loss' }).locator('tbody tr').all();
+  assert.equal(rows.length, d.models.length);
+  for (const [i, m] of d.models.entries()) {
+    const cells = await rows[i].locator('th, td').allTextContents();
+    assert.deepEqual(cells.slice(0, 2), [m.name, 'adwin']);
+    assert.match(cells[2], { none: /steady/, warning: /warning/, drift: /drift/ }[m.level]);
+    assert.equal(cells[3], { up: 'became worse', down: 'became better', '': '–' }[m.direction]);
+    assert.equal(cells[4] === '–', !m.at, `${m.name}: ${cells[4]} for ${m.at}`);
+    assert.equal(cells[5], String(m.changes));
+  }
+  await done();
+});
+
+test('Drift shows what other measures and detectors say', async () => {
+  const { page, done } = await open(flights, '#/drift');
+  await page.route('**/v1/drift*', async (route) => {
+    const body = await (await route.fetch()).json();
+    const [t] = body.triggers;
+    t.features = [{ ...t.features[0], name: 'weather.pressure', measure: 'wasserstein', score: 3.2, threshold: 0.2, alert: 0.5, drifted: true }, { ...t.features[1], measure: 'ks', score: 0.02, threshold: 0.1, alert: 0.25, drifted: false }];
+    const at = '2013-01-09T05:00:00Z';
+    body.models = [{ ...body.models[0], detector: 'ddm', measure: 'error', level: 'warning', direction: 'up', at, changes: 2, warnings: 3, loss: 0.21 },
+      { ...body.models[1], detector: 'page_hinkley', level: 'drift', direction: 'down', at, changes: 1, warnings: 0 }];
+    await route.fulfill({ json: body });
+  });
+  await page.reload();
+  const losses = page.getByRole('region', { name: 'What the detector on the loss' });
+  await losses.getByText('page_hinkley').waitFor();
+  const cells = await losses.locator('tbody tr').first().locator('th, td').allTextContents();
+  assert.deepEqual(cells.slice(1, 2).concat(cells.slice(3, 8)), ['ddm', 'became worse', '9 Jan 2013, 05:00', '2', '3', '.210 error rate']);
+  await page.getByRole('heading', { level: 1, name: /the most: weather.pressure, 16 times its threshold/ }).waitFor();
+  await page.getByRole('button', { name: 'weather.pressure' }).click();
+  await page.getByText(/Wasserstein distance, in standard deviations of the reference, of each finished window.* alerts ask for more than .500/).waitFor();
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await check(page, `Drift by other measures, ${colorScheme}`);
+  }
   await done();
 });
 

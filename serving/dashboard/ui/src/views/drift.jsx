@@ -1,7 +1,7 @@
 // Drift: what has changed, and by how much more than chance?
 import { useApi } from '../api.js';
 import { Histogram, Lines, styleOf } from '../chart.jsx';
-import { count, number, percent, plural, score, time } from '../format.js';
+import { count, directions, levels, measures, number, percent, plural, score, time } from '../format.js';
 import { Answer, Card, Empty, Known, Select, Sign, Spark, Table } from '../ui.jsx';
 
 export function Drift({ q, filter, theme }) {
@@ -22,12 +22,26 @@ export function Drift({ q, filter, theme }) {
               : <Empty>Nothing can be said yet: {trigger ? `the first ${count(trigger.reference)} examples are the reference, and a window of ${count(trigger.window)} more is compared with it` : 'no examples have come'}.</Empty>}
           </Card>
           <Card title="Losses" id="losses">
-            {d.models.length ? <Table caption="Changes of the mean loss of each model, by ADWIN" hideCaption right={[2, 3, 4]} head={['Model', 'Last change', 'Changes so far', 'Mean loss since', 'Over labels']}
-              rows={d.models.map((m) => [<a href={`#/models?model=${encodeURIComponent(m.of)}`}>{m.name}</a>, !Number(m.changes) ? <Sign state="ok">none</Sign> : m.rose ? <Sign state="warn">became worse</Sign> : <Sign state="ok">became better</Sign>,
-                count(m.changes), `${score(m.loss)} ${m.measure === 'log_loss' ? 'log-loss' : 'absolute error'}`, count(m.window)])} /> : <Empty>No label has been scored yet.</Empty>}
+            {d.models.length ? <Losses models={d.models} /> : <Empty>No label has been scored yet.</Empty>}
           </Card>
         </>
       )}</Known>
+    </>
+  );
+}
+
+const watched = { log_loss: 'log-loss', error: 'error rate', absolute_error: 'absolute error' };
+
+/** Losses are what the detectors say: which one, its level, the direction, and since when. */
+function Losses({ models }) {
+  return (
+    <>
+      <Table caption="What the detector on the loss of each model says" hideCaption right={[5, 6, 7, 8]}
+        head={['Model', 'Detector', 'Level', 'The model', 'Event time', 'Changes', 'Warnings', 'Mean since the last change', 'Over labels']}
+        rows={models.map((m) => [<a href={`#/models?model=${encodeURIComponent(m.of)}`}>{m.name}</a>, <code>{m.detector}</code>,
+          <Sign state={m.level !== 'none' && m.direction === 'up' ? 'warn' : 'ok'}>{levels[m.level]}</Sign>, directions[m.direction] || '–', time(m.at),
+          count(m.changes), count(m.warnings), `${score(m.loss)} ${watched[m.measure] || m.measure}`, count(m.window)])} />
+      <p class="hint">Drift: the detector has seen the loss change. Warning: it suspects that. The time is that of the example with which it said so.</p>
     </>
   );
 }
@@ -66,7 +80,8 @@ function Bullet({ value, limit, top }) {
 }
 
 function Ranked({ trigger, spread, q, filter, theme, read }) {
-  const top = Math.min(Math.max(...trigger.features.map((f) => f.score)), 2);
+  const over = (f) => f.score / f.threshold; // measures differ in their units
+  const top = Math.min(Math.max(...trigger.features.map(over), 1.25), 20);
   const at = new Map((spread?.features || []).map((f, i) => [f.name, i]));
   const history = (name) => (at.has(name) ? spread.windows.map((w) => w.scores[at.get(name)]) : []);
   const chosen = trigger.features.find((f) => f.name === q.feature);
@@ -76,12 +91,12 @@ function Ranked({ trigger, spread, q, filter, theme, read }) {
     <>
       <div class="filters"><label class="check"><input type="checkbox" checked={only} onChange={(e) => filter({ only: e.currentTarget.checked ? 'drifted' : '' })} /> Only what changed</label></div>
       {chosen && <Chosen f={chosen} windows={spread?.windows || []} values={history(chosen.name)} shape={spread?.features[at.get(chosen.name)]} theme={theme} close={() => filter({ feature: '' })} />}
-      <Table caption={`Features of ${trigger.name} by score against threshold`} hideCaption right={[3, 4, 5, 6]}
-        head={['Feature', 'State', 'Score and threshold', 'Score', 'Threshold', 'Missing', 'Unseen', 'Over the windows']}
+      <Table caption={`Features of ${trigger.name} by score against threshold`} hideCaption right={[4, 5, 6, 7]}
+        head={['Feature', 'State', 'Measure', 'Score and threshold', 'Score', 'Threshold', 'Missing', 'Unseen', 'Over the windows']}
         rows={rows.map((f) => ({
           key: f.name, class: f.name === q.feature ? 'chosen' : '', cells: [
             <button type="button" class="quiet" aria-pressed={f.name === q.feature} onClick={() => filter({ feature: f.name === q.feature ? '' : f.name })}>{f.name}{read.size > 0 && !read.has(f.name) && <small> read by no model</small>}</button>,
-            f.drifted ? <Sign state="warn">changed</Sign> : <Sign state="ok">steady</Sign>, <Bullet value={f.score} limit={f.threshold} top={top} />,
+            f.drifted ? <Sign state="warn">changed</Sign> : <Sign state="ok">steady</Sign>, <code>{f.measure}</code>, <Bullet value={over(f)} limit={1} top={top} />,
             score(f.score), score(f.threshold), percent(f.missing), percent(f.unseen), <Spark values={history(f.name)} />,
           ],
         }))} />
@@ -96,7 +111,7 @@ function Chosen({ f, windows, values, shape, theme, close }) {
       <div class="card-head"><h3>{f.name}</h3><button type="button" class="quiet" onClick={close}>Close</button></div>
       <div class="two">
         {points.length > 0 && <Lines theme={theme} series={[{ name: 'score', style: styleOf(0), points }]} limit={f.threshold} limitName="Threshold"
-          caption={`Population stability index of each finished window, at the event time of its end. The dashed line is the threshold, ${score(f.threshold)}.`}
+          caption={`${measures[f.measure] || f.measure} of each finished window, at the event time of its end. The dashed line is the threshold, ${score(f.threshold)}; alerts ask for more than ${score(f.alert)}.`}
           label={`Drift of ${f.name} over ${plural(points.length, 'window')}, from ${time(windows[0].until)} to ${time(windows.at(-1).until)}: now ${score(f.score)}, threshold ${score(f.threshold)}, greatest ${score(Math.max(...values))}.`} />}
         {shape && <Histogram feature={shape} />}
       </div>

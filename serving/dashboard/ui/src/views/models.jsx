@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { call, useApi } from '../api.js';
 import { Calibration, Lines, styleOf } from '../chart.jsx';
-import { count, number, plural, score, span, time } from '../format.js';
+import { count, directions, levels, number, plural, score, span, time } from '../format.js';
 import { Answer, Card, Confirm, Empty, Facts, Known, Select, Sign, Table, Trouble } from '../ui.jsx';
 
 const states = { READY: ['ok', 'answers'], HELD: ['warn', 'held: the guard refused a newer version'], STALE: ['warn', 'stale'], NOT_READY: ['idle', 'no version yet'] };
@@ -86,13 +86,16 @@ function Curve({ members, metric, q, filter, theme, champion }) {
     return { name: m.name, style: style.get(m.name), points, band: banded ? m.points.map((p, i) => [points[i][1] - Number(p.half_band), points[i][1] + Number(p.half_band)]) : undefined };
   });
   const own = members.find((m) => m.name === champion.name);
-  const marks = hidden.has(champion.name) || !own ? [] : own.marks.map((m) => ({ at: sec(m.at), rose: m.rose }));
+  const said = (list, warning) => (list || []).map((m) => ({ at: sec(m.at), rose: m.rose, warning }));
+  const marks = hidden.has(champion.name) || !own ? [] : [...said(own.marks, false), ...said(own.warnings, true)].sort((a, b) => a.at - b.at);
+  const detector = own?.detector || 'the detector';
+  const changes = marks.filter((m) => !m.warning).length;
   const toggle = (name) => {
     hidden.has(name) ? hidden.delete(name) : hidden.add(name);
     filter({ hide: [...hidden].join(',') || '-' });
   };
   const first = scored[0].points[0], last = scored[0].points.at(-1);
-  const label = `${words[metric] || metric} over event time from ${time(first.from)} to ${time(last.from)}: ${series.map((s) => `${s.name} from ${score(s.points[0][1])} to ${score(s.points.at(-1)[1])}`).join(', ')}. ${plural(marks.length, 'change')} of the mean loss of ${champion.name}.`;
+  const label = `${words[metric] || metric} over event time from ${time(first.from)} to ${time(last.from)}: ${series.map((s) => `${s.name} from ${score(s.points[0][1])} to ${score(s.points.at(-1)[1])}`).join(', ')}. ${plural(changes, 'change')} of the mean loss of ${champion.name} and ${plural(marks.length - changes, 'warning')} of one, by ${detector}.`;
   return (
     <>
       <div class="legend" role="group" aria-label="Models shown">
@@ -105,8 +108,8 @@ function Curve({ members, metric, q, filter, theme, champion }) {
           );
         })}
       </div>
-      {series.length ? <Lines caption={`A point is about ${plural(first.labels, 'label')}, at the event time of its first question. The band is 1.96 standard errors of the mean, labels taken as independent. Lines that leave the axis are in the table. ▲ marks where the loss of ${champion.name} rose, ▼ where it fell (ADWIN).`}
-        {...{ label, series, marks, theme }} /> : <Empty>Every model is hidden; choose one above.</Empty>}
+      {series.length ? <Lines caption={`A point is about ${plural(first.labels, 'label')}, at the event time of its first question. The band is 1.96 standard errors of the mean, labels taken as independent. Lines that leave the axis are in the table. ▲ marks where the loss of ${champion.name} rose, ▼ where it fell, as ${detector} sees it; △ and ▽ where that began to suspect so.`}
+        {...{ label, series, marks, detector, theme }} /> : <Empty>Every model is hidden; choose one above.</Empty>}
     </>
   );
 }
@@ -165,6 +168,7 @@ function Version({ d }) {
       <Facts list={[
         ['Version', m.version ? <>entry {count(m.version.seq)} of <code>{m.version.log}</code></> : 'none yet'],
         ['Trained until', time(m.trained_until, true)], ['Staleness', m.staleness ? span(m.staleness) : '–'],
+        m.drift?.detector && ['Drift of its loss', <>{m.drift.detector}: {levels[m.drift.level]}{m.drift.direction && `, ${directions[m.drift.direction]}`}{m.drift.at && `, ${time(m.drift.at)}`}; {plural(m.drift.changes, 'change')}, {plural(m.drift.warnings, 'warning')}</>],
         ['Labels scored', count(d.scored)], ['Answers that wait', count(d.pending)], ['Size of its state', `${number(d.state_bytes / 1024, 3)} KiB`],
         d.state_sha256 && ['State hash', <><code class="hash">{d.state_sha256}</code> at entry {count(d.hashed_at?.seq)}</>],
         d.label && ['Label', <><code>{d.label.value || 'feedback'}</code> from {d.label.from}{d.label.wait ? `, awaited for ${span(d.label.wait)}` : ''}</>],
