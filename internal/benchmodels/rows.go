@@ -24,6 +24,8 @@ type accuracyRow struct {
 const (
 	riverLogistic = "[standard_scaler, {logistic_regression: {optimizer: {sgd: {learning_rate: 0.005}}}}]"
 	knn           = "k_nearest_neighbors"
+	// sklearnLogistic has the settings of scikit-learn's SGDClassifier, which is CapyMOA's: raw columns, l2 0.0001, steps that begin at 10 (Bottou's schedule for that l2) and fall to a third within 2,000 rows.
+	sklearnLogistic = "{logistic_regression: {optimizer: {sgd: {learning_rate: 10}}, l2: 0.0001, intercept_learning_rate: 0}}"
 )
 
 func elec(reference string, models ...string) accuracyRow {
@@ -76,7 +78,7 @@ var accuracyRows = []accuracyRow{
 	exact(on("bananas", "label", "accuracy", "54.32075 (River)", riverLogistic)),
 	on("elec2", "class", "accuracy", "–", "mlp"),
 	on("sea_stream", "class", "accuracy", "–", "mlp"),
-	on("fried", "target", "r2", "–", "mlp"),
+	on("fried", "target", "rmse", "–", "mlp"),
 	on("elec2", "class", "accuracy", "–", "hedge_backpropagation"),
 	by("bayes.NaiveBayes", elec("73.36 (MOA)", "gaussian_nb")),
 	by("trees.HoeffdingTree", elec("79.20 (MOA)", "hoeffding_tree")),
@@ -126,7 +128,7 @@ var accuracyRows = []accuracyRow{
 	tiny("84.60", sized("oza_bagging", "5", "members", "trees")...), tiny("89.95", "oza_boost"), heavy(tiny("86.70", sized("leveraging_bagging", "100", "members")...)), heavy(tiny("85.25", sized("adwin_bagging", "100", "members")...)),
 	tiny("84.05", "dynamic_weighted_majority"), heavy(tiny("89.00", sized("adaptive_random_forest", "100", "trees", "members")...)),
 	heavy(tiny("90.20", sized("streaming_random_patches", "100", "trees", "members")...)), heavy(tiny("88.75", "gradient_boosted_trees")),
-	tiny("85.95", "no_change"), tiny("60.20", "majority_class"), tiny("85.75", "[standard_scaler, logistic_regression]"), tiny("84.70", "passive_aggressive"),
+	tiny("85.95", "no_change"), tiny("60.20", "majority_class"), tiny("85.75", sklearnLogistic), tiny("85.75", "[standard_scaler, logistic_regression]"), tiny("84.70", "passive_aggressive"),
 }
 
 func tiny(reference string, models ...string) accuracyRow {
