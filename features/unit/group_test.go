@@ -15,7 +15,7 @@ import (
 )
 
 // firsts is a small grouped model: an entity keeps what its group knew when it began, the group counts entities by their third values.
-type firsts struct{ newest3 }
+type firsts struct{}
 
 func (m firsts) Shape() features.KeyedShape {
 	return features.KeyedShape{Columns: []string{""}, Inputs: 1, MaxBytes: 16, GroupBytes: 8, Version: 1}

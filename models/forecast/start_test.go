@@ -348,7 +348,7 @@ func BenchmarkStart(b *testing.B) {
 			buf := make([]byte, 0, 2*k.Shape().MaxBytes)
 			b.ReportAllocs()
 			for b.Loop() { // the second value of a series
-				state, _, _ = k.UpdateIn(append(buf[:0], first...), group, hour, x)
+				k.UpdateIn(append(buf[:0], first...), group, hour, x)
 			}
 		})
 	}
