@@ -80,7 +80,7 @@ func (g *growing[C, P]) fits(nodes, leaves, branches int) bool {
 // limitTo reckons how many nodes may keep statistics of that size, and lets go of spare memory beyond.
 func (g *growing[C, P]) limitTo(size int) {
 	room, nodes := g.room(), g.treeBytes()
-	g.limit = max(1, (room-nodes)/size)
+	g.limit = max(1, (room-nodes)/max(1, size)) // without columns there are no statistics
 	g.ample = nodes+g.active*size < room/2
 	g.trim()
 }

@@ -141,3 +141,16 @@ func TestMemoryIsUsedAgainWhileReadersAnswer(t *testing.T) {
 		t.Error("the bound was not met")
 	}
 }
+
+// Trees without columns, whose leaves keep no statistics, learn.
+func TestTreesWithoutColumns(t *testing.T) {
+	for _, c := range Components {
+		m := buildSpec(t, models.Spec{Stages: []models.Stage{{Name: c.Name}}}, models.Env{Schema: schema(0), Task: c.Tasks[0], Classes: 2})
+		for i := range 500 {
+			m.Learn(&models.Example{Y: float64(i % 2), Weight: 1}, nil)
+		}
+		if a, b := m.Predict(nil, &models.Example{}), m.(models.Publisher).Publish().Predict(nil, &models.Example{}); !same(a, b) {
+			t.Errorf("%s answers %v, its snapshot %v", c.Name, a, b)
+		}
+	}
+}
