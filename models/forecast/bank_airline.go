@@ -62,10 +62,7 @@ func (a *airline) believe() {
 
 // start begins with the values of a season, the last of which is that of step; NaN: none.
 func (a *airline) start(mean float64, step int64, value func(step int64) float64) {
-	for _, s := range a.states() {
-		s.level, s.step = 0, 0
-		clear(s.season)
-	}
+	a.forget()
 	a.state.level = mean
 	m := int64(len(a.state.season))
 	for at := max(0, step-m+1); at <= step; at++ {
@@ -73,8 +70,17 @@ func (a *airline) start(mean float64, step int64, value func(step int64) float64
 			a.state.season[at%m] = float32(d)
 		}
 	}
+	a.started = true
+}
+
+// forget is as if no value had been seen.
+func (a *airline) forget() {
+	for _, s := range a.states() {
+		s.level, s.step = 0, 0
+		clear(s.season)
+	}
 	a.believe()
-	a.started, a.n, a.size = true, 0, 0
+	a.started, a.n, a.size = false, 0, 0
 }
 
 // at is the forecast for a step, ahead steps after the newest value.
@@ -104,8 +110,9 @@ func (s *airlineState) move(phase int64, level, table, step float64) {
 	s.step += step
 }
 
-// learn takes in the value z of a step, gap steps after the one before; errors beyond limit times their size are damped. It returns whether the state is still one to go on from.
-func (a *airline) learn(z float64, step, gap int64, limit float64) bool {
+// learn takes in the value z of a step, gap steps after the one before; errors beyond limit times their size are damped. If a number leaves its bounds,
+// the member has to start again.
+func (a *airline) learn(z float64, step, gap int64, limit float64) {
 	if gap > 1 {
 		for _, s := range a.states() {
 			s.pass(step, gap-1)
@@ -130,7 +137,9 @@ func (a *airline) learn(z float64, step, gap int64, limit float64) bool {
 	}
 	a.size += float64(max(0.03, 1/(a.n+1)) * (math.Abs(e) - a.size))
 	a.n++
-	return a.sound()
+	if !a.sound() {
+		a.forget()
+	}
 }
 
 // steer moves the rates by an error and the slopes of its forecast.

@@ -42,7 +42,9 @@ func drawnSets() []drawnSet {
 		drawnSet{"hours of days and weeks", []int{24, 168}, 24, 0.5, 7, 24, func(rng *rand.Rand) []float64 { return drawnHours(rng, 1344, 1, 0) }},
 		drawnSet{"the same, nights near zero", []int{24, 168}, 24, 0.5, 7, 24, func(rng *rand.Rand) []float64 { return drawnHours(rng, 1344, 0.05, 0) }},
 		drawnSet{"the same, heavy tails", []int{24, 168}, 48, 0.5, 7, 24, func(rng *rand.Rand) []float64 { return drawnHours(rng, 1344, 1, 3) }},
-		drawnSet{"months, heavy tails", []int{12}, 12, 0.4, 5, 80, func(rng *rand.Rand) []float64 { return drawnNoise(rng, 12, 200, func() float64 { return student(rng, 3) }) }},
+		drawnSet{"months, heavy tails", []int{12}, 12, 0.4, 5, 80, func(rng *rand.Rand) []float64 {
+			return drawnNoise(rng, 12, 200, func() float64 { return student(rng, 3) })
+		}},
 		drawnSet{"days, skewed errors", []int{7}, 14, 0.4, 5, 60, func(rng *rand.Rand) []float64 { return drawnNoise(rng, 7, 500, func() float64 { return skewed(rng) }) }},
 		drawnSet{"no season, skewed errors", nil, 10, 0.4, 5, 80, func(rng *rand.Rand) []float64 { return drawnNoise(rng, 1, 200, func() float64 { return skewed(rng) }) }},
 	)

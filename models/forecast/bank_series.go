@@ -354,7 +354,7 @@ func (s *bankSeries) learn(y float64) {
 			n += len(k.filters)
 		}
 		if a := &s.airlines[v]; a.started && !lost && s.gap > 0 {
-			a.started = a.learn(z[v]-s.effect(v), s.step, s.gap, s.limit())
+			a.learn(z[v]-s.effect(v), s.step, s.gap, s.limit())
 		}
 	}
 }

@@ -49,7 +49,7 @@ type ThetaConfig struct {
 //
 // (Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016), with the variance σ²(1 + (h−1)α²), times the square of the season. The line is updated with every value, so
 // that a series that goes on is one that is fitted again, but for α and θ. A season is taken out if the test finds one, by
-// classical decomposition: factors for positive values where the least is not below a tenth, else differences (R's forecast::thetaf does so after its test of autocorrelation). Then it is updated with SeasonRate, of what the level leaves. What a gap leaves out is what was forecast for it.
+// classical decomposition: factors for positive values, unless one would be below a twentieth or differences leave clearly smaller errors (seasonOf). Then it is updated with SeasonRate, by how far a value lies from the mean over a season. What a gap leaves out is what was forecast for it.
 type Theta struct{ ThetaConfig }
 
 // NewTheta returns the method, or an error that says which parameter is out of range.
@@ -91,14 +91,14 @@ func (f *Theta) Start() models.Series {
 
 // MaxBytes is the larger of a series that warms up and a started one.
 func (f *Theta) MaxBytes() int {
-	return 80 + watchBytes + max(8*f.Fit+10, 12*8+8*max(f.Season, 1))
+	return 80 + watchBytes + max(8*f.Fit+10, 13*8+8*max(f.Season, 1))
 }
 
 // Resume returns a series before its first value, with a level and a season (of the steps that follow, in order; factors, or nil) that are known: a case as other
 // programs write it.
 func (f *Theta) Resume(level float64, season []float64, variance float64) models.Series {
 	s := f.Start().(*theta)
-	s.started, s.level, s.variance = true, level, variance
+	s.started, s.level, s.mean, s.variance = true, level, level, variance
 	if len(season) > 0 {
 		s.kind = MultiplicativeSeason
 		for i, v := range season {
@@ -120,6 +120,7 @@ type theta struct {
 	observed     int64
 	steps        float64 // since the first value, that included
 	level        float64
+	mean         float64 // of the values without season, over about a season
 	line         runningLine
 	errors       int64
 	variance     float64 // of errors without season
@@ -208,16 +209,17 @@ func (s *theta) take(y float64) {
 	if jump != 0 {
 		s.line.shift(jump)
 		s.level += jump
+		s.mean += jump
 		x += jump
 	}
 	s.line.add(s.steps, x+e, s.f.Discount, first)
 	s.level += float64(s.alpha * (x + e - s.level))
-	s.reseason(x, e)
+	s.reseason(x + e)
 	s.ahead = 0
 	if s.at == 0 && s.f.SeasonRate > 0 {
 		s.balance()
 	}
-	if !(math.Abs(s.level) <= maxState && math.Abs(s.season[s.at]) <= maxState && s.line.good()) {
+	if !(math.Abs(s.level) <= maxState && math.Abs(s.mean) <= maxState && math.Abs(s.season[s.at]) <= maxState && s.line.good()) {
 		s.restart(y)
 	}
 }
@@ -247,18 +249,20 @@ func (s *theta) doubt(e, square, limit float64) (learn, count, jump float64) {
 }
 
 // leastThetaFactor is the least factor with which a season is one of factors: dividing by smaller ones makes noise of small values large.
-const leastThetaFactor = 0.1
+const leastThetaFactor = 0.05
 
-// reseason moves the place of the present step.
-func (s *theta) reseason(x, e float64) {
-	rate := s.f.SeasonRate * (1 - s.alpha) // of what the level leaves
+// reseason moves the place of the present step by how far x, a value without season, lies from their mean over about a season. The level would not do: one that follows every value leaves nothing for the season to
+// learn from, and classical decomposition compares with such a mean too.
+func (s *theta) reseason(x float64) {
+	d := x - s.mean
+	s.mean += float64(2 / float64(len(s.season)+1) * d)
 	switch v := &s.season[s.at]; s.kind {
 	case AdditiveSeason:
-		*v += float64(rate * e)
+		*v += float64(s.f.SeasonRate * d)
 	case MultiplicativeSeason:
-		if x > 0 {
-			change := min(max(e/x, -0.9), 9) // a level near zero says little of factors
-			*v = min(max(*v*(1+float64(rate*change)), leastThetaFactor/2), 1/leastFactor)
+		if s.mean > 0 {
+			change := min(max(d/s.mean, -0.9), 9) // a mean near zero says little of factors
+			*v = min(max(*v*(1+float64(s.f.SeasonRate*change)), leastThetaFactor/2), 1/leastFactor)
 		}
 	}
 }
@@ -275,12 +279,14 @@ func (s *theta) balance() {
 			s.season[i] -= mean
 		}
 		s.level += mean
+		s.mean += mean
 		s.line.shift(mean)
 	case MultiplicativeSeason:
 		for i, v := range s.season {
 			s.season[i] = min(max(v/mean, leastThetaFactor/2), 1/leastFactor)
 		}
 		s.level *= mean
+		s.mean *= mean
 		s.line.value *= mean
 		s.line.tv *= mean
 	}
@@ -326,7 +332,7 @@ func (s *theta) begin() {
 	if s.f.Fit > 0 {
 		s.fit()
 	} else {
-		s.level = s.warm[0]
+		s.level, s.mean = s.warm[0], s.warm[0]
 	}
 	_, deviation := momentsOf(s.warm)
 	s.variance = deviation * deviation
@@ -404,6 +410,7 @@ func (s *theta) State(c *codec.State) {
 func (s *theta) visitStarted(c *codec.State) {
 	visitCount(c, &s.errors)
 	visitFloat(c, "level", &s.level, -maxState, maxState)
+	visitFloat(c, "mean", &s.mean, -maxState, maxState)
 	visitFloat(c, "steps", &s.steps, 0, 1e18)
 	visitFloat(c, "variance", &s.variance, 0, maxState*maxState)
 	visitFloat(c, "alpha", &s.alpha, 1e-6, 1)
@@ -499,12 +506,12 @@ func visitCollected(c *codec.State, name string, warm *[]float64, most int, obse
 
 // ThetaComponent is the catalogue entry of the Theta method.
 var ThetaComponent = models.Component{
-	Name: "theta", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 1,
+	Name: "theta", Kind: models.ModelKind, Tasks: []models.Task{models.Forecast}, Fold: 2,
 	Doc: "The Theta method: exponential smoothing and a share of the slope of the line through all values, without season. The first `fit` steps are collected (forecasts are then the value one season before, or the mean, and the series is cold); a season is taken out if their " +
 		"test shows one. Good for short series with a slow trend; a line through years of a stream is not: then set discount below 1, or take forecaster_bank, as for hourly series whose season the first days do not show. A value far outside its forecast is damped and counted; the fourth in succession moves the line. " +
-		"With factors as season (positive values) negative ones are refused and counted. Regressors are not used.",
+		"The season is one of factors for positive values, unless differences leave clearly smaller errors of the collected ones or a factor would be below a twentieth; with factors negative values are refused and counted. Regressors are not used.",
 	Cost: "O(1) to update, O(horizon) to ask", Memory: "8 bytes per step of the season and about 150; until the fit 8 per step",
-	Source: "Assimakopoulos & Nikolopoulos 2000; Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",
+	Source: "Assimakopoulos & Nikolopoulos 2000; Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016; Spiliotis, Assimakopoulos & Makridakis 2020 (form of the season)",
 	Params: append([]models.Param{
 		{Name: "variant", Default: "standard", Choices: []string{"standard", "optimised", "dynamic"}, Doc: "θ = 2; or θ fitted, with the line of all values, or of those so far"},
 		{Name: "fit", Default: 0, Range: models.Between(0, maxFit), Unit: "steps", Doc: "steps that season, alpha and theta are found from; 0: three seasons and one, at least 20"},

@@ -14,6 +14,7 @@ func (s *theta) fit() {
 	if m > 1 && s.hasSeason(x, m) {
 		s.takeOut(x, m)
 	}
+	s.mean, _ = momentsOf(x[:min(len(x), m)])
 	slope := slopeOf(x, 1)
 	first, scale := firstOf(x)
 	fitTheta := s.f.Variant != StandardTheta
@@ -162,14 +163,7 @@ func seasonal(x []float64, m int) bool {
 
 // takeOut takes the season out of x and keeps it.
 func (s *theta) takeOut(x []float64, m int) {
-	factors := true
-	for _, v := range x {
-		factors = factors && !(v <= 0)
-	}
-	season := decompose(x, m, factors)
-	if factors && slices.Min(season) < leastThetaFactor {
-		factors, season = false, decompose(x, m, false)
-	}
+	season, factors := seasonOf(x, m)
 	s.kind = AdditiveSeason
 	if factors {
 		s.kind = MultiplicativeSeason
@@ -184,6 +178,54 @@ func (s *theta) takeOut(x []float64, m int) {
 			x[i] -= season[i%m]
 		}
 	}
+}
+
+// clearly is below which share of the errors with factors those with differences must lie for differences to be taken: a few seasons tell close ones apart by chance only.
+const clearly = 0.97
+
+// seasonOf decomposes x by factors or differences. Factors are the rule for positive values, as in the published method; differences are taken where a factor would be too small to divide by, and where the errors of smoothing, in
+// units of the series, are clearly less with them (both forms by their errors in the sample: Spiliotis, Assimakopoulos & Makridakis 2020, "Generalizing the Theta method for automatic forecasting", Eur. J. Oper. Res. 284).
+func seasonOf(x []float64, m int) (season []float64, factors bool) {
+	season = decompose(x, m, false)
+	for _, v := range x {
+		if v <= 0 {
+			return season, false
+		}
+	}
+	ratios := decompose(x, m, true)
+	if slices.Min(ratios) < leastThetaFactor {
+		return season, false
+	}
+	left := smoothedErrors(x, ratios, true)
+	if _, size := momentsOf(x); left > 1e-9*size && smoothedErrors(x, season, false) < clearly*left {
+		return season, false
+	}
+	return ratios, true
+}
+
+// smoothedErrors is the sum of the absolute one-step errors of exponential smoothing around a season, in units of x, with the best of four rates.
+func smoothedErrors(x, season []float64, factors bool) float64 {
+	least := math.Inf(1)
+	for _, alpha := range []float64{0.1, 0.3, 0.5, 0.8} {
+		level, sum := math.NaN(), 0.0
+		for i, v := range x {
+			unit, d := 1.0, v-season[i%len(season)]
+			if factors {
+				unit = season[i%len(season)]
+				d = v / unit
+			}
+			switch {
+			case !finite(d):
+			case !finite(level):
+				level = d
+			default:
+				sum += unit * math.Abs(d-level)
+				level += float64(alpha * (d - level))
+			}
+		}
+		least = min(least, sum)
+	}
+	return least
 }
 
 // decompose is the season of classical decomposition: the mean ratio (factors) or distance of the values to their centred moving average over a season, by place from the first value on;

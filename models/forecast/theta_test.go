@@ -139,6 +139,51 @@ func TestThetaShift(t *testing.T) {
 	}
 }
 
+// TestThetaFormOfSeason: differences and factors are told apart by the errors they leave; factors are the rule where both fit, differences where values are not above 0 or a factor would be small.
+func TestThetaFormOfSeason(t *testing.T) {
+	season := []float64{-30, 10, 25, -5}
+	for _, c := range []struct {
+		name    string
+		value   func(i int) float64
+		factors bool
+	}{
+		{"differences on a level that grows", func(i int) float64 { return 60 + 8*float64(i) + season[i%4] }, false},
+		{"factors on a level that grows", func(i int) float64 { return (60 + 8*float64(i)) * (1 + season[i%4]/60) }, true},
+		{"a constant level", func(i int) float64 { return 60 + season[i%4] }, true},
+		{"values of 0", func(i int) float64 { return 30 + season[i%4] }, false},
+		{"a factor near 0", func(i int) float64 { return []float64{0.5, 40, 60, 40}[i%4] }, false},
+	} {
+		x := make([]float64, 41)
+		for i := range x {
+			x[i] = c.value(i)
+		}
+		x[17] = math.NaN()
+		got, factors := seasonOf(x, 4)
+		if factors != c.factors || len(got) != 4 {
+			t.Errorf("%s: factors %v, %v", c.name, factors, got)
+		}
+	}
+}
+
+// TestThetaOnDrawnSeries prints what the form of the season was decided on.
+func TestThetaOnDrawnSeries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
+	for _, c := range drawnSets() {
+		if c.seasons == nil {
+			continue
+		}
+		c.count = min(c.count, 40)
+		env := models.ForecastEnv{Seasons: c.seasons, Horizon: c.ahead}
+		got, naive := c.judge(named(t, "theta", env)), c.judge(NewNaive(env))
+		t.Logf("%s: one step %.4f, all %.4f, crps %.4f; seasonal naive %.4f, %.4f, %.4f", c.name, got.one, got.all, got.crps, naive.one, naive.all, naive.crps)
+		if !(got.one < 1.05*naive.one) {
+			t.Errorf("%s: one step %.4f, seasonal naive %.4f", c.name, got.one, naive.one)
+		}
+	}
+}
+
 func TestThetaConfigIsChecked(t *testing.T) {
 	good := ThetaConfig{Variant: DynamicTheta, Alpha: 0.3, Theta: 2, Discount: 1, Spread: 0.02, Season: 6, Fit: 20}
 	if _, err := NewTheta(good); err != nil {
