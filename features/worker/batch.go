@@ -13,6 +13,8 @@ import (
 // batch is a frame of events, decoded once for all shards of the process.
 type batch struct {
 	frame   *stage.Counted
+	full    bool // it was cut by its size: the order had more
+	behind  bool // the log goes on behind it
 	items   []features.Item
 	marks   []int64 // watermark after each item
 	heads   []int64 // head after each item
@@ -76,6 +78,7 @@ func (f *feed) run(ctx context.Context, r *stage.Reader) error {
 		if err := f.decode(b, c); err != nil {
 			return err
 		}
+		b.full, b.behind = len(c.Items) >= frameTarget, r.Behind() >= backlogFrames
 		b.users.Store(int32(len(f.shards)))
 		for _, s := range f.shards {
 			select {

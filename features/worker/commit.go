@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -163,11 +164,12 @@ func (s *shard) write(ctx context.Context, list []redis.Commit) (int, error) {
 			continue
 		}
 		for _, e := range h.dirty {
-			e.dirty, e.st.HeadDirty, e.st.TilesDirty = false, false, false
+			e.fields, e.st.HeadDirty, e.st.TilesDirty = 0, false, false
 			n++
 		}
 		clear(h.dirty)
-		h.dirty, h.bytes = h.dirty[:0], 0
+		s.bytes -= h.bytes
+		h.dirty, h.fields, h.bytes = h.dirty[:0], 0, 0
 		h.batch.Reset()
 	}
 	return n, nil
@@ -186,9 +188,9 @@ func (s *shard) tell(sent time.Time) {
 	}
 }
 
-// load brings the entities that a batch touches into memory.
+// load brings the entities that a batch touches, and their groups, into memory, in one round trip.
 func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
-	missing := map[*hash][]string{}
+	missing := map[*hash]*redis.Load{}
 	for i := range touches {
 		t := &touches[i]
 		if group := b.group(t); len(group) > 0 && t.hash.states[string(group)] == nil { // stays in memory, known or not
@@ -198,42 +200,56 @@ func (s *shard) load(ctx context.Context, b *batch, touches []touch) error {
 			s.want(missing, t.hash, string(b.key(t)))
 		}
 	}
-	for h, keys := range missing {
-		// Loads are checked against the committed position, at which the unit stands with no changes to these keys.
-		states, err := h.claim.Load(ctx, keys, nil)
-		if err != nil {
+	if len(missing) == 0 {
+		return nil
+	}
+	// Loads are checked against the committed position, at which the unit stands with no changes to these keys.
+	if err := s.o.Store.Load(ctx, slices.Collect(maps.Values(missing))...); err != nil {
+		return err
+	}
+	for h, l := range missing {
+		if err := s.loaded(h, l); err != nil {
 			return err
-		}
-		for i, key := range keys {
-			st := unit.State{Head: states[i].Moving, Tiles: states[i].Sealed}
-			if st.Head == nil && st.Tiles == nil {
-				if !unit.IsGroup(key) {
-					delete(h.states, key)
-				}
-				continue
-			}
-			if err := h.prog.CheckStateOf(key, &st); err != nil {
-				sum := sha256.Sum256([]byte(key)) // the key itself may be a sensitive field
-				return fmt.Errorf("state of %s whose key has the SHA-256 %x: %w: %w", h.prog.Name(), sum, frame.ErrDamaged, err)
-			}
-			h.states[key].st = st
-			if !unit.IsGroup(key) {
-				s.cached++
-			}
 		}
 	}
 	return nil
 }
 
 // want makes room for a key of a unit that has to be loaded, unless all its keys are in memory.
-func (s *shard) want(missing map[*hash][]string, h *hash, key string) {
+func (s *shard) want(missing map[*hash]*redis.Load, h *hash, key string) {
 	h.states[key] = &entity{key: key}
 	if unit.IsGroup(key) {
 		s.cached++
 	}
-	if !h.complete {
-		missing[h] = append(missing[h], key)
+	if h.complete {
+		return
 	}
+	if missing[h] == nil {
+		missing[h] = &redis.Load{Claim: h.claim}
+	}
+	missing[h].Keys = append(missing[h].Keys, key)
+}
+
+// loaded keeps the states of a load.
+func (s *shard) loaded(h *hash, l *redis.Load) error {
+	for i, key := range l.Keys {
+		st := unit.State{Head: l.States[i].Moving, Tiles: l.States[i].Sealed}
+		if st.Head == nil && st.Tiles == nil {
+			if !unit.IsGroup(key) {
+				delete(h.states, key)
+			}
+			continue
+		}
+		if err := h.prog.CheckStateOf(key, &st); err != nil {
+			sum := sha256.Sum256([]byte(key)) // the key itself may be a sensitive field
+			return fmt.Errorf("state of %s whose key has the SHA-256 %x: %w: %w", h.prog.Name(), sum, frame.ErrDamaged, err)
+		}
+		h.states[key].st = st
+		if !unit.IsGroup(key) {
+			s.cached++
+		}
+	}
+	return nil
 }
 
 // sweep forgets entities that are absent by definition, and clean ones when too many are in memory. Neither
@@ -244,7 +260,7 @@ func (s *shard) sweep(ctx context.Context) error {
 		var gone []string
 		if h.prog.Entity().Keep > 0 {
 			for key, e := range h.states {
-				if !e.dirty && !unit.IsGroup(key) && h.prog.Expired(&e.st, watermark) {
+				if e.fields == 0 && !unit.IsGroup(key) && h.prog.Expired(&e.st, watermark) {
 					gone = append(gone, key)
 				}
 			}
@@ -265,7 +281,7 @@ func (s *shard) sweep(ctx context.Context) error {
 			if s.cached <= s.o.MaxCached {
 				return nil
 			}
-			if !e.dirty {
+			if e.fields == 0 {
 				delete(h.states, key)
 				h.complete = false
 				s.cached--

@@ -32,6 +32,9 @@ type shard struct {
 	values    []float64
 	committed time.Time
 	took      time.Duration // the last commit
+	full      time.Time     // when a frame was last folded that its size had cut
+	behind    bool          // much of the log lies behind what was folded
+	bytes     int           // bound on what the next commit writes
 	swept     time.Time
 	list      []redis.Commit // of the current commit
 	turn      int            // of the unit whose position moves next
@@ -58,14 +61,15 @@ type hash struct {
 	complete bool           // states holds every entity of the bucket
 	states   map[string]*entity
 	dirty    []*entity
-	bytes    int // bound on what the dirty ones take in a commit
+	fields   int // that the dirty ones take in a commit
+	bytes    int // bound on what they take
 	batch    redis.Batch
 }
 
 type entity struct {
-	key   string
-	st    unit.State
-	dirty bool
+	key    string
+	st     unit.State
+	fields int // that it takes in the next commit; 0: it has not changed
 }
 
 // growth bounds what one item adds to the state of an entity, its key included.
@@ -74,6 +78,16 @@ const growth = 64 << 10
 const (
 	positionsPerRound = 4                      // units without changes whose position a commit moves
 	sweepEvery        = 500 * time.Millisecond // between two searches for entities to forget
+	// backlogEvery is the least time between two commits while there is a backlog: an entity is written once for all its events
+	// of that time, and nobody finds it fresh anyway.
+	backlogEvery = 500 * time.Millisecond
+	// backlogOver is how long after the last full frame the order counts as having no more: it cuts a frame by its size while it has.
+	backlogOver = 100 * time.Millisecond
+	// backlogFrames are the frames behind what was folded from which on the units are in a backlog. At 6 ms each they are a fifth of a
+	// second.
+	backlogFrames = 32
+	// commitBytes are what is committed without waiting for the time: a commit must not take long on a slow network.
+	commitBytes = 32 << 20
 )
 
 func (s *shard) run(ctx context.Context) error {
@@ -119,11 +133,17 @@ func (s *shard) refresh(ctx context.Context) error {
 	return nil
 }
 
-// due reports whether enough time has passed since the last commit for the next: while more waits to be folded, commits take a
-// fifth of the time at most. Else one slow commit does not put off the next.
+// due reports whether the next commit is to come. While more waits to be folded, commits take a fifth of the time at most: else one slow
+// commit does not put off the next. In a backlog they are rare.
 func (s *shard) due(now time.Time) bool {
-	since := now.Sub(s.committed)
-	return since >= s.o.CommitEvery && (len(s.in) == 0 || since >= 5*s.took)
+	wait := s.o.CommitEvery
+	if len(s.in) > 0 {
+		wait = max(wait, 5*s.took)
+	}
+	if s.bytes < commitBytes && (s.behind || now.Sub(s.full) < backlogOver) {
+		wait = max(wait, backlogEvery)
+	}
+	return now.Sub(s.committed) >= wait
 }
 
 // fold applies the touches of a batch that belong to this shard.
@@ -148,6 +168,9 @@ func (s *shard) fold(ctx context.Context, b *batch) error {
 	}
 	if err := s.endItem(ctx); err != nil {
 		return err
+	}
+	if s.behind = b.behind; b.full {
+		s.full = time.Now()
 	}
 	c := b.frame
 	s.pos, s.seq = c.At(c.Count), c.NextSeq()
@@ -192,11 +215,11 @@ func (s *shard) touch(ctx context.Context, b *batch, t *touch) error {
 	g := h.states[string(b.group(t))]
 	more := 2 * growth
 	for _, x := range []*entity{e, g} {
-		if x != nil && !x.dirty {
-			more += len(x.st.Head) + len(x.st.Tiles)
+		if x != nil && x.fields == 0 {
+			more += x.size()
 		}
 	}
-	if len(h.dirty) > 0 && !h.batch.Fits(2*len(h.dirty)+4, h.bytes+more) {
+	if len(h.dirty) > 0 && !h.batch.Fits(h.fields+4, h.bytes+more) {
 		// Within one item a unit is touched once, so it has folded nothing of this one yet.
 		if err := s.commitHash(ctx, h); err != nil {
 			return err
@@ -210,29 +233,34 @@ func (s *shard) touch(ctx context.Context, b *batch, t *touch) error {
 	if g == nil {
 		before := e.size()
 		h.prog.Apply(&e.st, it, b.marks[t.item])
-		h.changed(e, before)
+		s.note(h, e, before)
 		return nil
 	}
 	before, known := e.size(), g.size()
 	h.prog.ApplyIn(&e.st, &g.st, it, b.marks[t.item])
-	h.changed(e, before)
+	s.note(h, e, before)
 	if g.st.HeadDirty {
-		h.changed(g, known)
+		s.note(h, g, known)
 	}
 	return nil
 }
 
 func (e *entity) size() int { return len(e.st.Head) + len(e.st.Tiles) }
 
-// changed notes that an entity, or a group, whose size was before has to be written.
-func (h *hash) changed(e *entity, before int) {
-	if e.dirty {
-		h.bytes += max(0, e.size()-before)
-		return
+// note keeps in mind that an entity, or a group, whose size was before has to be written.
+func (s *shard) note(h *hash, e *entity, before int) {
+	more := e.size()
+	if e.fields == 0 {
+		h.dirty = append(h.dirty, e)
+		more += 2*len(e.key) + 4
+	} else {
+		more = max(0, more-before)
 	}
-	e.dirty = true
-	h.dirty = append(h.dirty, e)
-	h.bytes += e.size() + 2*len(e.key) + 4
+	h.bytes += more
+	s.bytes += more
+	h.fields -= e.fields
+	e.fields = e.written().Fields()
+	h.fields += e.fields
 }
 
 // read takes the part of an entity at a trigger.

@@ -37,7 +37,8 @@ type UnitsOptions struct {
 	Store  *redis.Store
 	Logger *slog.Logger
 	// CommitEvery is the least time between two commits of a shard, 10 ms when 0. When commits are dear and more waits to be folded it
-	// grows, so that they take at most a fifth of the time.
+	// grows, so that they take at most a fifth of the time. In a backlog (the order fills its frames, or much of the log lies behind
+	// what was folded) it is half a second, unless 32 MB have changed.
 	CommitEvery time.Duration
 	// Workers is the number of goroutines that fold; each has a share of the partitions. 0: GOMAXPROCS.
 	Workers int

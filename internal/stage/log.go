@@ -75,14 +75,14 @@ func (l *Log) Scan(ctx context.Context, from, to int64, visit func(offset int64,
 	}
 	defer cl.Close()
 	for next := from; next < to; {
-		records, err := poll(ctx, cl, pollRecords)
+		fetches, err := poll(ctx, cl, pollRecords)
 		if err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("scan %s/%d from %d to %d, at %d: %w", l.topic, l.partition, from, to, next, err)
 		}
-		for _, r := range records {
+		for _, r := range fetches.Records() {
 			if next = r.Offset + 1; r.Offset >= to {
 				break
 			}

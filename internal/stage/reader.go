@@ -70,7 +70,7 @@ func OpenReader(ctx context.Context, t Transport, topic string, partition int32,
 	if err != nil {
 		return nil, err
 	}
-	return newReader(ownClient{cl}, name, from), nil
+	return newReader(&ownClient{cl: cl}, name, from), nil
 }
 
 // within checks that a log holds the offset to start from.
@@ -95,12 +95,17 @@ type source interface {
 	close()
 }
 
-type ownClient struct{ cl *kgo.Client }
-
-func (c ownClient) poll(ctx context.Context) ([]*kgo.Record, error) {
-	return poll(ctx, c.cl, pollRecords)
+type ownClient struct {
+	cl  *kgo.Client
+	end int64 // of the partition, as of the newest fetch
 }
-func (c ownClient) close() { c.cl.Close() }
+
+func (c *ownClient) poll(ctx context.Context) ([]*kgo.Record, error) {
+	fetches, err := poll(ctx, c.cl, pollRecords)
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) { c.end = max(c.end, p.HighWatermark) })
+	return fetches.Records(), err
+}
+func (c *ownClient) close() { c.cl.Close() }
 
 // Close ends a client of its own; frames that were handed out stay valid.
 func (r *Reader) Close() { r.src.close() }
@@ -144,6 +149,14 @@ var done = func() context.Context {
 
 // Position is behind the last frame that was handed out and the void ones after it.
 func (r *Reader) Position() frame.Position { return r.judge.Position() }
+
+// Behind is the number of records behind the last frame that was handed out, as the newest fetch told; 0 for a reader of Lanes.
+func (r *Reader) Behind() int64 {
+	if c, ok := r.src.(*ownClient); ok {
+		return max(0, c.end-r.Position().Offset)
+	}
+	return 0
+}
 
 // Void is the number of records that did not count so far.
 func (r *Reader) Void() uint64 { return r.void }

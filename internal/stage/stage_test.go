@@ -107,6 +107,30 @@ func read(t testing.TB, tr stage.Transport, from frame.Position, first, want uin
 	return all
 }
 
+func TestReaderSaysHowFarItIsBehind(t *testing.T) {
+	tr, _ := start(t, 1)
+	w, _ := open(t, tr)
+	for range 100 { // more than one poll
+		appendItems(t, w, 1)
+	}
+	if err := w.Drain(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := stage.OpenReader(deadline(t), tr, topic, 0, frame.Position{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for i := range 100 {
+		if _, err := r.Next(deadline(t)); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Behind(); got != int64(99-i) {
+			t.Fatalf("after frame %d of 100: %d behind", i+1, got)
+		}
+	}
+}
+
 func TestWriteAndReadFromEveryPosition(t *testing.T) {
 	tr, _ := start(t, 1)
 	w, tail := open(t, tr)

@@ -96,7 +96,7 @@ func localBackoff(fails int) time.Duration {
 }
 
 // poll waits for records of a direct consumer. What kgo can mend by itself does not come up here.
-func poll(ctx context.Context, cl *kgo.Client, limit int) ([]*kgo.Record, error) {
+func poll(ctx context.Context, cl *kgo.Client, limit int) (kgo.Fetches, error) {
 	fetches := cl.PollRecords(ctx, limit)
 	for _, e := range fetches.Errors() {
 		if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
@@ -106,5 +106,5 @@ func poll(ctx context.Context, cl *kgo.Client, limit int) ([]*kgo.Record, error)
 		}
 		return nil, fmt.Errorf("fetch %s/%d: %w", e.Topic, e.Partition, explain(e.Err))
 	}
-	return fetches.Records(), nil
+	return fetches, nil
 }

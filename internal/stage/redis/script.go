@@ -9,7 +9,7 @@ import (
 // beyond them.
 const (
 	MaxFields = 1000    // fields of one HSET, its position and head included
-	MaxBytes  = 1 << 20 // of fields and values
+	MaxBytes  = 4 << 20 // of fields and values: 10 ms of a server, in a backlog of large states
 	metaField = 2       // !off and !head
 	loadKeys  = 500     // entities of one load command
 )

@@ -144,6 +144,17 @@ type State struct {
 	Moving, Sealed []byte
 }
 
+// Fields is the number of fields that a commit writes of it.
+func (s State) Fields() int {
+	n := 0
+	for _, v := range [...][]byte{s.Moving, s.Sealed} {
+		if v != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // Lookup asks for entities of one hash.
 type Lookup struct {
 	Hash string // Hash.Key
