@@ -36,7 +36,7 @@ type forest struct {
 	ask     func(i int)
 	take    func(i int)
 	taken   []models.Predictor // the trees' snapshots, while they are taken
-	answers []float64 // of the trees, one after the other, when they are asked in parallel
+	answers []float64          // of the trees, one after the other, when they are asked in parallel
 }
 
 // forestTree is one place of the forest.
