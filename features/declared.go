@@ -74,7 +74,7 @@ func stateDeclared(s *codec.State, d *Declared) {
 		s.Text(&f.Name)
 		s.Byte((*byte)(&f.Kind))
 		s.Bool(&f.Nullable)
-		if f.Name == "" || f.Kind < String || f.Kind > Time {
+		if f.Name == "" || f.Kind < String || f.Kind > FreeText {
 			s.Fail("field %q of kind %d", f.Name, f.Kind)
 		}
 	})

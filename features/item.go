@@ -63,6 +63,8 @@ const (
 	// Tombstone marks an event of a table without a value: the row of its key is removed. Only the
 	// key fields are set.
 	Tombstone
+	// TextCut marks an event of which a text was longer than its field takes, and was cut.
+	TextCut
 )
 
 // Item is one entry of the events log, the only input of every stage after the sequencer.

@@ -11,15 +11,16 @@ type Kind uint8
 
 // The kinds of fields that a project can declare.
 const (
-	Null   Kind = iota
-	String      // UTF-8 text
-	Int         // signed 64-bit integer
-	Double      // IEEE 754 double, finite
-	Bool        // true or false
-	Time        // an instant, µs since 1970-01-01T00:00:00Z
+	Null     Kind = iota
+	String        // UTF-8 text
+	Int           // signed 64-bit integer
+	Double        // IEEE 754 double, finite
+	Bool          // true or false
+	Time          // an instant, µs since 1970-01-01T00:00:00Z
+	FreeText      // of fields alone: UTF-8 text that models read by its words, up to a bound; its values are of kind String
 )
 
-var kindNames = [...]string{"null", "string", "int", "double", "bool", "time"}
+var kindNames = [...]string{"null", "string", "int", "double", "bool", "time", "text"}
 
 // String returns the name that a project file uses for the kind.
 func (k Kind) String() string {
@@ -31,7 +32,7 @@ func (k Kind) String() string {
 
 // ParseKind returns the kind of that name, and false if there is none.
 func ParseKind(name string) (Kind, bool) {
-	for k := String; k <= Time; k++ {
+	for k := String; k <= FreeText; k++ {
 		if kindNames[k] == name {
 			return k, true
 		}

@@ -42,7 +42,9 @@ type Component struct {
 	Regressors bool
 	// Entities marks a model that remembers each entity: it reads Example.Key, and learns nothing lasting of an example whose Key is 0.
 	Entities bool
-	Fold     int // fold version, ≥ 1, raised when its arithmetic or its state changes
+	// NoColumns marks a model that reads no column: it may be given texts.
+	NoColumns bool
+	Fold      int // fold version, ≥ 1, raised when its arithmetic or its state changes
 
 	// Exactly the constructor of its Kind is set; a model has one or both of the first two. Args hold every parameter, checked and defaulted.
 	NewModel       func(a Args, env Env) (Learner, error)
@@ -277,17 +279,15 @@ func (a Args) transformers(name string, env Env, chained bool) ([]Transformer, e
 // those named, or every column of the kind if names is empty. A name that is not in the schema is an
 // error that says the nearest one.
 func SelectColumns(env Env, names []string, numeric bool) ([]bool, error) {
+	if err := CheckColumns(env, names); err != nil {
+		return nil, err
+	}
 	marks := make([]bool, len(env.Schema.Columns))
 	var errs SpecErrors
 	for _, n := range names {
 		i := env.Schema.Index(n)
-		if i < 0 {
-			all := make([]string, len(env.Schema.Columns))
-			for j := range all {
-				all[j] = env.Schema.Columns[j].Name
-			}
-			errs = append(errs, SpecError{Path: "columns", Reason: "no column " + strconv.Quote(n), Mend: spelling.DidYouMean(n, all)})
-			continue
+		if env.Schema.Columns[i].Kind == features.Text {
+			errs = append(errs, SpecError{Path: "columns", Reason: "column " + strconv.Quote(n) + " is a text, not numbers or categories", Mend: TextMend})
 		}
 		marks[i] = true
 	}
@@ -300,4 +300,24 @@ func SelectColumns(env Env, names []string, numeric bool) ([]bool, error) {
 		return nil, errs
 	}
 	return marks, nil
+}
+
+// CheckColumns returns an error that names each of names that is not in the schema, with the nearest one that is.
+func CheckColumns(env Env, names []string) error {
+	var errs SpecErrors
+	for _, n := range names {
+		if env.Schema.Index(n) < 0 {
+			var all []string
+			for j := range env.Schema.Columns {
+				if name, first := env.Schema.Columns[j].Base(); first {
+					all = append(all, name)
+				}
+			}
+			errs = append(errs, SpecError{Path: "columns", Reason: "no column " + strconv.Quote(n), Mend: spelling.DidYouMean(n, all)})
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
 }

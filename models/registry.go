@@ -477,23 +477,35 @@ func (p *Plan) appendStages(b *strings.Builder) {
 // Fingerprint is the SHA-256 of the canonical text.
 func (p *Plan) Fingerprint() [sha256.Size]byte { return sha256.Sum256([]byte(p.Canonical())) }
 
-// fits refuses categories where every column is read as a quantity: the number that stands for a text is near 2^53
-// and would drown all others.
+// TextMend says what a model needs before it that is given texts.
+const TextMend = "put word_ngrams, char_ngrams or tf_idf before it"
+
+// fits refuses texts, which only what counts their words can read, but for models that read no column and those whose members, which may be
+// pipelines, are judged for themselves. It refuses categories where every column is read as a quantity: the number that stands for one is near
+// 2^53 and would drown all others.
 func (c *Component) fits(schema *features.Schema) error {
-	if !c.NumbersOnly {
+	if schema == nil { // of a model that is built for no rows in particular
 		return nil
 	}
-	for _, col := range schema.Columns {
-		if col.Kind == features.Text {
-			return SpecErrors{{Path: c.Name, Reason: "column " + strconv.Quote(col.Name) + " is a text and " + c.Name + " reads numbers",
-				Mend: "put word_ngrams, char_ngrams or tf_idf before it"}}
+	passes := c.NoColumns || slices.ContainsFunc(c.Params, func(p Param) bool { return p.Part == ModelKind })
+	for i, col := range schema.Columns {
+		if name, _ := schema.Columns[i].Base(); col.Kind == features.Text && !passes {
+			return SpecErrors{{Path: c.Name, Reason: "column " + strconv.Quote(name) + " is a text and " + c.Name + " reads " + c.reads(), Mend: TextMend}}
 		}
-		if col.Kind == features.Categorical {
+		if col.Kind == features.Categorical && c.NumbersOnly {
 			return SpecErrors{{Path: c.Name, Reason: "column " + strconv.Quote(col.Name) + " is a category and " + c.Name + " reads numbers",
 				Mend: "put one_hot, hashing or target_encoder before it"}}
 		}
 	}
 	return nil
+}
+
+// reads says what columns the model takes.
+func (c *Component) reads() string {
+	if c.NumbersOnly {
+		return "numbers"
+	}
+	return "numbers and categories"
 }
 
 // Build makes a new learner for env, whose Task must be the one that the spec was resolved for. A spec

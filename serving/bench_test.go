@@ -59,7 +59,7 @@ func newBench(tb testing.TB) *bench {
 	}
 	p, err := unit.Compile(e, sources, unit.Options{})
 	must(err)
-	spec, err := vector.New(&sources[0], []int{0}, func(int) []features.Column { return p.Columns() }, []int{1}, nil)
+	spec, err := vector.New(vector.Layout{Trigger: &sources[0], Entities: []int{0}, Columns: func(int) []features.Column { return p.Columns() }, Fields: []int{1}})
 	must(err)
 	m := Model{Name: "late", Of: "late", Task: models.Binary, On: "flights", Vector: spec, Fields: fields, ID: -1}
 	for c := range spec.Width() {

@@ -97,8 +97,17 @@ type served struct {
 	required []bool // fields that must be there unless nullable
 	key      []bool // fields that are part of a needed entity's key, or of the model's
 	fields   map[string]int
+	slots    []int  // of each field: how many slots of the vector hold it if it is a text, else 0
+	texts    []text // of the model's columns, in their order
+	columns  int    // of the model, a text counted as one
 	metrics  modelMetrics
 	schema   uint64 // ID of its vector's
+}
+
+// text is a text among the columns of a model.
+type text struct {
+	at, n int // its first column, and how many there are
+	field int // of the trigger
 }
 
 // maxParts bounds the entity types of one vector: answers mark the absent ones in one word.
@@ -118,7 +127,11 @@ func compile(m *Model) (*served, error) {
 	for _, p := range m.Vector.Parts {
 		fieldAt += p.Width
 	}
-	derived := fieldAt + len(m.Vector.Fields)
+	derived := fieldAt
+	for i := range m.Vector.Fields {
+		_, n := m.Vector.FieldSlots(i)
+		derived += n
+	}
 	all := m.Request || len(m.Columns) > 0 && slices.Max(m.Columns) >= derived
 	for i, p := range m.Vector.Parts {
 		if all || slices.ContainsFunc(m.Columns, func(c int) bool { return c >= p.Offset && c < p.Offset+p.Width }) {
@@ -128,11 +141,21 @@ func compile(m *Model) (*served, error) {
 	if len(s.need) > maxParts {
 		return nil, fmt.Errorf("model %s: its vector has parts of %d entity types, at most %d can be served", m.Name, len(s.need), maxParts)
 	}
+	s.slots, s.columns = make([]int, len(m.Fields)), len(m.Columns)
 	for i, f := range m.Vector.Fields {
-		if all || slices.Contains(m.Columns, fieldAt+i) {
+		first, n := m.Vector.FieldSlots(i)
+		at := slices.Index(m.Columns, first)
+		if all || at >= 0 {
 			s.required[f] = true
 		}
+		if m.Fields[f].Kind != features.FreeText {
+			continue
+		}
+		if s.slots[f] = n; at >= 0 {
+			s.texts, s.columns = append(s.texts, text{at, n, f}), s.columns-(n-1)
+		}
 	}
+	slices.SortFunc(s.texts, func(a, b text) int { return a.at - b.at })
 	for _, f := range m.Key {
 		s.required[f], s.key[f] = true, true
 	}
@@ -153,6 +176,15 @@ func (m *Model) check() error {
 	for _, f := range slices.Concat(m.Vector.Fields, slices.Concat(m.Vector.Keys...), m.Key) {
 		if f < 0 || f >= len(m.Fields) {
 			return fmt.Errorf("model %s: its vector or its key reads field %d of a trigger with %d", m.Name, f, len(m.Fields))
+		}
+	}
+	for i := range m.Vector.Fields {
+		first, n := m.Vector.FieldSlots(i)
+		at := slices.Index(m.Columns, first)
+		for k := 1; k < n && at >= 0; k++ {
+			if at+k >= len(m.Columns) || m.Columns[at+k] != first+k {
+				return fmt.Errorf("model %s: it sees a part of the text %s", m.Name, m.Vector.Schema.Columns[first].Name)
+			}
 		}
 	}
 	for _, c := range m.Columns {

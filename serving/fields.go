@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/freshet-ml/freshet/features"
+	"github.com/freshet-ml/freshet/features/vector"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
@@ -55,6 +57,11 @@ func convert(f *features.Field, v *freshetv1.Value) (features.Value, error) {
 func convertText(f *features.Field, s string) (features.Value, error) {
 	switch f.Kind {
 	case features.String:
+		return features.StringValue(s), nil
+	case features.FreeText:
+		if !utf8.ValidString(s) {
+			return features.Value{}, invalid("NOT_UTF8", fmt.Sprintf("field %s is not UTF-8", f.Name), "encode it as UTF-8")
+		}
 		return features.StringValue(s), nil
 	case features.Time:
 		t, err := time.Parse(time.RFC3339Nano, s)
@@ -141,23 +148,33 @@ func (s *served) value(i, row int, given map[string]*freshetv1.Value) (x feature
 	if err == nil && s.key[i] {
 		err = checkKey(f, x)
 	}
+	if n := s.slots[i]; n > 0 && len(x.Str()) > n*features.TextBytes {
+		s.metrics.cut.Inc()
+	}
 	if err != nil {
 		err.(*Error).Message = fmt.Sprintf("row %d: %s", row, err.(*Error).Message)
 	}
 	return x, true, err
 }
 
-// keyValues is values for a row whose vector is given: the fields of the model's key, which no vector holds, and null for all others.
-func (s *served) keyValues(dst []features.Value, row int, given map[string]*freshetv1.Value) ([]features.Value, error) {
+// besideVector reports whether a field is given beside a vector, since none holds it: one of the model's key, or a text.
+func (s *served) besideVector(field int) bool {
+	return slices.Contains(s.Key, field) || slices.ContainsFunc(s.texts, func(t text) bool { return t.field == field })
+}
+
+// vectorValues is values for a row whose vector is given: the fields that no vector holds, and null for all others.
+func (s *served) vectorValues(dst []features.Value, row int, given map[string]*freshetv1.Value) ([]features.Value, error) {
 	seen := 0
 	for i := range s.Fields {
-		if !slices.Contains(s.Key, i) {
+		if !s.besideVector(i) {
 			dst = append(dst, features.Value{})
 			continue
 		}
 		x, there, err := s.value(i, row, given)
 		if err != nil {
-			if !there {
+			if !there && s.slots[i] > 0 {
+				err.(*Error).Message += ": it is a text, which no vector holds"
+			} else if !there {
 				err.(*Error).Message += fmt.Sprintf(": model %s remembers entities, and a vector does not say whose it is", s.Name)
 			}
 			return dst, err
@@ -168,17 +185,19 @@ func (s *served) keyValues(dst []features.Value, row int, given map[string]*fres
 		dst = append(dst, x)
 	}
 	if seen < len(given) {
-		return dst, invalid("FIELDS_AND_VECTOR", fmt.Sprintf("row %d has a vector, and fields that do not name its entity", row),
-			"beside a vector give "+s.keyNames()+" only, or give all fields and no vector")
+		return dst, invalid("FIELDS_AND_VECTOR", fmt.Sprintf("row %d has a vector, and fields that it holds", row),
+			"beside a vector give "+s.besideNames()+" only, or give all fields and no vector")
 	}
 	return dst, nil
 }
 
-// keyNames lists the fields of the model's key.
-func (s *served) keyNames() string {
-	names := make([]string, len(s.Key))
-	for i, f := range s.Key {
-		names[i] = s.Fields[f].Name
+// besideNames lists the fields that are given beside a vector.
+func (s *served) besideNames() string {
+	var names []string
+	for i := range s.Fields {
+		if s.besideVector(i) {
+			names = append(names, s.Fields[i].Name)
+		}
 	}
 	return strings.Join(names, ", ")
 }
@@ -197,16 +216,26 @@ func (s *served) unknownField(row int, given map[string]*freshetv1.Value) error 
 	return invalid("UNKNOWN_FIELD", fmt.Sprintf("row %d: model %s takes no field %s", row, s.Name, list(unknown)), "it takes "+list(known))
 }
 
-// vector checks a vector that was given and copies it to dst.
-func (s *served) vector(dst []float64, row int, given []float64) ([]float64, error) {
-	if len(given) != len(s.Columns) {
-		return dst, invalid("VECTOR_LENGTH", fmt.Sprintf("row %d: vector of %d numbers, model %s takes %d", row, len(given), s.Name, len(s.Columns)),
+// vector checks a vector that was given and copies it to dst, with the texts of values at their places, where it holds NaN.
+func (s *served) vector(dst []float64, row int, given []float64, values []features.Value) ([]float64, error) {
+	if len(given) != s.columns {
+		return dst, invalid("VECTOR_LENGTH", fmt.Sprintf("row %d: vector of %d numbers, model %s takes %d", row, len(given), s.Name, s.columns),
 			"the model's columns, in order, are listed by GetModel")
 	}
 	for i, x := range given {
 		if math.IsInf(x, 0) {
 			return dst, invalid("NOT_FINITE", fmt.Sprintf("row %d: column %d is infinite", row, i), "send NaN (null in JSON) for a missing value")
 		}
+	}
+	from := len(dst)
+	for _, t := range s.texts {
+		n := t.at - (len(dst) - from) // numbers before the text
+		dst, given = append(dst, given[:n]...), given[n:]
+		if given[0] == given[0] {
+			return dst, invalid("TEXT_IN_VECTOR", fmt.Sprintf("row %d: the vector has the number %v where %s is, a text", row, given[0], s.Fields[t.field].Name),
+				"send NaN (null in JSON) there, and the text in fields")
+		}
+		dst, given = vector.AppendText(dst, values[t.field], t.n), given[1:]
 	}
 	return append(dst, given...), nil
 }

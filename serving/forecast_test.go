@@ -40,7 +40,7 @@ func withForecast(t testing.TB) (*rig, *forecast.Keyed) {
 		{Name: "forecast", Agg: "seasonal_naive", Source: departed, Value: "delay", Keyed: unit.Keyed{Model: k}},
 		{Name: "known", Agg: "seasonal_naive", Source: departed, Value: "delay", Keyed: unit.Keyed{Model: keyed(1), Inputs: []string{"delay * 2"}}}}}))
 	r.catalog.Entities = append(r.catalog.Entities, serving.Entity{Name: "demand", Key: []features.Field{{Name: "origin", Kind: features.String}}, Reader: r.programs[e]})
-	spec, err := vector.New(&sources[departed], []int{e}, func(i int) []features.Column { return r.programs[i].Columns() }, nil, nil)
+	spec, err := vector.New(vector.Layout{Trigger: &sources[departed], Entities: []int{e}, Columns: func(i int) []features.Column { return r.programs[i].Columns() }})
 	r.ok(err)
 	m := serving.Model{Name: "demand", Of: "demand", Task: models.Forecast, On: "departed", Log: "flights.departed.1.log", Vector: spec, Fields: sources[departed].Fields, ID: -1,
 		Columns: []int{0, 1, 2}, Forecast: &serving.Forecast{Entity: e, Feature: "forecast", Horizon: 12, Levels: []float64{.1, .9}}}

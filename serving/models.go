@@ -34,11 +34,11 @@ func (s *Server) GetModel(_ context.Context, req *freshetv1.GetModelRequest) (*f
 		From: m.Label.From, By: m.Label.By, Value: m.Label.Value, Wait: positive(m.Label.Wait), Missing: m.Label.Missing, Feedback: m.Label.Feedback}}
 	for _, c := range m.Columns {
 		col := m.Vector.Schema.Columns[c]
-		kind := "numeric"
-		if col.Kind == features.Categorical {
-			kind = "categorical"
+		name, first := col.Base()
+		if !first {
+			continue
 		}
-		resp.Columns = append(resp.Columns, &freshetv1.ModelColumn{Name: col.Name, Kind: kind})
+		resp.Columns = append(resp.Columns, &freshetv1.ModelColumn{Name: name, Kind: kindNames[col.Kind]})
 	}
 	for i, f := range m.Fields {
 		resp.Fields = append(resp.Fields, &freshetv1.InputField{Name: f.Name, Kind: f.Kind.String(), Nullable: f.Nullable || !m.required[i], Keys: s.keysOf(m, f.Name)})
@@ -48,6 +48,9 @@ func (s *Server) GetModel(_ context.Context, req *freshetv1.GetModelRequest) (*f
 	}
 	return resp, nil
 }
+
+// kindNames are the kinds of columns as people read them.
+var kindNames = map[features.ColumnKind]string{features.Numeric: "numeric", features.Categorical: "categorical", features.Text: "text"}
 
 // keysOf lists the entity types read for the model whose key the field is part of.
 func (s *Server) keysOf(m *served, field string) []string {

@@ -17,12 +17,13 @@ type modelMetrics struct {
 	failed   *prometheus.CounterVec // by code
 	duration prometheus.Observer
 	score    prometheus.Observer
+	cut      prometheus.Counter // texts
 }
 
 func newModelMetrics(m *metrics.Metrics, model string) modelMetrics {
 	m.LogDropped.WithLabelValues(model).Add(0)
 	return modelMetrics{ok: m.Predictions.WithLabelValues(model, "OK"), failed: m.Predictions.MustCurryWith(prometheus.Labels{"model": model}),
-		duration: m.Duration.WithLabelValues(model), score: m.Score.WithLabelValues(model)}
+		duration: m.Duration.WithLabelValues(model), score: m.Score.WithLabelValues(model), cut: m.AskedCut.WithLabelValues(model)}
 }
 
 // done counts one Predict call of so many rows.

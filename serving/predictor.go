@@ -125,7 +125,7 @@ func (p *predictor) keys(c *call, rows []*freshetv1.Row) (err error) {
 			if err := m.vectorAllowed(i, r); err != nil {
 				return err
 			}
-			if c.values, err = m.keyValues(c.values, i, r.GetFields()); err != nil {
+			if c.values, err = m.vectorValues(c.values, i, r.GetFields()); err != nil {
 				return err
 			}
 			for range m.need {
@@ -160,10 +160,9 @@ func (p *predictor) id(c *call, i int, r *freshetv1.Row) string {
 	return p.newID()
 }
 
-// vectorAllowed refuses a vector where it could not be used, and fields beside it, but for those that name the entity of a model that remembers
-// entities: no vector says it.
+// vectorAllowed refuses a vector where it could not be used, and fields beside it, but where there are some that no vector holds.
 func (m *served) vectorAllowed(row int, r *freshetv1.Row) error {
-	if len(r.GetFields()) > 0 && len(m.Key) == 0 {
+	if len(r.GetFields()) > 0 && len(m.Key) == 0 && len(m.texts) == 0 {
 		return invalid("FIELDS_AND_VECTOR", fmt.Sprintf("row %d has fields and a vector", row), "give one of them")
 	}
 	if m.Request {
@@ -260,18 +259,14 @@ func (p *predictor) answer(c *call, i int, r *freshetv1.Row) (err error) {
 	a := answer{newest: features.NoTime, oldest: features.NoTime, vector: len(r.GetVector()) > 0}
 	c.row = c.row[:0]
 	if a.vector {
-		c.row, err = m.vector(c.row, i, r.GetVector())
+		c.row, err = m.vector(c.row, i, r.GetVector(), c.values[i*len(m.Fields):(i+1)*len(m.Fields)])
 		if err != nil {
 			return err
 		}
 	} else {
 		c.row = c.snapshot.Project(c.row, p.assemble(c, i, &a))
 	}
-	for _, x := range c.row {
-		if math.IsNaN(x) {
-			a.missing++
-		}
-	}
+	a.missing = m.missing(c.row)
 	c.example = models.Example{Row: models.Row{Value: c.row}, Key: c.entity(i), Time: c.now, Weight: 1}
 	c.raw = c.snapshot.Predictor.Predict(c.raw[:0], &c.example)
 	n := models.AnswerLen(m.Task, len(m.Classes))
@@ -283,6 +278,21 @@ func (p *predictor) answer(c *call, i int, r *freshetv1.Row) (err error) {
 	a.to = len(c.numbers)
 	c.answers = append(c.answers, a)
 	return checkAnswer(m, i, c.numbers[a.from:], n)
+}
+
+// missing counts the columns of a row that have no value, a text as one.
+func (s *served) missing(row []float64) (n int) {
+	for _, x := range row {
+		if math.IsNaN(x) {
+			n++
+		}
+	}
+	for _, t := range s.texts {
+		if math.IsNaN(row[t.at]) {
+			n -= t.n - 1
+		}
+	}
+	return n
 }
 
 // entity is Example.Key of row i, as the fold has it for an example of the log.

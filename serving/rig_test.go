@@ -72,7 +72,8 @@ func newRig(t testing.TB) *rig {
 			{Name: "last_delay", Agg: "last", Source: departed, Value: "delay"}}}),
 	}
 	columns := func(e int) []features.Column { return r.programs[e].Columns() }
-	spec, err := vector.New(&sources[schedule], []int{0, 1}, columns, []int{3, 4}, []vector.Derived{{Name: "derived.far", Expr: "log1p(scheduled.distance)"}})
+	spec, err := vector.New(vector.Layout{Trigger: &sources[schedule], Entities: []int{0, 1}, Columns: columns, Fields: []int{3, 4},
+		Derived: []vector.Derived{{Name: "derived.far", Expr: "log1p(scheduled.distance)"}}})
 	r.ok(err)
 	r.spec = spec
 	r.models()

@@ -38,7 +38,7 @@ func joinSources() []features.Source {
 func joinTriggerOf(t testing.TB, labels ...Label) *Trigger {
 	t.Helper()
 	sources := joinSources()
-	v, err := vector.New(&sources[joinTrigger], nil, nil, []int{1}, nil)
+	v, err := vector.New(vector.Layout{Trigger: &sources[joinTrigger], Fields: []int{1}})
 	if err != nil {
 		t.Fatal(err)
 	}

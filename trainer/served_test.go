@@ -33,7 +33,7 @@ func feedbackFor(t *testing.T, model string) Label {
 func plainTrigger(t *testing.T, request bool, label Label) *Trigger {
 	t.Helper()
 	sources := plainSources()
-	v, err := vector.New(&sources[0], nil, nil, []int{1}, nil)
+	v, err := vector.New(vector.Layout{Trigger: &sources[0], Fields: []int{1}})
 	if err != nil {
 		t.Fatal(err)
 	}

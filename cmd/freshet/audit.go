@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/freshet-ml/freshet/features"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 )
 
@@ -75,12 +77,24 @@ func (c *cli) writeAudit(r *freshetv1.AuditResponse) error {
 	t.row("folded", fmt.Sprintf("%s entries from %d on, by %s", count(int64(r.GetFolded())), r.GetFoldedFrom(), r.GetBuild()))
 	for _, col := range r.GetVector() {
 		value := decimals(col.GetValue())
+		if text := col.GetText(); text != "" {
+			value = fmt.Sprintf("%s bytes: %s", value, beginning(text))
+		}
 		if col.GetMissing() {
 			value = "missing"
 		}
 		t.row("  "+col.GetName(), value)
 	}
 	return t.flush()
+}
+
+// beginning shows the first words of a text, in one line.
+func beginning(text string) string {
+	const shown = 10 // slots
+	if cut, is := features.CutText(text, shown); is {
+		return strconv.Quote(cut) + "…"
+	}
+	return strconv.Quote(text)
 }
 
 func numbers(list []float64, classes []string) string {

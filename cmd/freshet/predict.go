@@ -34,7 +34,7 @@ func (c *cli) predict() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return c.runPredict(cmd, f, args[0], args[1:]) },
 	}
 	f.target.flags(cmd)
-	cmd.Flags().StringVar(&f.vector, "vector", "", "instead of fields: the values of the model's columns in their order; NaN is missing")
+	cmd.Flags().StringVar(&f.vector, "vector", "", "instead of fields: the values of the model's columns in their order; NaN is missing, or a text, which is given as a field")
 	cmd.Flags().StringVar(&f.id, "id", "", "names the answer, for feedback and audit (default: the service makes one)")
 	cmd.Flags().StringVar(&f.asOf, "as-of", "", "read features as they were at this time")
 	cmd.Flags().BoolVar(&f.allowStale, "allow-stale", false, "answer also while features are being rebuilt")
@@ -44,9 +44,6 @@ func (c *cli) predict() *cobra.Command {
 func (c *cli) runPredict(cmd *cobra.Command, f *predictFlags, model string, args []string) error {
 	if err := assignments(args); err != nil {
 		return err
-	}
-	if f.vector != "" && len(args) > 0 {
-		return usagef("give fields or --vector, not both")
 	}
 	req := &freshetv1.PredictRequest{Model: model, AllowStale: f.allowStale}
 	row := &freshetv1.Row{Id: f.id}
@@ -63,7 +60,7 @@ func (c *cli) runPredict(cmd *cobra.Command, f *predictFlags, model string, args
 		return err
 	}
 	defer cl.Close()
-	if f.vector == "" {
+	if f.vector == "" || len(args) > 0 {
 		about, err := cl.GetModel(cmd.Context(), &freshetv1.GetModelRequest{Name: model})
 		if err != nil {
 			return err

@@ -12,8 +12,9 @@ import (
 // compiler turns a syntax tree into nodes.
 type compiler struct {
 	names func(string) (node, bool)
-	known []string // for suggestions
-	noun  string   // what a name stands for: field, feature
+	texts func(string) bool // names a text, which no expression over columns reads; nil: none does
+	known []string          // for suggestions
+	noun  string            // what a name stands for: field, feature
 }
 
 func wrong(n ast.Node, format string, args ...any) error {
@@ -69,6 +70,9 @@ func (c *compiler) name(n ast.Node) (node, error) {
 	name, ok := dotted(n)
 	if !ok {
 		return node{}, wrong(n, "unsupported access; name a %s", c.noun)
+	}
+	if c.texts != nil && c.texts(name) {
+		return node{}, wrong(n, "%s is a text, whose words only a pipeline reads (word_ngrams, char_ngrams, tf_idf); use numbers and categories here", name)
 	}
 	if f, ok := c.names(name); ok {
 		return f, nil

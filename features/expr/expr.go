@@ -126,14 +126,21 @@ type Numeric struct {
 }
 
 // CompileNumeric parses and checks src, an expression over columns, whose names may hold dots. A
-// categorical column compares with text literals, by features.Category, and with other categorical columns. Errors are
+// categorical column compares with text literals, by features.Category, and with other categorical columns; one of a text is refused. Errors are
 // *Error. Cost: microseconds; for set-up only.
 func CompileNumeric(src string, columns []features.Column) (*Numeric, error) {
 	slots := make(map[string]int, len(columns))
 	c := &compiler{noun: "feature"}
 	for i, col := range columns {
 		slots[col.Name] = i
+		if col.Kind == features.Text {
+			continue
+		}
 		c.known = append(c.known, col.Name)
+	}
+	c.texts = func(name string) bool {
+		i, ok := slots[name]
+		return ok && columns[i].Kind == features.Text
 	}
 	c.names = func(name string) (node, bool) {
 		i, ok := slots[name]

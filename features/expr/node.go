@@ -107,7 +107,7 @@ func fieldNode(f Field) node {
 		return in.fields[slot]
 	}
 	switch f.Kind {
-	case features.String:
+	case features.String, features.FreeText:
 		return textNode(func(in input) (string, bool) {
 			v := value(in)
 			return v.Str(), v.Kind() == features.String

@@ -120,7 +120,7 @@ func (d *Decoder) row(fields []features.Value, cells []string) *Refusal {
 func (d *Decoder) cell(fields []features.Value, i int, text string) *Refusal {
 	f := &d.spec.Fields[i]
 	switch f.Kind {
-	case features.String:
+	case features.String, features.FreeText:
 		return d.put(fields, i, features.StringValue(text))
 	case features.Time:
 		return d.instant(fields, i, text)

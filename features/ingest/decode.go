@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -25,10 +26,13 @@ type Decoder struct {
 	spec    *SourceSpec
 	layouts []timeLayout
 	byName  map[string]int // name in the record → field
+	most    []int          // bytes of the text of each field that an item holds
 	order   []int          // the field that stood at each place of the last JSON object: a guess
 	time    int            // index of the event-time field, -1: the record's timestamp
 	key     []int
 	seen    []uint64 // bit per field
+	uncut   bool     // texts are not cut: what is read here is written elsewhere
+	cut     bool     // a text of the last record was
 	columns []int    // CSV: field of each column, -1: none
 	nulls   []string
 
@@ -58,6 +62,10 @@ func NewDecoder(spec *SourceSpec) (*Decoder, error) {
 		}
 		d.layouts = append(d.layouts, l)
 		d.byName[f.from()] = i
+		d.most = append(d.most, math.MaxInt)
+		if f.Kind == features.FreeText {
+			d.most[i] = features.TextSlots(f.Bytes) * features.TextBytes
+		}
 	}
 	for _, k := range spec.Key {
 		d.key = append(d.key, spec.Index(k))
@@ -109,6 +117,7 @@ func (d *Decoder) decode(dst []features.Value, rec *Record) ([]features.Value, i
 	}
 	fields := dst[base:]
 	clear(d.seen)
+	d.cut = false
 	refusal := d.body(fields, rec)
 	if refusal != nil {
 		return dst, 0, refusal
@@ -164,7 +173,7 @@ func (d *Decoder) eventTime(fields []features.Value, rec *Record) (int64, *Refus
 func (d *Decoder) size(fields []features.Value) *Refusal {
 	n := 0
 	for i := range fields {
-		n += 11 + len(fields[i].Str())
+		n += 11 + min(len(fields[i].Str()), d.most[i])
 	}
 	if n <= d.maxItem {
 		return nil
@@ -187,6 +196,10 @@ func (d *Decoder) put(fields []features.Value, i int, v features.Value) *Refusal
 	f := &d.spec.Fields[i]
 	switch v.Kind() {
 	case features.String:
+		if f.Kind == features.FreeText && !d.uncut {
+			text, cut := features.CutText(v.Str(), features.TextSlots(f.Bytes))
+			v, d.cut = features.StringValue(text), d.cut || cut
+		}
 		if f.Key && len(v.Str()) > MaxKeyBytes || len(v.Str()) > MaxKeyBytes && d.isKey(i) {
 			return about(f, ReasonKeyTooLong, strconv.Itoa(len(v.Str()))+" bytes", "keys and ids are at most "+strconv.Itoa(MaxKeyBytes)+" bytes")
 		}

@@ -100,6 +100,7 @@ func NewFile(r io.Reader, opts FileOptions) (*File, error) {
 	}
 	var err error
 	if f.decoder, err = NewDecoder(opts.In); err == nil {
+		f.decoder.uncut = true // the sequencer cuts, so that a project can be given longer texts without producing anew
 		f.writer, err = NewRowWriter(f.opts.Out)
 	}
 	if err != nil {

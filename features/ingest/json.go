@@ -130,7 +130,7 @@ func (d *Decoder) member(fields []features.Value, i int, v jsontext.Value) *Refu
 		return nil
 	}
 	switch f.Kind {
-	case features.String:
+	case features.String, features.FreeText:
 		if kind == '"' {
 			return d.put(fields, i, features.StringValue(unquote(v)))
 		}

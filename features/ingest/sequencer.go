@@ -33,6 +33,7 @@ type pending struct {
 	time      int64
 	refusal   *Refusal
 	tombstone bool
+	cut       bool // a text of it was
 }
 
 // Decision is what became of one source record, or an item that has none.
@@ -161,6 +162,8 @@ func (s *Sequencer) Offer(rec *Record) bool {
 	p := s.borrow()
 	p.rec = *rec
 	p.fields, p.time, p.refusal = s.parsers[rec.Source].Decode(p.fields[:0], rec)
+	d, decodes := s.parsers[rec.Source].(*Decoder)
+	p.cut = decodes && d.cut && p.refusal == nil
 	p.tombstone = p.refusal == nil && s.cfg.Sources[rec.Source].Table && rec.Value == nil
 	s.order.Pass(i, rec.Offset-r.offered)
 	s.order.Push(i, p.time, p)
@@ -270,6 +273,9 @@ func (s *Sequencer) decide(i int, p *pending, t int64) {
 	it.Fields = p.fields
 	if p.tombstone {
 		it.Flags |= features.Tombstone
+	}
+	if p.cut {
+		it.Flags |= features.TextCut
 	}
 	if !spec.Plain && t < before(s.clock.Head, s.maxSkew) {
 		it.Flags |= features.NotLearned

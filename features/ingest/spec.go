@@ -49,7 +49,9 @@ type FieldSpec struct {
 	Layout string
 	// Zone of a layout without an offset; nil is UTC. A local time that a clock change skips or repeats
 	// is read as time.Date reads it.
-	Zone      *time.Location
+	Zone *time.Location
+	// Bytes is how long a text (features.FreeText) may be; what goes beyond is cut. 0: as long as features.DefaultTextSlots holds.
+	Bytes     int
 	Key       bool // part of an entity key or id: its text is at most MaxKeyBytes
 	Sensitive bool // never shown in messages, hashed in dead letters
 }
@@ -138,6 +140,9 @@ func (s *SourceSpec) rules() uint64 {
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		fmt.Fprintf(&b, "field %q from %q layout %q zone %q\n", f.Name, f.from(), f.Layout, f.Zone)
+		if f.Kind == features.FreeText {
+			fmt.Fprintf(&b, "text of %d\n", features.TextSlots(f.Bytes))
+		}
 	}
 	return features.Hash(b.String())
 }
@@ -198,7 +203,7 @@ func (s *SourceSpec) validateFields(bad func(string, ...any)) {
 	names, from := map[string]bool{}, map[string]bool{}
 	for i := range s.Fields {
 		f := &s.Fields[i]
-		if f.Name == "" || f.Kind < features.String || f.Kind > features.Time {
+		if f.Name == "" || f.Kind < features.String || f.Kind > features.FreeText {
 			bad("field %d (%q) needs a name and a kind", i+1, f.Name)
 		}
 		if strings.ContainsAny(f.from(), "\"\\") {
@@ -213,6 +218,9 @@ func (s *SourceSpec) validateFields(bad func(string, ...any)) {
 		names[f.Name], from[f.from()] = true, true
 		if f.Layout != "" && f.Kind != features.Time {
 			bad("field %s: only a time has a layout", f.Name)
+		}
+		if f.Bytes < 0 || f.Bytes > features.MaxTextSlots*features.TextBytes || f.Bytes != 0 && f.Kind != features.FreeText {
+			bad("field %s: %d bytes; only a text has a length, of at most %d", f.Name, f.Bytes, features.MaxTextSlots*features.TextBytes)
 		}
 		if _, err := newTimeLayout(f.Layout, f.Zone); err != nil {
 			bad("field %s: %w", f.Name, err)

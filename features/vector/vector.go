@@ -24,8 +24,21 @@ type Spec struct {
 	Parts   []Part  // one for each entity, in the order of the project's entities
 	Fields  []int   // fields of the trigger whose values are columns, after the parts
 	Keys    [][]int // fields of the trigger that name an entity together: a slot each, behind all columns and no column itself
+	slots   []int   // of each of Fields: one, but for texts
+	texts   bool    // one of Fields is a text
 	derived []derived
 	fieldAt int
+}
+
+// Layout says what a vector is put together from.
+type Layout struct {
+	Trigger  *features.Source
+	Entities []int                              // entity types whose columns come first
+	Columns  func(entity int) []features.Column // of each of them
+	Fields   []int                              // fields of the trigger, as columns trigger.field; a text takes several
+	Bytes    map[int]int                        // of fields that are texts: how many bytes of one the vector holds; 0: features.DefaultTextSlots
+	Derived  []Derived                          // features that follow from these columns
+	Keys     [][]int                            // fields that name an entity together: a slot each behind the columns
 }
 
 // Derived is a feature that follows from the columns of the parts and the trigger's fields: by an expression, or
@@ -43,21 +56,22 @@ type derived struct {
 }
 
 // New lays out a vector: the columns of each entity, then the named fields of the trigger as
-// source.field, then the derived features in their order, then the keys. columns gives the columns of each entity in
-// entities. Errors name the derived feature that does not compile.
-func New(trigger *features.Source, entities []int, columns func(entity int) []features.Column, fields []int, list []Derived, keys ...[]int) (*Spec, error) {
-	s := &Spec{Schema: &features.Schema{}, Fields: fields, Keys: keys}
-	for _, e := range entities {
-		cols := columns(e)
+// source.field, then the derived features in their order, then the keys. Errors name the derived feature that does not compile.
+func New(l Layout) (*Spec, error) {
+	s := &Spec{Schema: &features.Schema{}, Fields: l.Fields, Keys: l.Keys}
+	for _, e := range l.Entities {
+		cols := l.Columns(e)
 		s.Parts = append(s.Parts, Part{Entity: e, Width: len(cols), Offset: len(s.Schema.Columns)})
 		s.Schema.Columns = append(s.Schema.Columns, cols...)
 	}
 	s.fieldAt = len(s.Schema.Columns)
-	for _, f := range fields {
-		s.Schema.Columns = append(s.Schema.Columns, fieldColumn(trigger, f))
+	for _, f := range l.Fields {
+		cols := fieldColumns(l.Trigger, f, l.Bytes[f])
+		s.slots, s.texts = append(s.slots, len(cols)), s.texts || cols[0].Kind == features.Text
+		s.Schema.Columns = append(s.Schema.Columns, cols...)
 	}
 	plain := s.Schema.Columns
-	for _, d := range list {
+	for _, d := range l.Derived {
 		x, err := compileDerived(d, s.Schema)
 		if err != nil {
 			return nil, fmt.Errorf("derived feature %s: %w", d.Name, err)
@@ -84,6 +98,9 @@ func compileDerived(d Derived, plain *features.Schema) (derived, error) {
 		if at < 0 {
 			return c, fmt.Errorf("cross of unknown column %q", name)
 		}
+		if plain.Columns[at].Kind == features.Text {
+			return c, fmt.Errorf("cross of the text %q: name categories", name)
+		}
 		c.cross = append(c.cross, at)
 	}
 	return c, nil
@@ -103,12 +120,36 @@ func (d *derived) eval(vec []float64) float64 {
 	return float64(h >> 11)
 }
 
-func fieldColumn(src *features.Source, f int) features.Column {
+func fieldColumns(src *features.Source, f, bytes int) []features.Column {
 	c := features.Column{Name: src.Name + "." + src.Fields[f].Name}
-	if src.Fields[f].Kind == features.String {
+	switch src.Fields[f].Kind {
+	case features.FreeText:
+		return features.TextColumns(c.Name, features.TextSlots(bytes))
+	case features.String:
 		c.Kind = features.Categorical
 	}
-	return c
+	return []features.Column{c}
+}
+
+// FieldSlots returns where the columns of the i-th of Fields begin, and how many they are: one, but for texts.
+func (s *Spec) FieldSlots(i int) (first, n int) {
+	first = s.fieldAt
+	for _, k := range s.slots[:i] {
+		first += k
+	}
+	return first, s.slots[i]
+}
+
+// AppendText appends the slots of a text: NaN where it is null, else its beginning, cut as features.CutText cuts it.
+func AppendText(dst []float64, v features.Value, slots int) []float64 {
+	if v.IsNull() {
+		for range slots {
+			dst = append(dst, math.NaN())
+		}
+		return dst
+	}
+	text, _ := features.CutText(v.Str(), slots)
+	return features.AppendText(dst, text, slots)
 }
 
 // Width returns the number of slots: of columns and keys.
@@ -162,14 +203,19 @@ func (s *Spec) Part(vec []float64, i int) []float64 {
 }
 
 // Finish fills the slots of the trigger's fields, derives the rest, and writes the keys. A value that is not finite
-// becomes missing; Finish returns how many did.
+// becomes missing; Finish returns how many did. A text is cut as features.CutText cuts it; the slots of one that is null stay missing.
 func (s *Spec) Finish(vec []float64, fields []features.Value) (notFinite int) {
 	at := s.fieldAt
-	for _, f := range s.Fields {
-		if f < len(fields) {
+	for i, f := range s.Fields {
+		n := s.slots[i]
+		switch {
+		case f >= len(fields):
+		case s.texts && s.Schema.Columns[at].Kind == features.Text:
+			AppendText(vec[at:at:at+n], fields[f], n)
+		default:
 			vec[at] = fields[f].Feature()
 		}
-		at++
+		at += n
 	}
 	for i := range s.derived {
 		vec[at] = s.derived[i].eval(vec)

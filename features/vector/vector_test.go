@@ -2,6 +2,8 @@ package vector_test
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/freshet-ml/freshet/features"
@@ -11,9 +13,11 @@ import (
 var seen = features.Source{Name: "seen", Fields: []features.Field{
 	{Name: "press", Kind: features.String, Nullable: true}, {Name: "line", Kind: features.Int}, {Name: "heat", Kind: features.Double}}}
 
+var twice = []vector.Derived{{Name: "derived.twice", Expr: "seen.heat * 2"}}
+
 // TestKeys: a key is a slot behind the columns and no column; its value tells apart what a column would not, and follows from the fields alone.
 func TestKeys(t *testing.T) {
-	s, err := vector.New(&seen, nil, nil, []int{2}, []vector.Derived{{Name: "derived.twice", Expr: "seen.heat * 2"}}, []int{0, 1}, []int{1})
+	s, err := vector.New(vector.Layout{Trigger: &seen, Fields: []int{2}, Derived: twice, Keys: [][]int{{0, 1}, {1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +42,11 @@ func TestKeys(t *testing.T) {
 	if v := vec(features.Value{}, 5, 1); !math.IsNaN(v[2]) || math.IsNaN(v[3]) {
 		t.Errorf("without a press: %v", v)
 	}
-	plain, err := vector.New(&seen, nil, nil, []int{2}, []vector.Derived{{Name: "derived.twice", Expr: "seen.heat * 2"}})
+	plain, err := vector.New(vector.Layout{Trigger: &seen, Fields: []int{2}, Derived: twice})
 	if err != nil {
 		t.Fatal(err)
 	}
-	swapped, err := vector.New(&seen, nil, nil, []int{2}, []vector.Derived{{Name: "derived.twice", Expr: "seen.heat * 2"}}, []int{1, 0}, []int{1})
+	swapped, err := vector.New(vector.Layout{Trigger: &seen, Fields: []int{2}, Derived: twice, Keys: [][]int{{1, 0}, {1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,5 +55,46 @@ func TestKeys(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { vector.Key([]int{0, 1}, []features.Value{text("p1"), features.IntValue(3)}) }); n > 0 {
 		t.Errorf("%v allocations for a key", n)
+	}
+}
+
+var noted = features.Source{Name: "noted", Fields: []features.Field{{Name: "note", Kind: features.FreeText, Nullable: true},
+	{Name: "heat", Kind: features.Double}, {Name: "story", Kind: features.FreeText}, {Name: "press", Kind: features.String}}}
+
+// TestTexts: a text takes the slots that its bound needs, among other columns, and is cut behind a whole character; a null one is missing.
+func TestTexts(t *testing.T) {
+	s, err := vector.New(vector.Layout{Trigger: &noted, Fields: []int{0, 1, 2, 3}, Bytes: map[int]int{0: 8},
+		Derived: []vector.Derived{{Name: "derived.twice", Expr: "noted.heat * 2"}}, Keys: [][]int{{3}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, n := s.FieldSlots(2); first != 3 || n != features.DefaultTextSlots || s.Width() != 2+1+64+1+1+1 {
+		t.Fatalf("the story has %d slots from %d on, of %d", n, first, s.Width())
+	}
+	fields := []features.Value{features.StringValue("so geht's, Grüße"), features.DoubleValue(3), features.StringValue("once upon"), features.StringValue("p")}
+	vec := s.Begin(nil)
+	s.Finish(vec, fields)
+	want := append(features.AppendText(nil, "so geht's, G", 2), 3)
+	want = append(features.AppendText(want, "once upon", 64), features.Category("p"), 6, vector.Key([]int{3}, fields))
+	if !slices.Equal(vec, want) {
+		t.Errorf("vector %v, want %v", vec, want)
+	}
+	fields[0] = features.Value{}
+	vec = s.Begin(vec)
+	s.Finish(vec, fields)
+	if !math.IsNaN(vec[0]) || !math.IsNaN(vec[1]) || vec[2] != 3 {
+		t.Errorf("without a note %v", vec[:3])
+	}
+	if n := testing.AllocsPerRun(100, func() { s.Finish(s.Begin(vec), fields) }); n > 0 {
+		t.Errorf("%v allocations for a vector", n)
+	}
+	for _, d := range []vector.Derived{{Name: "derived.x", Expr: `noted.note == "a"`}, {Name: "derived.x", Cross: []string{"noted.note", "noted.press"}}} {
+		if _, err := vector.New(vector.Layout{Trigger: &noted, Fields: []int{0, 3}, Derived: []vector.Derived{d}}); err == nil || !strings.Contains(err.Error(), "text") {
+			t.Errorf("%+v: %v", d, err)
+		}
+	}
+	wider, err := vector.New(vector.Layout{Trigger: &noted, Fields: []int{0, 1, 2, 3}, Bytes: map[int]int{0: 20}})
+	if err != nil || wider.ID() == s.ID() {
+		t.Errorf("another bound, the same layout: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -251,14 +252,49 @@ func (x *audit) response() *freshetv1.AuditResponse {
 		Example: &freshetv1.Version{Log: x.app.Topics.Logs[x.trigger.Name], Seq: e.Seq}, Time: stamp(e.Time), NewestEvent: stamp(e.Taken),
 		TrainedUntil: stamp(x.until), Classes: x.member.Classes, Answer: x.answer, Logged: x.logged, Served: x.served, Label: x.label,
 		NotLearned: e.Flags&fold.NotLearned != 0, FoldedFrom: x.from, Folded: e.Seq + 1 - x.from, Build: x.app.o.Build}
-	for _, c := range x.member.Columns {
-		v := math.NaN()
-		if c < len(e.Vector) {
-			v = e.Vector[c]
+	out.Vector = x.columns(e.Vector)
+	return out
+}
+
+// columns lists what the model saw of a vector, a text as one column.
+func (x *audit) columns(vector []float64) (out []*freshetv1.AuditColumn) {
+	for i := 0; i < len(x.member.Columns); {
+		c := x.member.Columns[i]
+		column := &x.trigger.Vector.Schema.Columns[c]
+		n := 1
+		for i+n < len(x.member.Columns) && column.Kind == features.Text {
+			if _, first := x.trigger.Vector.Schema.Columns[x.member.Columns[i+n]].Base(); first {
+				break
+			}
+			n++
 		}
-		out.Vector = append(out.Vector, &freshetv1.AuditColumn{Name: x.trigger.Vector.Schema.Columns[c].Name, Value: v, Missing: math.IsNaN(v)})
+		i += n
+		out = append(out, x.column(column, vector[min(c, len(vector)):min(c+n, len(vector))]))
 	}
 	return out
+}
+
+func (x *audit) column(column *features.Column, slots []float64) *freshetv1.AuditColumn {
+	out := &freshetv1.AuditColumn{Name: column.Name, Value: math.NaN()}
+	switch {
+	case len(slots) == 0:
+	case column.Kind == features.Text:
+		out.Value = features.TextLen(slots)
+		if b, _ := features.ReadText(nil, slots); !x.sensitive(column.Name) {
+			out.Text = string(b)
+		}
+	default:
+		out.Value = slots[0]
+	}
+	out.Missing = math.IsNaN(out.Value)
+	return out
+}
+
+// sensitive reports whether a column is a field whose values are not shown.
+func (x *audit) sensitive(column string) bool {
+	source, field, _ := strings.Cut(column, ".")
+	in := x.app.o.Program.Project.Input(source)
+	return in != nil && slices.Contains(in.Sensitive, field)
 }
 
 // sameBits reports whether two answers are the same; all NaN are.

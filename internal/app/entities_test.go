@@ -74,13 +74,24 @@ func probability(t testing.TB, answer string) float64 {
 // send produces an event of now; value are its other fields.
 func (s *started) send(topic, value string, a ...any) {
 	s.t.Helper()
+	s.sendAll(event(topic, value, a...))
+}
+
+// event is the record of an event of now; value are its other fields.
+func event(topic, value string, a ...any) *kgo.Record {
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	return &kgo.Record{Topic: topic, Value: []byte(`{"at":"` + now + `",` + fmt.Sprintf(value, a...) + `}`)}
+}
+
+// sendAll produces records.
+func (s *started) sendAll(records ...*kgo.Record) {
+	s.t.Helper()
 	cl, err := s.Transport.Client()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer cl.Close()
-	now := time.Now().UTC().Format(time.RFC3339Nano)
-	if err := cl.ProduceSync(s.ctx, &kgo.Record{Topic: topic, Value: []byte(`{"at":"` + now + `",` + fmt.Sprintf(value, a...) + `}`)}).FirstErr(); err != nil {
+	if err := cl.ProduceSync(s.ctx, records...).FirstErr(); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -95,7 +95,9 @@ func (l *lineage) trigger(t *trainer.Trigger) {
 	id := "trigger:" + t.Name
 	var columns []string
 	for _, c := range t.Vector.Schema.Columns {
-		columns = append(columns, c.Name)
+		if name, first := c.Base(); first {
+			columns = append(columns, name)
+		}
 	}
 	l.node("trigger", t.Name, triggerText(t), columns, nil)
 	if !t.Request {
@@ -120,7 +122,9 @@ func (l *lineage) trigger(t *trainer.Trigger) {
 		}
 		var reads []string
 		for _, c := range m.Columns {
-			reads = append(reads, columns[c])
+			if name, first := t.Vector.Schema.Columns[c].Base(); first {
+				reads = append(reads, name)
+			}
 		}
 		l.node("model", name, definition, reads, nil)
 		l.edge(id, "model:"+name, "learns")

@@ -59,6 +59,7 @@ type watch struct {
 // sourceCount is what the sequencer of this process saw of a source.
 type sourceCount struct {
 	accepted, refused, late uint64
+	cut                     uint64 // with a text that was
 	newest                  int64
 	skewed                  float64 // share of the newest examples
 	lag                     int64
@@ -94,6 +95,9 @@ func (w *watch) taken(it *features.Item) {
 		c.newest = max(c.newest, it.Time)
 		if it.Time < w.clock.Watermark && !w.program.Sources[it.Source].Plain {
 			c.late++
+		}
+		if it.Flags&features.TextCut != 0 {
+			c.cut++
 		}
 		if w.triggers[it.Source] {
 			skewed := 0.0
@@ -320,6 +324,7 @@ func (w *watch) scrapeSources(p *worker.SequencerProgress) {
 		w.m.DeadLetters.WithLabelValues(name).Add(0)
 		w.raise(w.m.Events, s.accepted, "events", name)
 		w.raise(w.m.Late, s.late, "late", name)
+		w.raise(w.m.TextsCut, s.cut, "texts_cut", name)
 		if !active {
 			continue
 		}

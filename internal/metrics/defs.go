@@ -14,6 +14,7 @@ type Sequencing struct {
 	Events      *prometheus.CounterVec
 	Refused     *prometheus.CounterVec
 	Late        *prometheus.CounterVec
+	TextsCut    *prometheus.CounterVec
 	DeadLetters *prometheus.CounterVec
 	SourceLag   *prometheus.GaugeVec
 	Queued      *prometheus.GaugeVec
@@ -26,6 +27,7 @@ func (s *Sequencing) define(a *area) {
 	s.Events = a.counter("freshet_events_total", "Records that were accepted as events.", "source")
 	s.Refused = a.counter("freshet_events_refused_total", "Records that were refused; reason is the class of the refusal.", "source", "reason")
 	s.Late = a.counter("freshet_events_late_total", "Accepted events behind the watermark.", "source")
+	s.TextsCut = a.counter("freshet_texts_cut_total", "Accepted events of which a text was longer than its field takes (bytes: in the project file), and was cut.", "source")
 	s.DeadLetters = a.counter("freshet_dead_letters_total", "Records written to the dead-letter topic.", "source")
 	s.SourceLag = a.gauge("freshet_source_lag_records", "Records of the source topic that are not yet in the order.", "source")
 	s.Queued = a.gauge("freshet_sequencer_queued_records", "Records that were read and wait for their turn in the order.")
@@ -128,6 +130,7 @@ type Serving struct {
 	Lookups     *prometheus.CounterVec
 	StoreRead   *prometheus.HistogramVec
 	Feedback    *prometheus.CounterVec
+	AskedCut    *prometheus.CounterVec
 	LogDropped  *prometheus.CounterVec
 	LogWrite    *prometheus.HistogramVec
 	InFlight    *prometheus.GaugeVec
@@ -154,6 +157,7 @@ func (s *Serving) define(a *area) {
 	s.Lookups = a.counter("freshet_lookups_total", "GetFeatures calls by gRPC code.", "code")
 	s.StoreRead = a.histogram("freshet_state_read_duration_seconds", "Duration of the one round trip that reads the states of a call.", fast)
 	s.Feedback = a.counter("freshet_feedback_total", "Labels that came by Feedback, by gRPC code.", "model", "code")
+	s.AskedCut = a.counter("freshet_prediction_texts_cut_total", "Texts of Predict calls that were longer than their field takes (bytes: in the project file), and were cut.", "model")
 	s.LogDropped = a.counter("freshet_prediction_log_dropped_total", "Served vectors that could not be logged (log: async).", "model")
 	s.LogWrite = a.histogram("freshet_prediction_log_duration_seconds", "Duration of writing served vectors to the log.", fast)
 	s.InFlight = a.gauge("freshet_serving_in_flight", "Calls being answered.")

@@ -83,7 +83,9 @@ func (c *compiler) baselines(t *trainer.Trigger, m *project.Model, have []candid
 	}
 	var use []string
 	for _, col := range static {
-		use = append(use, t.Vector.Schema.Columns[col].Name)
+		if name, first := t.Vector.Schema.Columns[col].Base(); first {
+			use = append(use, name)
+		}
 	}
 	return append(out, candidate{name: m.Name + ".static", use: use, pipeline: m.Pipeline, seed: m.Seed, baseline: true})
 }
@@ -94,7 +96,7 @@ func (c *compiler) columns(t *trainer.Trigger, m *project.Model, use []string, s
 	c.names(want, m, use)
 	var out []int
 	for i, col := range t.Vector.Schema.Columns {
-		if want[col.Name] && !(static && c.streaming(col.Name)) {
+		if name, _ := col.Base(); want[name] && !(static && c.streaming(col.Name)) {
 			out = append(out, i)
 		}
 	}

@@ -178,12 +178,28 @@ func (c *compiler) vector(t *trainer.Trigger, src *features.Source, group []*pro
 			fields = append(fields, i)
 		}
 	}
-	v, err := vector.New(src, entities, func(e int) []features.Column { return c.out.Entities[e].Columns() }, fields, derived, keysOf(src, group)...)
+	v, err := vector.New(vector.Layout{Trigger: src, Entities: entities, Columns: func(e int) []features.Column { return c.out.Entities[e].Columns() },
+		Fields: fields, Bytes: c.textBytes(group[0]), Derived: derived, Keys: keysOf(src, group)})
 	if err != nil {
 		return fmt.Errorf("trigger %s: %w", t.Name, err)
 	}
 	t.Vector = v
 	return nil
+}
+
+// textBytes returns how long the texts of a model's trigger may be, by field.
+func (c *compiler) textBytes(m *project.Model) map[int]int {
+	fields := m.Request
+	if in := c.project.Input(m.On); in != nil && m.On != project.Request {
+		fields = in.Fields
+	}
+	out := map[int]int{}
+	for i, f := range fields {
+		if f.Kind == features.FreeText {
+			out[i] = f.Bytes
+		}
+	}
+	return out
 }
 
 // keysOf returns the keys of the entities that models of a trigger remember, each once.

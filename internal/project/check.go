@@ -152,6 +152,9 @@ func (c *checker) source(s *Source, path string) {
 			c.bad(path+".fields."+f.Name, fmt.Sprintf("%q of the record is read by %s too", f.From, other), "remove one", "")
 		}
 		from[f.From] = f.Name
+		if s.Table && f.Kind == features.FreeText {
+			c.bad(path+".fields."+f.Name, fmt.Sprintf("the field %s of a table is a text, and no state holds texts", f.Name), "declare it as string to use it as a category, or leave it out", "")
+		}
 	}
 	c.sourceTime(s, path)
 	c.sourceKey(s, path)
@@ -159,7 +162,9 @@ func (c *checker) source(s *Source, path string) {
 		c.expression(e, s, fmt.Sprintf("%s.expect[%d]", path, i), features.Bool)
 	}
 	if s.Dedupe != nil && s.Dedupe.By != "" {
-		c.field(s, s.Dedupe.By, path+".dedupe.by")
+		if f := c.field(s, s.Dedupe.By, path+".dedupe.by"); f != nil && f.Kind == features.FreeText {
+			c.keyKind(f, path+".dedupe.by")
+		}
 		if s.Dedupe.Within == 0 && c.given(path+".dedupe.within") {
 			c.bad(path+".dedupe.within", "ids are remembered for no time", "give a duration such as 1h", "")
 		}
@@ -200,8 +205,11 @@ func (c *checker) sourceKey(s *Source, path string) {
 	}
 }
 
-// keyKind refuses doubles as keys: 1 and 1.0 would be the same to some programs and not to others.
+// keyKind refuses doubles as keys: 1 and 1.0 would be the same to some programs and not to others. It refuses texts, which may be cut.
 func (c *checker) keyKind(f *Field, path string) {
+	if f.Kind == features.FreeText {
+		c.bad(path, fmt.Sprintf("the field %s is a text, which cannot be a key", f.Name), "declare it as string", "")
+	}
 	if f.Kind == features.Double {
 		c.bad(path, fmt.Sprintf("the field %s is a double, which cannot be a key", f.Name), "declare it as int or string", "")
 	}

@@ -182,6 +182,10 @@ func (c *checker) featureValue(f *Feature, s *Source, spec *agg.Spec, path strin
 		c.field(s, f.Value, at)
 		return
 	}
+	if g := s.Field(f.Value); g != nil && g.Kind == features.FreeText && f.keepsValue() {
+		c.bad(at, fmt.Sprintf("%s is a text, and no state holds texts", f.Value), "declare it as string to keep it as a category; a model on "+s.Name+" can use the text of the event itself", "")
+		return
+	}
 	if spec.Text {
 		c.expression(f.Value, s, at, features.Null)
 		return
@@ -193,6 +197,10 @@ func (c *checker) featureValue(f *Feature, s *Source, spec *agg.Spec, path strin
 func (c *checker) number(src string, s *Source, path string) {
 	if k := c.expression(src, s, path, features.Null); k == features.String || k == features.Time {
 		mend := "use last, first or distinct"
+		if f := s.Field(src); f != nil && f.Kind == features.FreeText {
+			c.bad(path, src+" is a text, not a number", "use len("+src+"), or distinct", "")
+			return
+		}
 		if k == features.Time {
 			mend = "take the difference of two times: it is a number of seconds"
 		}
@@ -221,6 +229,9 @@ func (c *checker) open(f *Feature, s *Source, path string) {
 		return
 	}
 	by := c.field(s, f.By, path+".by")
+	if by != nil && by.Kind == features.FreeText {
+		c.keyKind(by, path+".by")
+	}
 	for i, name := range f.Until {
 		at := fmt.Sprintf("%s.until[%d]", path, i)
 		if !c.given(at) {

@@ -65,6 +65,10 @@ func (c *checker) labelBy(m *Model, s *Source, fields []Field, path string) {
 		c.bad(path+".from", fmt.Sprintf("%s has no field %q, the id of the model", s.Name, l.By), "add by: the field that equals the id", "")
 		return
 	}
+	if by.Kind == features.FreeText {
+		c.keyKind(by, at)
+		return
+	}
 	trigger := Source{Fields: fields}
 	if id := trigger.Field(m.ID); id != nil && id.Kind != by.Kind && id.Kind != features.Null && by.Kind != features.Null {
 		c.bad(at, fmt.Sprintf("%s is %s in %s, and the id %s is %s in %s", l.By, by.Kind, s.Name, m.ID, id.Kind, m.On), "declare them alike", "")

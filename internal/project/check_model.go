@@ -100,7 +100,7 @@ func (c *checker) derivedIn(d *Derived, columns []Column, path string, m *Model)
 		if kind, ok := kinds[name]; !ok {
 			c.bad(at, fmt.Sprintf("unknown column %q", name), "", spelling.Nearest(name, columnNames(columns)))
 		} else if kind != features.Categorical {
-			c.bad(at, fmt.Sprintf("%s is no category", name), "cross texts", "")
+			c.bad(at, fmt.Sprintf("%s is no category", name), "cross fields that are strings", "")
 		}
 	}
 	if d.Expr == "" || c.unfinished() {

@@ -30,6 +30,7 @@ type Column struct {
 	Kind   features.ColumnKind
 	Origin Origin
 	Plain  bool // matched by *; false for ids, keys' instants and what would give the label away
+	Bytes  int  `json:",omitempty"` // of a text: how long it may be; 0: as long as features.DefaultTextSlots holds
 }
 
 // Columns returns what the model may use, in the order of the union vector: entities, tables, the
@@ -43,7 +44,7 @@ func (p *Project) Columns(m *Model) []Column {
 		t := &p.Tables[i]
 		for _, f := range t.Fields {
 			if !contains(t.Key, f.Name) && f.Name != t.Time {
-				list = append(list, Column{t.Name + "." + f.Name, t.Name, f.Name, kindOf(f.Kind), FromTable, true})
+				list = append(list, Column{t.Name + "." + f.Name, t.Name, f.Name, kindOf(f.Kind), FromTable, true, 0})
 			}
 		}
 	}
@@ -52,14 +53,14 @@ func (p *Project) Columns(m *Model) []Column {
 	}
 	group, fields := p.trigger(m)
 	for _, f := range fields {
-		list = append(list, Column{group + "." + f.Name, group, f.Name, kindOf(f.Kind), FromTrigger, p.plainField(m, &f)})
+		list = append(list, Column{group + "." + f.Name, group, f.Name, kindOf(f.Kind), FromTrigger, p.plainField(m, &f), f.Bytes})
 	}
 	for _, d := range p.Derived {
 		kind := features.Numeric
 		if d.Categorical || len(d.Cross) > 0 {
 			kind = features.Categorical
 		}
-		list = append(list, Column{"derived." + d.Name, "derived", d.Name, kind, FromDerived, true})
+		list = append(list, Column{"derived." + d.Name, "derived", d.Name, kind, FromDerived, true, 0})
 	}
 	return list
 }
@@ -98,8 +99,11 @@ func mentions(expression, name string) bool {
 }
 
 func kindOf(k features.Kind) features.ColumnKind {
-	if k == features.String {
+	switch k {
+	case features.String:
 		return features.Categorical
+	case features.FreeText:
+		return features.Text
 	}
 	return features.Numeric
 }
@@ -115,7 +119,7 @@ func (p *Project) entityColumns(e *Entity) []Column {
 			}
 		}
 		for _, suffix := range f.suffixes() {
-			list = append(list, Column{e.Name + "." + f.Name + suffix, e.Name, f.Name, kind, FromEntity, true})
+			list = append(list, Column{e.Name + "." + f.Name + suffix, e.Name, f.Name, kind, FromEntity, true, 0})
 		}
 	}
 	return list

@@ -16,10 +16,11 @@ import (
 
 // fieldForm is the long way of declaring a field: amount: {type: double?, from: amt}.
 type fieldForm struct {
-	Type   string `key:"type" required:"true" doc:"string, int, double, bool or time; with ? when it may be null or absent."`
+	Type   string `key:"type" required:"true" doc:"string, int, double, bool, time or text; with ? when it may be null or absent. A text is read by its words, by a pipeline that begins with word_ngrams, char_ngrams or tf_idf; what is a name, a category or a key is a string."`
 	From   string `key:"from" doc:"Name in the record. Default: the name of the field."`
 	Format string `key:"format" doc:"time: epoch_s, epoch_ms, epoch_us, rfc3339, or a pattern in the manner of Go (2006-01-02 15:04) or strftime (%Y-%m-%d %H:%M). Default: rfc3339."`
 	Zone   string `key:"zone" doc:"time: IANA time zone of a layout without one, such as America/New_York. Default: UTC."`
+	Bytes  int    `key:"bytes" default:"384" min:"6" max:"3072" doc:"text: how much of it is kept, in bytes of UTF-8, rounded up to a multiple of 6; a longer one is cut behind a whole character and counted (freshet_texts_cut_total). Vectors grow by 4 bytes for each 3."`
 }
 
 var timeFormats = []string{"epoch_s", "epoch_ms", "epoch_us", "rfc3339"}
@@ -57,6 +58,7 @@ func (d *decoder) field(p pair, path string) Field {
 		f.From = form.From
 	}
 	f.Format, f.Zone = form.Format, form.Zone
+	d.textForm(&f, &form, path)
 	d.timeForm(&f, path)
 	return f
 }
@@ -66,7 +68,7 @@ func (d *decoder) kind(s string, at Pos, path string) (features.Kind, bool) {
 	name, nullable := strings.CutSuffix(strings.TrimSpace(s), "?")
 	k, ok := features.ParseKind(name)
 	if !ok {
-		names := []string{"string", "int", "double", "bool", "time"}
+		names := []string{"string", "int", "double", "bool", "time", "text"}
 		near := spelling.Nearest(name, names)
 		if alias, ok := kindAliases[name]; ok {
 			near = alias
@@ -86,7 +88,18 @@ func (d *decoder) kind(s string, at Pos, path string) (features.Kind, bool) {
 // kindAliases are names that other systems use.
 var kindAliases = map[string]string{
 	"float": "double", "float64": "double", "float32": "double", "number": "double", "decimal": "double", "integer": "int", "long": "int", "int64": "int",
-	"int32": "int", "text": "string", "varchar": "string", "boolean": "bool", "timestamp": "time", "datetime": "time", "date": "time",
+	"int32": "int", "varchar": "string", "boolean": "bool", "timestamp": "time", "datetime": "time", "date": "time",
+}
+
+// textForm takes how long a text may be.
+func (d *decoder) textForm(f *Field, form *fieldForm, path string) {
+	at, given := d.keys[join(path, "bytes")]
+	switch {
+	case f.Kind == features.FreeText && given:
+		f.Bytes = features.TextSlots(form.Bytes) * features.TextBytes
+	case given && f.Kind != features.Null:
+		d.add(at, join(path, "bytes"), "bytes is for texts, and this field is "+f.Kind.String(), "remove it, or write type: text", "")
+	}
 }
 
 func (d *decoder) timeForm(f *Field, path string) {

@@ -37,7 +37,7 @@ func (p *Project) sourceSpec(s *Source) (ingest.SourceSpec, error) {
 	spec.CSV.Delimiter, _ = utf8.DecodeRuneInString(s.Delimiter)
 	names := p.keyFields(s)
 	for _, f := range s.Fields {
-		g := ingest.FieldSpec{Name: f.Name, Kind: f.Kind, Nullable: f.Nullable, From: f.From, Layout: f.Format, Key: contains(names, f.Name),
+		g := ingest.FieldSpec{Name: f.Name, Kind: f.Kind, Nullable: f.Nullable, From: f.From, Layout: f.Format, Key: contains(names, f.Name), Bytes: f.Bytes,
 			Sensitive: contains(s.Sensitive, f.Name)}
 		if f.Zone != "" {
 			zone, err := time.LoadLocation(f.Zone)

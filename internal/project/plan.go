@@ -194,9 +194,12 @@ func partialWidth(f *Feature, spec *agg.Spec) int {
 func fieldBytes(fields []Field) int {
 	n := 0
 	for _, f := range fields {
-		if f.Kind == features.String {
+		switch f.Kind {
+		case features.String:
 			n += 16
-		} else {
+		case features.FreeText:
+			n += 2 + features.TextSlots(f.Bytes)*features.TextBytes
+		default:
 			n += 9
 		}
 	}

@@ -74,6 +74,8 @@ func (p *Proposal) fields(s *sample) map[string]*column {
 		f := Field{Name: name, From: c.name, Kind: c.kind(), Nullable: c.nulls > 0}
 		if format := c.timeFormat(); format != "" {
 			f.Kind, f.Format = features.Time, format
+		} else if f.Kind == features.String && c.isText() && !hinted(c.name, labelHints) && !hinted(c.name, idHints) {
+			f.Kind, f.Bytes = features.FreeText, c.textBytes()
 		}
 		p.Fields = append(p.Fields, f)
 	}
@@ -127,7 +129,7 @@ func (p *Proposal) label(s *sample, columns map[string]*column) {
 	for i, f := range p.Fields {
 		c := columns[f.Name]
 		last := i == len(p.Fields)-1 && len(c.distinct) == 2
-		if f.Name == p.Time || f.Kind == features.Time || len(c.distinct) < 2 || !hinted(c.name, labelHints) && !last {
+		if f.Name == p.Time || f.Kind == features.Time || f.Kind == features.FreeText || len(c.distinct) < 2 || !hinted(c.name, labelHints) && !last {
 			continue
 		}
 		values := make([]string, 0, len(c.distinct))

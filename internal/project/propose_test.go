@@ -113,6 +113,31 @@ func TestProposeJSON(t *testing.T) {
 	}
 }
 
+// TestProposeTexts: sentences are texts, with room for most of them, and are read by their words; names, codes and a few phrases that repeat are strings.
+func TestProposeTexts(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString("at,id,customer,status,comment,story,urgency,late\n")
+	filler := strings.Repeat("and then it happened again ", 30)
+	for i := range 300 {
+		fmt.Fprintf(&b, "2026-01-02T15:%02d:%02dZ,t%d,c%d,%s,\"the %d. parcel, again, has not come\",%s,%d,%v\n", i/60, i%60, i, i%20,
+			[]string{"waiting for an answer of the customer", "closed"}[i%2], i, filler[:500+i], i%5, i%3 == 0)
+	}
+	p, err := Propose(write(t, "tickets.csv", b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project := proposed(t, p)
+	s := &project.Sources[0]
+	for name, want := range map[string]Field{"status": {Kind: features.String}, "comment": {Kind: features.FreeText}, "story": {Kind: features.FreeText, Bytes: 1302}} {
+		if f := s.Field(name); f.Kind != want.Kind || f.Bytes != want.Bytes {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if p.ID != "id" || p.Key != "customer" || p.Label != "late" || fmt.Sprint(project.Models[0].Pipeline) != "[standard_scaler one_hot word_ngrams logistic_regression]" {
+		t.Errorf("%+v, %v", p, project.Models[0].Pipeline)
+	}
+}
+
 func TestProposeParquet(t *testing.T) {
 	type row struct {
 		ID    string    `parquet:"id"`

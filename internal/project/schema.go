@@ -177,7 +177,7 @@ func (b *schemaBuilder) tokens() schema {
 }
 
 func (b *schemaBuilder) fields() schema {
-	kind := pattern(`^(string|int|double|bool|time)\??$`)
+	kind := pattern(`^(string|int|double|bool|time|text)\??$`)
 	long := b.ref("Field", func() schema { return b.object(reflect.TypeFor[fieldForm](), "") })
 	return schema{"type": "object", "propertyNames": schema{"pattern": namePattern}, "additionalProperties": schema{"anyOf": []any{kind, long}}}
 }

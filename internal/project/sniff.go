@@ -33,6 +33,8 @@ type column struct {
 	bools    int
 	stamps   map[string]*stamp // by format, those that still fit
 	distinct map[string]int
+	bytes    int    // of all cells
+	spaces   int    // in all cells
 	declared string // a format that the file itself declares
 }
 
@@ -60,6 +62,8 @@ func (c *column) add(text string, kind cellKind, quoted bool) {
 		return
 	}
 	c.seen++
+	c.bytes += len(text)
+	c.spaces += strings.Count(text, " ")
 	c.quoted = c.quoted || quoted
 	if len(c.distinct) < maxDistinct {
 		c.distinct[text]++
@@ -121,6 +125,26 @@ func (c *column) kind() features.Kind {
 		return features.Double
 	}
 	return features.String
+}
+
+// Free text has cells of at least so many words and bytes on average, of which at least one in so many is another one.
+const (
+	freeSpaces = 3
+	freeBytes  = 25
+	freeRepeat = 10
+)
+
+// isText reports whether the cells of a column of strings are sentences rather than names.
+func (c *column) isText() bool {
+	return c.seen > 0 && c.spaces >= freeSpaces*c.seen && c.bytes >= freeBytes*c.seen && len(c.distinct)*freeRepeat >= min(c.seen, maxDistinct) && len(c.distinct) > 1
+}
+
+// textBytes is a bound that few cells would exceed; 0: the usual one.
+func (c *column) textBytes() int {
+	if 3*c.bytes <= 2*features.DefaultTextSlots*features.TextBytes*c.seen {
+		return 0
+	}
+	return min(features.TextSlots(2*c.bytes/c.seen), features.MaxTextSlots) * features.TextBytes
 }
 
 // timeFormat returns the format in which all cells are times, or "".

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,12 +62,15 @@ func fieldText(f *Field) string {
 		kind += "?"
 	}
 	plain := f.Format == "" || f.Format == "rfc3339"
-	if plain && f.From == f.Name {
+	if plain && f.From == f.Name && f.Bytes == 0 {
 		return kind
 	}
 	s := "{type: " + kind
 	if f.From != f.Name {
 		s += ", from: " + strconv.Quote(f.From)
+	}
+	if f.Bytes > 0 {
+		s += fmt.Sprintf(", bytes: %d", f.Bytes)
 	}
 	if !plain {
 		s += ", format: " + strconv.Quote(f.Format)
@@ -142,9 +146,26 @@ func (p *Proposal) writeModel(b *strings.Builder) {
 	if p.Key != "" {
 		fmt.Fprintf(b, ", by_%s.*", p.Key)
 	}
-	fmt.Fprintf(b, "]\n    # The label stands in the same event, so it is learned right after the answer. If it comes later,\n    # from another source, say from which and how long to wait for it.\n")
+	b.WriteString("]\n")
+	if p.hasText() {
+		fmt.Fprintf(b, "    # Texts are read by their words: word_ngrams counts them, before a model that takes many columns.\n    pipeline: %s\n", p.textPipeline())
+	}
+	b.WriteString("    # The label stands in the same event, so it is learned right after the answer. If it comes later,\n    # from another source, say from which and how long to wait for it.\n")
 	fmt.Fprintf(b, "    label: {from: %s, by: %s, value: %s, wait: 0s}\n", p.Source, p.ID, singleQuoted(p.LabelOf))
 	fmt.Fprintf(b, "    # The same question without streaming features, to see what they bring.\n    challengers:\n      static: {use: [%s.*]}\n", p.Source)
+}
+
+func (p *Proposal) hasText() bool {
+	return slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Kind == features.FreeText })
+}
+
+// textPipeline is textExample for texts beside numbers and categories.
+func (p *Proposal) textPipeline() string {
+	rest := strings.TrimPrefix(textExample(p.Task), "[")
+	if slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Kind == features.String && f.Name != p.ID && f.Name != p.Label }) {
+		rest = "one_hot, " + rest
+	}
+	return "[standard_scaler, " + rest
 }
 
 func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

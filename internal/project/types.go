@@ -49,7 +49,7 @@ type Source struct {
 	MaxLateness    Duration `key:"max_lateness" default:"24h" doc:"Events older than the watermark by more than this are refused."`
 	IdleAfter      Duration `key:"idle_after" default:"10s" doc:"clock: wall: a partition that had nothing for so long is no longer waited for."`
 	Skew           Duration `key:"skew" default:"1m" doc:"clock: wall: an event whose time is ahead of its record's own timestamp by more than this is refused."`
-	Fields         []Field  `key:"fields" required:"true" form:"fields" doc:"The typed fields of an event, in order: NAME: TYPE, with ? after the type when it may be null or absent. Types: string, int, double, bool, time. Fields that are not declared are ignored (see strict)."`
+	Fields         []Field  `key:"fields" required:"true" form:"fields" doc:"The typed fields of an event, in order: NAME: TYPE, with ? after the type when it may be null or absent. Types: string, int, double, bool, time, and text, whose words a pipeline reads. Fields that are not declared are ignored (see strict)."`
 	Expect         []string `key:"expect" form:"list" doc:"Conditions on every event; one for which a condition is false is refused and goes to the dead-letter topic."`
 	Strict         bool     `key:"strict" default:"false" doc:"Refuse events with fields that are not declared."`
 	Dedupe         *Dedupe  `key:"dedupe" doc:"Refuse events that repeat an id."`
@@ -74,6 +74,7 @@ type Field struct {
 	// layout in the manner of Go ("2006-01-02 15:04") or strftime ("%Y-%m-%d %H:%M").
 	Format string
 	Zone   string // IANA time zone of a layout without an offset; empty: UTC
+	Bytes  int    `json:",omitempty"` // of a text: how long it may be; 0: as long as features.DefaultTextSlots holds
 }
 
 // Entity is one entity type: features that share a key.

@@ -12,20 +12,20 @@ import (
 
 // Components lists the baselines for the catalogue.
 var Components = []models.Component{
-	{Name: "no_change", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression}, Fold: 1,
+	{Name: "no_change", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass, models.Regression}, Fold: 1, NoColumns: true,
 		Doc: "Answers with the last label it learned.", Cost: "O(1)", Memory: "8 bytes",
 		NewModel: func(_ models.Args, env models.Env) (models.Learner, error) { return NewNoChange(env), nil }},
-	{Name: "majority_class", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 1,
+	{Name: "majority_class", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 1, NoColumns: true,
 		Doc: "Answers with the class of the greatest weight so far, the lowest of equals.", Cost: "O(classes)", Memory: "8 bytes per class",
 		NewModel: func(_ models.Args, env models.Env) (models.Learner, error) { return NewMajority(env), nil }},
-	{Name: "prior", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 1,
+	{Name: "prior", Kind: models.ModelKind, Tasks: []models.Task{models.Binary, models.Multiclass}, Fold: 1, NoColumns: true,
 		Doc: "Answers with the share of each class so far, each class counted as half an example more than seen.", Cost: "O(classes)", Memory: "8 bytes per class",
 		Source: "Krichevsky and Trofimov 1981",
 		Params: []models.Param{discount},
 		NewModel: func(a models.Args, env models.Env) (models.Learner, error) {
 			return NewPrior(env, a.Float("discount")), nil
 		}},
-	{Name: "mean", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 1,
+	{Name: "mean", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 1, NoColumns: true,
 		Doc: "Answers with the mean of the labels so far, 0 before the first.", Cost: "O(1)", Memory: "16 bytes",
 		Params:   []models.Param{discount},
 		NewModel: func(a models.Args, _ models.Env) (models.Learner, error) { return NewMean(a.Float("discount")), nil }},

@@ -10,7 +10,7 @@ import (
 
 // SeasonalNaiveComponent is the catalogue entry of SeasonalNaive.
 var SeasonalNaiveComponent = models.Component{
-	Name: "seasonal_naive", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 1,
+	Name: "seasonal_naive", Kind: models.ModelKind, Tasks: []models.Task{models.Regression}, Fold: 1, NoColumns: true,
 	Doc: "Answers with the label that was learned one season before the next: of the last `season` labels the oldest. Until there are so many, with the newest. " +
 		"Examples must come at equal steps of one series, without label delay; for series by key and by time, see the forecasters of features. Features do not matter.",
 	Cost: "O(1)", Memory: "8 bytes per example of a season", Source: "definition",

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -430,5 +431,51 @@ func TestDistributionsGiveTheScore(t *testing.T) {
 		if n != 300 || m != 200 || len(d.Reference) != max(bins, 0)+2 || len(d.Current) != len(d.Reference) {
 			t.Errorf("%s: %v and %v examples in %d bins of %d edges", d.Feature, n, m, len(d.Reference), len(d.Edges))
 		}
+	}
+}
+
+// TestWatchOfTexts: a text is one feature, whose length is watched, among others; dense and sparse rows say the same.
+func TestWatchOfTexts(t *testing.T) {
+	s := &features.Schema{Columns: []features.Column{{Name: "x"}}}
+	s.Columns = append(append(s.Columns, features.TextColumns("note", 8)...), features.Column{Name: "y"})
+	dense, sparse := NewWatch(s, WatchConfig{Reference: 500, Window: 500}), NewWatch(s, WatchConfig{Reference: 500, Window: 500})
+	rng := rand.New(rand.NewPCG(3, 3))
+	observe := func(length int, missing float64) {
+		for range 500 {
+			v := []float64{rng.Float64()}
+			if rng.Float64() < missing {
+				for range 8 {
+					v = append(v, math.NaN())
+				}
+			} else {
+				v = features.AppendText(v, strings.Repeat("w", 1+rng.IntN(length)), 8)
+			}
+			v = append(v, rng.Float64())
+			row := models.Row{Index: []uint32{}}
+			for i, x := range v {
+				if x != 0 {
+					row.Index, row.Value = append(row.Index, uint32(i)), append(row.Value, x)
+				}
+			}
+			dense.Observe(models.Row{Value: v})
+			sparse.Observe(row)
+		}
+	}
+	observe(10, 0.1)
+	observe(10, 0.1)
+	scores := dense.Scores(nil)
+	if len(scores) != 3 || scores[1].Feature != "note" || scores[1].Drifted || scores[2].Feature != "y" || scores[1].Missing < 0.05 || scores[1].Missing > 0.15 {
+		t.Errorf("same texts: %+v", scores)
+	}
+	observe(40, 0)
+	if scores = dense.Scores(nil); scores[0].Drifted || !scores[1].Drifted || scores[1].Missing != 0 || scores[2].Drifted {
+		t.Errorf("longer texts: %+v", scores)
+	}
+	if !slices.Equal(scores, sparse.Scores(nil)) {
+		t.Errorf("sparse rows: %+v", sparse.Scores(nil))
+	}
+	d := dense.Distributions()
+	if len(d) != 3 || d[1].Feature != "note" || d[1].Edges[len(d[1].Edges)-1] != 10 {
+		t.Errorf("distributions %+v", d)
 	}
 }

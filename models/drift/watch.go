@@ -14,7 +14,7 @@ type WatchConfig struct {
 	Reference int     // examples whose distribution is frozen as the reference, 5,000; at least 100
 	Window    int     // examples of one window that is compared with it, 2,000; at least 100
 	Alpha     float64 // chance of a false alarm for one feature and window, 0.001
-	// Measures are the distances of the columns in the order of the schema; nil: UsualMeasure of all.
+	// Measures are the distances of the columns in the order of the schema, of a text that of its first column; nil: UsualMeasure of all.
 	Measures []Measure
 }
 
@@ -40,12 +40,16 @@ func (c WatchConfig) withDefaults() WatchConfig {
 // A threshold is the greater of the measure's and of what Alpha, the chance of a false alarm, allows at these sizes: a fixed one alarms on small
 // windows without any drift.
 //
+// Of a text, which has several columns, it watches the length in bytes, under the name of the text.
+//
 // Memory: 8·Reference bytes per feature until the reference is frozen; after that about 500 bytes, and 7 KB more for measures of ordered values. It
 // belongs to one goroutine.
 type Watch struct {
 	cfg      WatchConfig
 	kinds    []features.ColumnKind
 	names    []string
+	slots    [][2]int    // by feature: its first column, and how many there are: one, but for texts
+	width    int         // columns of the schema
 	seen     uint64      // examples of the reference so far
 	sample   [][]float64 // by feature, until frozen
 	columns  []watched
@@ -75,15 +79,21 @@ type Score struct {
 // NewWatch returns the comparison of the columns of a schema. It panics for parameters out of range, among them measures of ordered values for columns
 // of categories.
 func NewWatch(schema *features.Schema, cfg WatchConfig) *Watch {
-	w := &Watch{cfg: cfg.withDefaults(), columns: make([]watched, len(schema.Columns)), sample: make([][]float64, len(schema.Columns))}
-	for i, c := range schema.Columns {
-		w.kinds, w.names = append(w.kinds, c.Kind), append(w.names, c.Name)
-		w.sample[i] = make([]float64, 0, w.cfg.Reference)
-		w.columns[i].measure = UsualMeasure
-		if cfg.Measures != nil {
-			w.columns[i].measure = cfg.Measures[i]
+	w := &Watch{cfg: cfg.withDefaults(), width: len(schema.Columns)}
+	texts := features.TextsOf(schema)
+	for i, n := 0, 1; i < w.width; i += n {
+		if n = 1; len(texts) > 0 && texts[0][0] == i {
+			n, texts = len(texts[0]), texts[1:]
 		}
-		if m := w.columns[i].measure; !m.valid() || m != m.For(c.Kind == features.Categorical) {
+		c := schema.Columns[i]
+		w.kinds, w.names, w.slots = append(w.kinds, c.Kind), append(w.names, c.Name), append(w.slots, [2]int{i, n})
+		w.sample = append(w.sample, make([]float64, 0, w.cfg.Reference))
+		m := UsualMeasure
+		if cfg.Measures != nil {
+			m = cfg.Measures[i]
+		}
+		w.columns = append(w.columns, watched{measure: m})
+		if !m.valid() || m != m.For(c.Kind == features.Categorical) {
 			panic("drift: no measure of " + c.Name + ": " + m.Name)
 		}
 	}
@@ -93,17 +103,19 @@ func NewWatch(schema *features.Schema, cfg WatchConfig) *Watch {
 // Observe takes in one feature vector and reports whether it ended a window. It allocates only when the reference is frozen. It panics when the
 // row is dense and has another number of columns than the schema.
 func (w *Watch) Observe(row models.Row) bool {
-	if row.Index == nil && len(row.Value) != len(w.columns) {
+	if row.Index == nil && len(row.Value) != w.width {
 		panic("drift: row with another number of columns than the schema")
 	}
 	j := 0
 	for i := range w.columns {
-		x := 0.0
-		if row.Index == nil {
-			x = row.Value[i]
-		} else if j < len(row.Index) && int(row.Index[j]) == i {
-			x = row.Value[j]
-			j++
+		x, at := 0.0, w.slots[i][0]
+		switch {
+		case row.Index != nil:
+			x, j = w.sparse(row, i, j)
+		case w.kinds[i] == features.Text:
+			x = features.TextLen(row.Value[at : at+w.slots[i][1]])
+		default:
+			x = row.Value[at]
 		}
 		if w.sample != nil {
 			w.sample[i] = append(w.sample[i], x)
@@ -126,6 +138,22 @@ func (w *Watch) Observe(row models.Row) bool {
 	}
 	w.end()
 	return true
+}
+
+// sparse returns the value of feature i in a sparse row of which entry j is the first that may be its, and the entry behind it.
+func (w *Watch) sparse(row models.Row, i, j int) (x float64, next int) {
+	first, n := w.slots[i][0], w.slots[i][1]
+	if w.kinds[i] != features.Text {
+		if j < len(row.Index) && int(row.Index[j]) == first {
+			return row.Value[j], j + 1
+		}
+		return 0, j
+	}
+	slots := make([]float64, n)
+	for ; j < len(row.Index) && int(row.Index[j]) < first+n; j++ {
+		slots[int(row.Index[j])-first] = row.Value[j]
+	}
+	return features.TextLen(slots), j
 }
 
 // end ends the current window.

@@ -55,37 +55,20 @@ func ngrams(cfg NGramsConfig) func(models.Args, models.Env) (models.Transformer,
 		if cfg.From > cfg.To {
 			return nil, models.SpecErrors{{Path: "from", Reason: fmt.Sprintf("from %d is above to %d", cfg.From, cfg.To)}}
 		}
-		texts := textsOf(env.Schema)
+		texts := features.TextsOf(env.Schema)
 		if names := a.Texts("columns"); len(names) > 0 {
-			if _, err := models.SelectColumns(env, names, true); err != nil {
+			if err := models.CheckColumns(env, names); err != nil {
 				return nil, err
 			}
-			texts = slices.DeleteFunc(texts, func(t []int) bool { return !slices.Contains(names, env.Schema.Columns[t[0]].Name) })
-			if len(texts) < len(names) {
-				return nil, models.SpecErrors{{Path: "columns", Reason: "a column that is no text", Mend: "declare it as text"}}
+			for _, n := range names {
+				if env.Schema.Columns[env.Schema.Index(n)].Kind != features.Text {
+					return nil, models.SpecErrors{{Path: "columns", Reason: fmt.Sprintf("column %q is no text", n), Mend: "name texts only"}}
+				}
 			}
+			texts = slices.DeleteFunc(texts, func(t []int) bool { return !slices.Contains(names, env.Schema.Columns[t[0]].Name) })
 		}
 		return NewNGrams(env.Schema, texts, cfg), nil
 	}
-}
-
-// textsOf lists the slots of each text column of a schema.
-func textsOf(s *features.Schema) [][]int {
-	var out [][]int
-	for i, c := range s.Columns {
-		if c.Kind != features.Text {
-			continue
-		}
-		if k := len(out) - 1; k >= 0 {
-			first, next := out[k][0], len(out[k])+1
-			if first+next-1 == i && c.Name == fmt.Sprintf("%s#%d", s.Columns[first].Name, next) {
-				out[k] = append(out[k], i)
-				continue
-			}
-		}
-		out = append(out, []int{i})
-	}
-	return out
 }
 
 // maxGram is the greatest number of tokens of an n-gram.
@@ -102,19 +85,23 @@ type NGramsConfig struct {
 // NGrams counts runs of words or characters of texts in hashed columns.
 type NGrams struct {
 	unlabelled
-	cfg   NGramsConfig
-	out   *features.Schema
-	place []int
-	kept  int
-	texts [][]int
-	n     float64            // texts so far
-	seen  cow.Pages[float64] // by hashed column: texts with it; only for TF-IDF
-	row   models.Row         // scratch of Observe
+	cfg     NGramsConfig
+	out     *features.Schema
+	place   []int
+	kept    int
+	texts   [][]int
+	longest int                // slots of the longest
+	n       float64            // texts so far
+	seen    cow.Pages[float64] // by hashed column: texts with it; only for TF-IDF
+	row     models.Row         // scratch of Observe
 }
 
 // NewNGrams returns the transformer for the given texts, each the slots of one in order.
 func NewNGrams(schema *features.Schema, texts [][]int, cfg NGramsConfig) *NGrams {
 	t := &NGrams{cfg: cfg, out: &features.Schema{}, texts: texts}
+	for _, slots := range texts {
+		t.longest = max(t.longest, len(slots))
+	}
 	t.place, t.kept = split(schema, slices.Concat(texts...), t.out)
 	for k := range 1 << cfg.Bits {
 		t.out.Columns = append(t.out.Columns, features.Column{Name: fmt.Sprintf("gram_%d", k)})
@@ -143,10 +130,24 @@ func (t *NGrams) Transform(dst models.Row, e *models.Example) models.Row {
 
 // count adds the n-grams of the texts behind the entries of dst.
 func (t *NGrams) count(dst models.Row, e *models.Example) models.Row {
+	if t.longest > len(shortText{})/features.TextBytes {
+		var space longText
+		return t.countIn(space[:0], dst, e)
+	}
+	var space shortText
+	return t.countIn(space[:0], dst, e)
+}
+
+// shortText and longText are room for a text on the stack: the smaller one is quicker to make.
+type (
+	shortText [768]byte
+	longText  [features.MaxTextSlots * features.TextBytes]byte
+)
+
+func (t *NGrams) countIn(space []byte, dst models.Row, e *models.Example) models.Row {
 	first := len(dst.Index)
-	var space [768]byte
 	for _, slots := range t.texts {
-		text, more := space[:0], true
+		text, more := space, true
 		for _, i := range slots {
 			if text, more = features.AppendSlot(text, e.At(i)); !more {
 				break

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,4 +195,53 @@ func ExampleNewNGrams() {
 	r := s.Transform(models.Row{}, &models.Example{Row: models.Row{Value: features.AppendText(nil, "late train late", 4)}})
 	fmt.Println(len(r.Index), r.Value[0]+r.Value[1])
 	// Output: 2 3
+}
+
+// TestTextsNeedAReader: no model takes a text as it comes, but for those that read no column and those whose members are judged for themselves; no
+// transformer takes one by name, but for those that read texts.
+func TestTextsNeedAReader(t *testing.T) {
+	for i := range catalog.All {
+		c := &catalog.All[i]
+		if c.Kind != models.ModelKind && c.Kind != models.TransformerKind || c.Kind == models.ModelKind && c.NewModel == nil {
+			continue
+		}
+		task := models.Binary
+		if len(c.Tasks) > 0 {
+			task = c.Tasks[0]
+		}
+		env := models.Env{Task: task, Classes: 3, Schema: textSchema(), Seed: 1}
+		spec := any(c.Name)
+		if c.Kind == models.TransformerKind {
+			spec = []any{dict{c.Name: dict{"columns": []any{"body"}}}, "no_change"}
+			if !slices.ContainsFunc(c.Params, func(p models.Param) bool { return p.Name == "columns" }) {
+				continue
+			}
+		}
+		parsed, err := models.ParseSpec(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = catalog.Build(parsed, env)
+		reads := c.NoColumns || slices.Contains([]string{"word_ngrams", "char_ngrams", "tf_idf"}, c.Name)
+		if refused := err != nil && strings.Contains(err.Error(), "is a text"); refused == reads {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+	}
+}
+
+// TestLongTexts: a text of any length that a field can have is read whole, without an allocation.
+func TestLongTexts(t *testing.T) {
+	for _, n := range []int{1, 128, 129, features.MaxTextSlots} {
+		schema := &features.Schema{Columns: features.TextColumns("story", n)}
+		g := preprocess.NewNGrams(schema, features.TextsOf(schema), preprocess.NGramsConfig{From: 1, To: 1, Bits: 12})
+		text := strings.Repeat("abcde ", n)
+		e := &models.Example{Row: models.Row{Value: features.AppendText(nil, text, n)}}
+		row := g.Transform(models.Row{}, e)
+		if len(row.Value) != 1 || row.Value[0] != float64(n) {
+			t.Errorf("%d slots: %v", n, row.Value)
+		}
+		if allocs := testing.AllocsPerRun(20, func() { row = g.Transform(row, e) }); allocs > 0 {
+			t.Errorf("%d slots: %v allocations", n, allocs)
+		}
+	}
 }

@@ -38,10 +38,10 @@ func Time(t time.Time) *freshetv1.Value {
 	return &freshetv1.Value{Kind: &freshetv1.Value_Time{Time: timestamppb.New(t)}}
 }
 
-// Parse reads the text of a value of a declared kind (string, int, double, bool, time), as people type
-// it. "null" is null for every kind but string; times are RFC 3339.
+// Parse reads the text of a value of a declared kind (string, int, double, bool, time, text), as people type
+// it. "null" is null for every kind but string and text; times are RFC 3339.
 func Parse(kind, text string) (*freshetv1.Value, error) {
-	if kind == "string" {
+	if kind == "string" || kind == "text" {
 		return String(text), nil
 	}
 	if text == "null" {

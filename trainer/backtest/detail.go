@@ -24,6 +24,7 @@ const (
 	autoColumns = 8       // segment columns when none are named
 	autoValues  = 50      // a column with more values is not taken unless it is named
 	maxMarks    = 200     // changes of the loss that are kept, and warnings
+	maxNamed    = 100     // bytes of a category's text; longer ones are no names
 	maxTexts    = 100_000 // category texts that are remembered
 	delayBins   = 20
 )
@@ -95,10 +96,10 @@ func (t texts) take(it *features.Item) {
 		return
 	}
 	for i := range it.Fields {
-		if it.Fields[i].Kind() != features.String || len(t) >= maxTexts {
+		s := it.Fields[i].Str()
+		if it.Fields[i].Kind() != features.String || len(t) >= maxTexts || len(s) > maxNamed {
 			continue
 		}
-		s := it.Fields[i].Str()
 		if id := uint64(features.Category(s)); t[id] == "" {
 			t[id] = strings.Clone(s)
 		}
@@ -150,7 +151,7 @@ func (t trigger) means(name, column string) bool { return name == column || t.na
 // checkSegments reports names that are no categorical column of any candidate.
 func (o *Options) checkSegments() (errs []error) {
 	for _, name := range o.Segments {
-		found, numeric := false, false
+		found, numeric, text := false, false, false
 		var known []string
 		for _, c := range o.Candidates {
 			for _, tr := range c.Program.Triggers {
@@ -158,7 +159,8 @@ func (o *Options) checkSegments() (errs []error) {
 				for _, col := range t.schema.Columns {
 					category := col.Kind == features.Categorical
 					found = found || category && t.means(name, col.Name)
-					numeric = numeric || !category && t.means(name, col.Name)
+					numeric = numeric || col.Kind == features.Numeric && t.means(name, col.Name)
+					text = text || col.Kind == features.Text && t.means(name, col.Name)
 					if category && !slices.Contains(known, col.Name) {
 						known = append(known, col.Name)
 					}
@@ -169,6 +171,8 @@ func (o *Options) checkSegments() (errs []error) {
 		case found:
 		case numeric:
 			errs = append(errs, fmt.Errorf("segment %s: the column holds numbers: segments go by the values of a categorical one: %s: %w", name, listed(known), ErrUnknown))
+		case text:
+			errs = append(errs, fmt.Errorf("segment %s: the column holds texts: segments go by the values of a categorical one: %s: %w", name, listed(known), ErrUnknown))
 		default:
 			errs = append(errs, fmt.Errorf("segment %s: no such column; categorical ones are %s: %w", name, listed(known), ErrUnknown))
 		}

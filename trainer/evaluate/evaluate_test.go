@@ -295,11 +295,7 @@ func TestTexts(t *testing.T) {
 	for i := range 400 {
 		rows += fmt.Sprintf("\"%s number %d, again\",%d\n", []string{"arrived on time", "very LATE indeed"}[i%7%2], i, i%7%2)
 	}
-	m, err := models.ParseSpec([]any{"word_ngrams", "logistic_regression"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := evaluate(t, rows, Options{Text: []string{"note"}, Spec: m})
+	got := evaluate(t, rows, Options{Text: []string{"note"}, Model: "[word_ngrams, logistic_regression]"})
 	if got.Metrics.Value("accuracy") < 0.95 {
 		t.Errorf("accuracy %v", got.Metrics.Value("accuracy"))
 	}
@@ -387,6 +383,7 @@ func TestBadInput(t *testing.T) {
 		{"time going back", "t,x,y\n5,1,0\n4,1,1\n", Options{Time: "t"}, "data:3: column t: 4 is before the row above: sort the file by time"},
 		{"nothing left", "y\n1\n0\n", Options{}, "no column is left for the model to see"},
 		{"quotes", "x,y\n1,0\n\"a\"b,1\n", Options{}, "data:3:"},
+		{"a text that nothing reads", "note,y\na,0\nb,1\n", Options{Text: []string{"note"}}, "put word_ngrams, char_ngrams or tf_idf before it"},
 		{"unknown model", "x,y\n1,0\n2,1\n", Options{Model: "hoefding_tree"}, "did you mean hoeffding_tree?"},
 		{"model of another task", "x,y\n1,0\n2,1\n3,2\n", Options{Model: "hoeffding_tree"}, "cannot be used for the task regression"},
 		{"empty model", "x,y\n1,0\n2,1\n", Options{Model: " "}, "name a model, such as auto"},

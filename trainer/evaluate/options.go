@@ -19,9 +19,6 @@ import (
 	"github.com/freshet-ml/freshet/models/metric"
 )
 
-// TextSlots is how many slots of the vector a text takes, of features.TextBytes bytes each.
-const TextSlots = 64
-
 // Options say what to evaluate on what.
 type Options struct {
 	// Model is the spec as it was written, for the report; see ParseModel.

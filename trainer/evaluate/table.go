@@ -390,7 +390,7 @@ func (v *survey) finish() (*table, error) {
 			continue
 		}
 		if slices.Contains(v.o.Text, c.name) {
-			for _, slot := range features.TextColumns(c.name, TextSlots) {
+			for _, slot := range features.TextColumns(c.name, features.DefaultTextSlots) {
 				t.schema.Columns, t.from = append(t.schema.Columns, slot), append(t.from, i)
 			}
 			continue
@@ -478,7 +478,7 @@ func (t *table) fill(dst *models.Row, r *row) {
 		f := r.fields[t.from[i]]
 		if c.Kind == features.Text && !missing(f) {
 			if i == 0 || t.from[i] != t.from[i-1] {
-				features.AppendText(dst.Value[i:i], f, TextSlots)
+				features.AppendText(dst.Value[i:i], f, features.DefaultTextSlots)
 			}
 			continue
 		}

@@ -68,7 +68,7 @@ func learner(t *testing.T) run.LearnerOptions {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	source := &features.Source{Name: "s", Fields: []features.Field{{Name: "x", Kind: features.Double}}}
-	v, err := vector.New(source, nil, nil, []int{0}, nil)
+	v, err := vector.New(vector.Layout{Trigger: source, Fields: []int{0}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -360,8 +360,10 @@ type AuditColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// NaN when missing. Categories are numbers that stand for their texts.
-	Value         float64 `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
-	Missing       bool    `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
+	Value   float64 `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
+	Missing bool    `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
+	// Of a text: what the model saw of it, up to the bound of its field; value is then its length in bytes. Texts of sensitive fields stay empty.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -415,6 +417,13 @@ func (x *AuditColumn) GetMissing() bool {
 		return x.Missing
 	}
 	return false
+}
+
+func (x *AuditColumn) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
 }
 
 // AuditLabel is the label of an example.
@@ -543,11 +552,12 @@ const file_freshet_v1_audit_proto_rawDesc = "" +
 	"\x06answer\x18\x01 \x03(\x01R\x06answer\x12-\n" +
 	"\aversion\x18\x02 \x01(\v2\x13.freshet.v1.VersionR\aversion\x12\x14\n" +
 	"\x05again\x18\x03 \x03(\x01R\x05again\x12\x14\n" +
-	"\x05equal\x18\x04 \x01(\bR\x05equal\"Q\n" +
+	"\x05equal\x18\x04 \x01(\bR\x05equal\"e\n" +
 	"\vAuditColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x18\n" +
-	"\amissing\x18\x03 \x01(\bR\amissing\"\xd5\x01\n" +
+	"\amissing\x18\x03 \x01(\bR\amissing\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"\xd5\x01\n" +
 	"\n" +
 	"AuditLabel\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x14\n" +

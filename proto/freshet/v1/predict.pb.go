@@ -115,7 +115,8 @@ type Row struct {
 	// nullable field may be left out.
 	Fields map[string]*Value `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Instead of fields: the values of the model's columns in their order (GetModel lists them). A model with
-	// a key, which remembers entities, takes the fields of its key beside them.
+	// a key, which remembers entities, takes the fields of its key beside them. Texts, too, are given in fields; in
+	// the vector NaN stands for each.
 	// Missing is NaN; null or "NaN" in JSON.
 	Vector        []float64 `protobuf:"fixed64,3,rep,packed,name=vector,proto3" json:"vector,omitempty"`
 	unknownFields protoimpl.UnknownFields
