@@ -58,11 +58,7 @@ func (r *recent) taken(it *features.Item) {
 	e := &freshetv1.RecentEvent{Source: src.Name, At: stamp(it.Time), Fields: map[string]*freshetv1.Value{}}
 	for i, f := range src.Fields {
 		if i < len(it.Fields) && !r.sensitive[it.Source][f.Name] {
-			v := it.Fields[i]
-			if f.Kind == features.FreeText && !v.IsNull() {
-				v = features.StringValue(shortened(v.Str()))
-			}
-			e.Fields[f.Name] = wireValue(v)
+			e.Fields[f.Name] = wireValue(it.Fields[i])
 		}
 	}
 	r.mu.Lock()
@@ -72,17 +68,6 @@ func (r *recent) taken(it *features.Item) {
 		list = append(list[:0:0], list[1:]...)
 	}
 	r.events[it.Source] = append(list, e)
-}
-
-// shownText is how much of a text is shown where it is one value among others, in bytes.
-const shownText = 96
-
-// shortened returns the beginning of a long text.
-func shortened(s string) string {
-	if cut, is := features.CutText(s, shownText/features.TextBytes); is {
-		return cut + "…"
-	}
-	return s
 }
 
 // wireValue copies a value, whose text is borrowed.

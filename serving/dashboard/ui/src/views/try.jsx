@@ -47,7 +47,7 @@ function fromText(kind, text) {
 /** wire is a value as protobuf's own JSON has it, which grpcurl sends. */
 function wire(kind, v) {
   if (kind === 'int') return { int: String(v) };
-  return { [kind]: v };
+  return { [kind === 'text' ? 'string' : kind]: v };
 }
 
 function Form({ d, live, recent, q, filter, result, setResult }) {
