@@ -78,9 +78,10 @@ const growth = 64 << 10
 const (
 	positionsPerRound = 4                      // units without changes whose position a commit moves
 	sweepEvery        = 500 * time.Millisecond // between two searches for entities to forget
-	// backlogEvery is the least time between two commits while there is a backlog: an entity is written once for all its events
-	// of that time, and nobody finds it fresh anyway.
-	backlogEvery = 500 * time.Millisecond
+	// backlogEvery is the most that two commits lie apart while there is a backlog, and backlogRounds the same in CommitEvery: an entity is
+	// written once for all its events of that time, and nobody finds it fresh anyway.
+	backlogEvery  = 500 * time.Millisecond
+	backlogRounds = 50
 	// backlogOver is how long after the last full frame the order counts as having no more: it cuts a frame by its size while it has.
 	backlogOver = 100 * time.Millisecond
 	// backlogFrames are the frames behind what was folded from which on the units are in a backlog. At 6 ms each they are a fifth of a
@@ -141,7 +142,7 @@ func (s *shard) due(now time.Time) bool {
 		wait = max(wait, 5*s.took)
 	}
 	if s.bytes < commitBytes && (s.behind || now.Sub(s.full) < backlogOver) {
-		wait = max(wait, backlogEvery)
+		wait = max(wait, min(backlogEvery, backlogRounds*s.o.CommitEvery))
 	}
 	return now.Sub(s.committed) >= wait
 }

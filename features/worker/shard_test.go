@@ -8,7 +8,8 @@ import (
 // While batches wait, commits take a fifth of the time at most; when none does, a slow commit does not put off the next. In a backlog
 // commits are rare, unless much has changed.
 func TestWhenAShardCommits(t *testing.T) {
-	const every, slow = 20 * time.Millisecond, 300 * time.Millisecond
+	const every = 8 * time.Millisecond
+	const apart, slow = backlogRounds * every, 300 * time.Millisecond
 	for _, c := range []struct {
 		name    string
 		took    time.Duration // the last commit
@@ -27,12 +28,12 @@ func TestWhenAShardCommits(t *testing.T) {
 		{"after a slow one more waits", slow, 1, every, false, 0, 0},
 		{"after a slow one more waits, in time", slow, 1, 5 * slow, true, 0, 0},
 		{"after a slow one more waits, just too early", slow, 2, 5*slow - 1, false, 0, 0},
-		{"in a backlog, too early", 0, 0, backlogEvery - 1, false, 1, 0},
-		{"in a backlog, more waits, too early", 0, 2, backlogEvery - 1, false, backlogOver - 1, 0},
-		{"in a backlog, in time", 0, 0, backlogEvery, true, 1, 0},
+		{"in a backlog, too early", 0, 0, apart - 1, false, 1, 0},
+		{"in a backlog, more waits, too early", 0, 2, apart - 1, false, backlogOver - 1, 0},
+		{"in a backlog, in time", 0, 0, apart, true, 1, 0},
 		{"in a backlog after a slow one, too early", slow, 1, 5*slow - 1, false, 1, 0},
-		{"far behind, too early", 0, 0, backlogEvery - 1, false, -1, 0},
-		{"far behind, in time", 0, 0, backlogEvery, true, -1, 0},
+		{"far behind, too early", 0, 0, apart - 1, false, -1, 0},
+		{"far behind, in time", 0, 0, apart, true, -1, 0},
 		{"a backlog is over", 0, 0, every, true, backlogOver, 0},
 		{"in a backlog, much has changed", 0, 0, every, true, 1, commitBytes},
 		{"in a backlog, much has changed, too early", 0, 0, every - 1, false, 1, commitBytes},

@@ -227,6 +227,12 @@ var Rows = []Row{
 				{Expr: `sum by (entity) (rate(freshet_feature_left_out_total{project="$project"}[$__rate_interval]))`, Legend: "{{entity}} left out"},
 				{Expr: `sum by (entity) (rate(freshet_feature_cap_hits_total{project="$project"}[$__rate_interval]))`, Legend: "{{entity}} capped"},
 			}},
+		{Title: "Texts cut", Kind: "timeseries", Unit: "ops", Width: 12,
+			Description: "Texts that were longer than their field takes (bytes: in the project file), a second: in events, and in calls for predictions.",
+			Queries: []Query{
+				{Expr: `sum by (source) (rate(freshet_texts_cut_total{project="$project"}[$__rate_interval]))`, Legend: "events of {{source}}"},
+				{Expr: `sum by (model) (rate(freshet_prediction_texts_cut_total{project="$project"}[$__rate_interval]))`, Legend: "calls for {{model}}"},
+			}},
 	}},
 	{Question: "What does it cost, and is it safe?", Panels: []Panel{
 		{Title: "CPU", Kind: "timeseries", Unit: "short", Width: 8,
