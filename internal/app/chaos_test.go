@@ -180,7 +180,7 @@ func TestStoreRolledBack(t *testing.T) {
 // Answers of the store are lost after the command was done: nobody knows whether the commit is applied.
 func TestCommitsWhoseAnswerIsLost(t *testing.T) {
 	with(t, []int{3}, func(t *testing.T, r *rig) {
-		r.commitEvery = time.Millisecond // commits are rare in a backlog
+		r.commitEvery = time.Millisecond
 		r.run(undisturbed, func(ctx context.Context) {
 			for next := int64(3); ctx.Err() == nil && r.proxy.lost.Load() < 10; pause(ctx, time.Millisecond) {
 				if n := r.steps.Load(); n >= next {

@@ -89,8 +89,9 @@ func rigOn(t testing.TB, prog *program.Program, servers *embedded.Servers) *rig 
 	t.Helper()
 	var err error
 	r := &rig{t: t, prog: prog, topics: app.TopicsOf(prog), servers: servers, sessions: map[string]int{}, lives: map[string]context.CancelFunc{}, workers: 1,
-		tr:  stage.Transport{Brokers: servers.Brokers, Local: true, FetchBytes: 2 << 10}, // many polls, many frames
-		log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))}
+		commitEvery: 2 * time.Millisecond,                                                        // in a backlog it is 50 times that: faults have to meet commits
+		tr:          stage.Transport{Brokers: servers.Brokers, Local: true, FetchBytes: 2 << 10}, // many polls, many frames
+		log:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))}
 	r.proxy = newProxy(t, servers.Redis)
 	if r.store, err = redis.Open(redis.Options{Addrs: []string{r.proxy.addr()}, Timeout: time.Second}); err != nil {
 		t.Fatal(err)
