@@ -182,9 +182,9 @@ func TestCommitsWhoseAnswerIsLost(t *testing.T) {
 	with(t, []int{3}, func(t *testing.T, r *rig) {
 		r.commitEvery = time.Millisecond
 		r.run(undisturbed, func(ctx context.Context) {
-			for next := int64(3); ctx.Err() == nil && r.proxy.lost.Load() < 10; pause(ctx, time.Millisecond) {
+			for next := int64(1); ctx.Err() == nil && r.proxy.lost.Load() < 10; pause(ctx, time.Millisecond) {
 				if n := r.steps.Load(); n >= next {
-					next = n + 3
+					next = n + 1
 					r.proxy.cuts.Store(1)
 				}
 			}
