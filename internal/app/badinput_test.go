@@ -17,10 +17,8 @@ import (
 	"github.com/freshet-ml/freshet/internal/app"
 	"github.com/freshet-ml/freshet/internal/embedded"
 	"github.com/freshet-ml/freshet/internal/program"
-	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/internal/realtest"
 	"github.com/freshet-ml/freshet/internal/stage"
-	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/fold"
 	"github.com/freshet-ml/freshet/trainer"
 )
@@ -70,15 +68,7 @@ func realShopRig(t *testing.T) *rig {
 
 func shopProgram(t *testing.T) *program.Program {
 	t.Helper()
-	p, err := project.Parse("freshet.yaml", []byte(shop), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	prog, err := program.Compile(p, catalog.All)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return prog
+	return compiledFrom(t, shop)
 }
 
 func (r *rig) client(opts ...kgo.Opt) *kgo.Client {

@@ -46,9 +46,10 @@ models:
     pipeline: {rnn: {previous_label: true}}
 `
 
-func compiledPresses(t testing.TB) *program.Program {
+// compiledFrom is the program of a project file.
+func compiledFrom(t testing.TB, file string) *program.Program {
 	t.Helper()
-	p, err := project.Parse("freshet.yaml", []byte(presses), os.LookupEnv)
+	p, err := project.Parse("freshet.yaml", []byte(file), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,11 @@ func compiledPresses(t testing.TB) *program.Program {
 		t.Fatal(err)
 	}
 	return prog
+}
+
+func compiledPresses(t testing.TB) *program.Program {
+	t.Helper()
+	return compiledFrom(t, presses)
 }
 
 // probability is the first answer of a response.

@@ -14,9 +14,7 @@ import (
 	"github.com/freshet-ml/freshet/features/unit"
 	"github.com/freshet-ml/freshet/features/worker"
 	"github.com/freshet-ml/freshet/internal/program"
-	"github.com/freshet-ml/freshet/internal/project"
 	"github.com/freshet-ml/freshet/internal/stage/redis"
-	"github.com/freshet-ml/freshet/models/catalog"
 )
 
 const shelves = `version: 1
@@ -55,15 +53,7 @@ models:
 
 func compiledShelves(t testing.TB) *program.Program {
 	t.Helper()
-	p, err := project.Parse("freshet.yaml", []byte(shelves), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	prog, err := program.Compile(p, catalog.All)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return prog
+	return compiledFrom(t, shelves)
 }
 
 // shelved are the sales of products that come onto the shelves one after the other, as records in the order of time with a mark behind each.

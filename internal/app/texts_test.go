@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,8 +16,6 @@ import (
 	"github.com/freshet-ml/freshet/features"
 	"github.com/freshet-ml/freshet/internal/app"
 	"github.com/freshet-ml/freshet/internal/program"
-	"github.com/freshet-ml/freshet/internal/project"
-	"github.com/freshet-ml/freshet/models/catalog"
 	"github.com/freshet-ml/freshet/models/fold"
 	freshetv1 "github.com/freshet-ml/freshet/proto/freshet/v1"
 	"github.com/freshet-ml/freshet/trainer"
@@ -60,15 +57,7 @@ models:
 
 func compiledHelpdesk(t testing.TB) *program.Program {
 	t.Helper()
-	p, err := project.Parse("freshet.yaml", []byte(helpdesk), os.LookupEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	prog, err := program.Compile(p, catalog.All)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return prog
+	return compiledFrom(t, helpdesk)
 }
 
 // about are words that tell of a team, and words says something with one of them.
